@@ -1,0 +1,3 @@
+"""What the bot knows."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What the bot does: `ls workflows` is the list."""
