@@ -1,0 +1,130 @@
+"""What the bot needs of the outside, in our words; adapters and stand-ins provide it.
+
+Every method raises `Refused`, `Transient` or `Permanent` with the act and its target in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.card import Card
+from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+
+
+class CloudReader(Protocol):
+    """Everything that looks and changes nothing; it works with the read key alone."""
+
+    async def version(self) -> str:
+        """Return the management server's version, `""` where it does not tell."""
+        ...
+
+    async def tiers(self) -> tuple[Tier, ...]:
+        """Return all VPC tiers, those of projects included."""
+        ...
+
+    async def ilb_vms(self, *, tier_id: str = "", vm_id: str = "") -> tuple[IlbVm, ...]:
+        """Return ILB VMs, all of them or those of one tier or the one with that id."""
+        ...
+
+    async def rules(self, *, tier_id: str = "") -> tuple[LbRule, ...]:
+        """Return visible internal LB rules with their members, of one tier or of all."""
+        ...
+
+    async def system_templates(self) -> tuple[Template, ...]:
+        """Return the registered system VM templates."""
+        ...
+
+    async def events(
+        self,
+        *,
+        resource_id: str = "",
+        resource_type: str = "",
+        event_type: str = "",
+        limit: int = 50,
+    ) -> tuple[CloudEvent, ...]:
+        """Return events, newest first, the system account's included."""
+        ...
+
+    async def setting(self, name: str, *, zone_id: str = "") -> str | None:
+        """Return the value of a global (or zone-scoped) setting, None where there is none."""
+        ...
+
+    async def pending_jobs(self) -> tuple[PendingJob, ...]:
+        """Return unfinished jobs that are bound to a resource type."""
+        ...
+
+
+class Cloud(CloudReader, Protocol):
+    """Reading, and the few changes that runbooks make; changes need the write key."""
+
+    async def job(self, job_id: str) -> Job:
+        """Poll one job, with the key that submits; an unknown job id is `Permanent`."""
+        ...
+
+    async def stop_ilb_vm(self, vm_id: str) -> str:
+        """Submit a plain stop and return the job id. Not sticky: see `restart_tier`."""
+        ...
+
+    async def start_ilb_vm(self, vm_id: str) -> str:
+        """Submit a start and return the job id; starting a running one succeeds."""
+        ...
+
+    async def restart_tier(self, tier_id: str) -> str:
+        """Submit `restartNetwork cleanup=false`: redeploys missing ILB VMs, starts stopped ones."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a message stands in chat."""
+
+    channel: str
+    ts: str
+
+
+class Chat(Protocol):
+    """Where people are told things."""
+
+    async def post(self, channel: str, card: Card, *, thread: Posted | None = None) -> Posted:
+        """Post a card in a channel, or as a reply in a card's thread."""
+        ...
+
+    async def update(self, at: Posted, card: Card) -> None:
+        """Replace a card in place."""
+        ...
+
+    async def whisper(self, channel: str, person: str, text: str) -> None:
+        """Tell one person something that only they see."""
+        ...
+
+
+class Clock(Protocol):
+    """The time, in unix seconds, and waiting."""
+
+    def now(self) -> float:
+        """Return unix seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+class Intents(Protocol):
+    """Durable marks set before a call that is not idempotent."""
+
+    async def intend(
+        self, run_id: str, step: str, note: Mapping[str, str]
+    ) -> Mapping[str, str] | None:
+        """Store the mark; where it exists already (in doubt) return the note stored then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports that steps act through; bound by the app, never stored."""
+
+    cloud: Cloud
+    clock: Clock
