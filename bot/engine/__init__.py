@@ -1,0 +1,1 @@
+"""Durable execution: a run survives the death of its process and never repeats a recorded step."""

@@ -1,0 +1,112 @@
+"""A plan as a value: what would be done to what, on which facts, at what cost, undone how."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a change is done to; `lane` names the VPC or network that takes one change at a time."""
+
+    kind: str
+    id: str
+    name: str
+    where: str
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something the plan relies on; when its value changes, the plan is stale."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One thing the plan does, in words; `undo` is empty at a point of no return."""
+
+    text: str
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What cannot be reached meanwhile, for how long and how we know; None: not known."""
+
+    what: str
+    seconds: float | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an approval is of; two plans with one fingerprint are the same plan."""
+
+    runbook: str
+    target: Target
+    summary: str
+    facts: tuple[Fact, ...]
+    steps: tuple[PlannedStep, ...]
+    exposure: Exposure
+    blast_radius: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over what is done, to what, relying on what; words about cost stay out of it."""
+        sealed = {
+            "runbook": self.runbook,
+            "target": asdict(self.target),
+            "facts": [asdict(fact) for fact in self.facts],
+            "steps": [asdict(step) for step in self.steps],
+            "blast_radius": list(self.blast_radius),
+            "parameters": [list(pair) for pair in self.parameters],
+        }
+        return digest(sealed)
+
+    def parameter(self, name: str) -> str:
+        """Return a parameter by name, `""` where the plan has none."""
+        return dict(self.parameters).get(name, "")
+
+    def changes_since(self, earlier: Plan) -> tuple[str, ...]:
+        """Say in words which facts differ from those an earlier plan relied on."""
+        before = {fact.name: fact.value for fact in earlier.facts}
+        now = {fact.name: fact.value for fact in self.facts}
+        names = list(dict.fromkeys([*before, *now]))
+        return tuple(
+            f"{name}: was {before.get(name) or 'absent'}, is {now.get(name) or 'absent'}"
+            for name in names
+            if before.get(name) != now.get(name)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """The world already is as wished, or the right thing is to leave it alone."""
+
+    reason: str
+    evidence: tuple[str, ...] = ()
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of a value's canonical JSON (sorted keys, no spaces, UTF-8)."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, no escapes of plain letters."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def in_words(items: Sequence[str]) -> str:
+    """Join names the way a sentence does: `a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
