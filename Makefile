@@ -1,0 +1,79 @@
+# What a newcomer types. `make` alone prints the list.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Any Python from 3.11 to 3.13 that can make a virtual environment: make PYTHON=python3.12 demo
+PYTHON ?= $(shell deploy/dev/find-python)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What `make check` leaves to `make test`.
+FAST := not slow and not kafka and not postgres and not browser and not serial
+CODE := bot workflows handlers tests $(wildcard bench)
+
+.PHONY: help install demo test check check-all lint fast bench lock system services clean
+# The system's packages come before the environment, and both before the services.
+.NOTPARALLEL:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.dev ## .venv with the command `ilbot` and the development tools
+
+demo: $(VENV)/.runtime ## the bot in a pretend world, in your browser; needs nothing but Python
+	@$(BIN)/ilbot demo
+
+test: system $(VENV)/.dev services ## every test, on a real Kafka, PostgreSQL and Chromium; installs what is missing
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=20 $(PYTEST)
+
+check: lint fast ## format, lint, types, layers and the fast tests: under a minute
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "$(FAST)" $(PYTEST)
+
+check-all: check ## check, then the fast tests on each other Python found here
+	deploy/dev/other-pythons "$(FAST)"
+
+bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
+	$(BIN)/python -m bench
+
+lock: ## newest versions of everything into constraints.txt, for Python 3.11 to 3.13
+	PYTHON="$(PYTHON)" deploy/dev/lock
+
+system:
+	@PYTHON="$(if $(filter undefined file,$(origin PYTHON)),,$(PYTHON))" deploy/dev/system-packages
+
+services: $(VENV)/.dev
+	@deploy/dev/services
+
+clean: ## forget the environment and what the tools left here (the caches elsewhere stay)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)"
+	"$(PYTHON)" -m venv $(VENV)
+	@$(PIP) install -q --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing ilbot into $(VENV)"
+	@$(PIP) install -q -c constraints.txt -e .
+	@$(BIN)/python deploy/dev/check_sqlite.py
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "Installing the development tools into $(VENV)"
+	@$(PIP) install -q -c constraints.txt --group dev
+	@touch $@
