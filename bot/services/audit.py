@@ -1,0 +1,87 @@
+"""The audit chain: rows that each hold the hash of the row before, so that a change shows.
+
+hash = SHA-256 over the canonical JSON of (previous, seq, at, operation, step, kind, data).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain.plan import canonical, digest
+from bot.services.schema import audit, chain
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One audit row."""
+
+    seq: int
+    at: float
+    operation: str
+    step: str
+    kind: str
+    data: dict[str, Any]
+    hash: str
+
+
+def append(
+    connection: sa.Connection, *, at: float, about: tuple[str, str, str], data: dict[str, Any]
+) -> bool:
+    """Append a row about (operation, step, kind) unless there is one; whether it was new.
+
+    The head row is updated first: that is the one write lock, on SQLite and PostgreSQL alike.
+    """
+    operation, step, kind = about
+    connection.execute(sa.update(chain).where(chain.c.id == 1).values(seq=chain.c.seq))
+    same = (audit.c.operation == operation) & (audit.c.step == step) & (audit.c.kind == kind)
+    if connection.execute(sa.select(audit.c.seq).where(same)).first():
+        return False
+    head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).one()
+    text, seq = canonical(data), head.seq + 1
+    link = _link(head.hash, seq, at, about, text)
+    connection.execute(
+        sa.insert(audit).values(
+            seq=seq, at=at, operation=operation, step=step, kind=kind,
+            data=text, previous=head.hash, hash=link,
+        )
+    )  # fmt: skip
+    connection.execute(sa.update(chain).where(chain.c.id == 1).values(seq=seq, hash=link))
+    return True
+
+
+def verify(connection: sa.Connection) -> tuple[int, str]:
+    """Walk the chain; return how many rows are sound and, where it breaks, how."""
+    previous, sound = GENESIS, 0
+    for row in connection.execute(sa.select(audit).order_by(audit.c.seq)):
+        about = (row.operation, row.step, row.kind)
+        if row.seq != sound + 1:
+            return sound, f"row {sound + 1} is missing"
+        if row.previous != previous or row.hash != _link(
+            previous, row.seq, row.at, about, row.data
+        ):
+            return sound, f"row {row.seq} ({row.kind} of {row.operation}) was changed"
+        previous, sound = row.hash, sound + 1
+    head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).one()
+    if (head.seq, head.hash) != (sound, previous):
+        return sound, f"the chain ends at row {sound}, its head says {head.seq}"
+    return sound, ""
+
+
+def entries(connection: sa.Connection, operation: str) -> Iterator[Entry]:
+    """Yield the rows about one operation, oldest first."""
+    query = sa.select(audit).where(audit.c.operation == operation).order_by(audit.c.seq)
+    for row in connection.execute(query):
+        yield Entry(
+            row.seq, row.at, row.operation, row.step, row.kind, json.loads(row.data), row.hash
+        )
+
+
+def _link(previous: str, seq: int, at: float, about: tuple[str, str, str], data: str) -> str:
+    return digest([previous, seq, at, *about, data])

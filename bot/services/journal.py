@@ -1,0 +1,206 @@
+"""Keeps operations, the audit chain, intents and the stop switch; every change is one transaction.
+
+Database work runs on two threads of the journal's own: the engine shuts down the loop's executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from pydantic import TypeAdapter
+
+from bot.domain.operation import Operation, State
+from bot.engine.database import is_sqlite, open_database
+from bot.errors import Transient
+from bot.ports import Clock
+from bot.services import audit as chain
+from bot.services.schema import intent, operation, switch
+
+T = TypeVar("T")
+_ROW: TypeAdapter[Operation] = TypeAdapter(Operation)
+_NESTED = ("wish", "requested_by")
+STOP = "stop"
+
+
+class Journal:
+    """What ilbot remembers; opened by `open`, closed by `close`."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._database = open_database(url)
+        self._clock = clock
+        # SQLite has one writer; one thread keeps waiting out of the database's lock.
+        self._threads = ThreadPoolExecutor(1 if is_sqlite(url) else 4, "journal")
+
+    async def open(self) -> None:
+        """Bring the schema to this release's version."""
+        await self._run(_migrate)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._database.dispose)
+        self._threads.shutdown(wait=False)
+
+    async def open_operation(
+        self, wanted: Operation, dedupe: str, why: Mapping[str, Any]
+    ) -> tuple[Operation, bool]:
+        """Store an operation and its first audit row; an earlier one of that key wins.
+
+        Returns the stored operation and whether it is this one.
+        """
+        return await self._run(lambda c: _open_operation(c, wanted, dedupe, dict(why)))
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation."""
+        found = await self.operations(operation.c.id == operation_id, limit=1)
+        return found[0] if found else None
+
+    async def operations(
+        self, *conditions: sa.ColumnElement[bool], limit: int = 50
+    ) -> tuple[Operation, ...]:
+        """Return operations, newest first."""
+        query = sa.select(operation).where(*conditions)
+        query = query.order_by(operation.c.created_at.desc(), operation.c.id.desc()).limit(limit)
+        return await self._run(lambda c: tuple(_from_row(row) for row in c.execute(query)))
+
+    async def move(
+        self, operation_id: str, expected: tuple[State, ...], kind: str, **changes: Any
+    ) -> bool:
+        """Change an operation that is in one of the expected states, with its audit row.
+
+        False where it is in another state by now: of two who decide together, one wins.
+        """
+        now = self._clock.now()
+        return await self._run(lambda c: _move(c, operation_id, expected, kind, now, changes))
+
+    async def place(self, operation_id: str, channel: str, message: str) -> None:
+        """Keep where an operation's card stands; no audit row, since it decides nothing."""
+        values = {"channel": channel, "message": message}
+        update = sa.update(operation).where(operation.c.id == operation_id).values(values)
+        await self._run(lambda c: c.execute(update))
+
+    async def note(self, about: str, step: str, kind: str, data: Mapping[str, Any]) -> bool:
+        """Append an audit row unless (about, step, kind) has one; whether it was new."""
+        now = self._clock.now()
+        return await self._run(
+            lambda c: chain.append(c, at=now, about=(about, step, kind), data=dict(data))
+        )
+
+    async def notes(self, about: str) -> tuple[chain.Entry, ...]:
+        """Return the audit rows about one operation or observation, oldest first."""
+        return await self._run(lambda c: tuple(chain.entries(c, about)))
+
+    async def verify(self) -> tuple[int, str]:
+        """Walk the whole chain: how many rows are sound, and how it breaks where it does."""
+        return await self._run(chain.verify)
+
+    async def intend(
+        self, run_id: str, step: str, note: Mapping[str, str]
+    ) -> Mapping[str, str] | None:
+        """Keep an intent; return the earlier one where there is one (`bot.ports.Intents`)."""
+        return await self._run(lambda c: _intend(c, run_id, step, dict(note)))
+
+    async def stop_reason(self) -> str:
+        """Return why everything is stopped, `""` where it is not."""
+        query = sa.select(switch.c.reason).where(switch.c.name == STOP)
+        row = await self._run(lambda c: c.execute(query).first())
+        return row.reason if row else ""
+
+    async def set_stop(self, reason: str, by: str) -> None:
+        """Stop everything, or with no reason let it go on."""
+        now = self._clock.now()
+        await self._run(lambda c: _set_stop(c, reason, by, now))
+
+    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
+        def transaction() -> T:
+            with self._database.begin() as connection:
+                return work(connection)
+
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, transaction)
+        except sa.exc.OperationalError as exc:
+            raise Transient(
+                f"use the journal: the database refused ({type(exc).__name__})"
+            ) from exc
+
+
+def _migrate(connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _to_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value, ensure_ascii=False) if name in _NESTED else value
+        for name, value in values.items()
+    }
+
+
+def _from_row(row: sa.Row[Any]) -> Operation:
+    names = [field.name for field in fields(Operation)]
+    values = {name: getattr(row, name) for name in names}
+    return _ROW.validate_python(values | {name: json.loads(values[name]) for name in _NESTED})
+
+
+def _open_operation(
+    connection: sa.Connection, wanted: Operation, dedupe: str, why: dict[str, Any]
+) -> tuple[Operation, bool]:
+    row = _to_row(_ROW.dump_python(wanted, mode="json")) | {"dedupe": dedupe}
+    query = sa.select(operation).where(operation.c.dedupe == dedupe)
+    if earlier := connection.execute(query).first():
+        return _from_row(earlier), False
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(operation).values(row))
+    except sa.exc.IntegrityError:  # another replica was first, between our look and our insert
+        return _from_row(connection.execute(query).one()), False
+    chain.append(connection, at=wanted.created_at, about=(wanted.id, "", "asked"), data=why)
+    return wanted, True
+
+
+def _move(
+    connection: sa.Connection,
+    operation_id: str,
+    expected: tuple[State, ...],
+    kind: str,
+    now: float,
+    changes: dict[str, Any],
+) -> bool:
+    update = sa.update(operation).where(
+        operation.c.id == operation_id, operation.c.state.in_([state.value for state in expected])
+    )
+    if connection.execute(update.values(_to_row(changes))).rowcount != 1:
+        return False
+    told = {name: value for name, value in changes.items() if name not in {"plan"}}
+    chain.append(connection, at=now, about=(operation_id, "", kind), data=told)
+    return True
+
+
+def _intend(
+    connection: sa.Connection, run_id: str, step: str, note: dict[str, str]
+) -> dict[str, str] | None:
+    where = (intent.c.run == run_id) & (intent.c.step == step)
+    if earlier := connection.execute(sa.select(intent.c.note).where(where)).first():
+        return dict(json.loads(earlier.note))
+    connection.execute(sa.insert(intent).values(run=run_id, step=step, note=json.dumps(note)))
+    return None
+
+
+def _set_stop(connection: sa.Connection, reason: str, by: str, now: float) -> None:
+    connection.execute(sa.delete(switch).where(switch.c.name == STOP))
+    if reason:
+        connection.execute(sa.insert(switch).values(name=STOP, reason=reason, set_by=by, at=now))
+    kind = "stopped" if reason else "released"
+    data = {"by": by, "reason": reason}
+    chain.append(connection, at=now, about=("switch", f"{now:.6f}", kind), data=data)

@@ -1,0 +1,1 @@
+"""Every change of the journal's schema since the first release."""
