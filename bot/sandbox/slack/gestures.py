@@ -1,0 +1,282 @@
+"""Turn what a person does (say, command, click) into messages and payloads for the app."""
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import block_kit, wire
+from .messages import Content, Json, Message
+from .response_urls import Grant, ResponseUrls, respond
+from .seed import Channel, Person
+from .socket_mode import Delivery, Parcel, SocketMode, Status
+from .workspace import Draft, Workspace
+
+
+class NotPossible(Exception):
+    """Slack's own client would not let a person do this; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person is: a channel, perhaps a thread of it."""
+
+    person: Person
+    channel: Channel
+    thread_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button and the message it belongs, or once belonged, to."""
+
+    message: Message
+    block_id: str
+    element: Json
+    option: Json | None = None
+
+
+class Gestures:
+    """Everything a person can do to the app, as Slack's client would send it on."""
+
+    def __init__(self, workspace: Workspace, sockets: SocketMode, urls: ResponseUrls) -> None:
+        self._workspace = workspace
+        self._sockets = sockets
+        self._urls = urls
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def say(self, place: Place, typed: str) -> Message:
+        """Post a message as a person; a mention of the app reaches it as `app_mention`."""
+        workspace = self._workspace
+        text = workspace.escaper.message(typed)
+        parent = _thread_of(workspace, place)
+        message = workspace.post(
+            Draft(place.channel.id, place.person.id, Content(text), thread_ts=parent)
+        )
+        if f"<@{workspace.app.user.id}>" in text:
+            self._in_background(self._send_event(self._mention(message)))
+        return message
+
+    async def command(self, place: Place, typed: str) -> Delivery:
+        """Run a slash command; what the ack carries is shown to the person."""
+        name, _, rest = typed.strip().partition(" ")
+        workspace = self._workspace
+        where = (place.channel.id, place.person.id)
+        if name not in {command.name for command in workspace.app.commands}:
+            workspace.whisper(*where, f"`{name}` is not a valid command.")
+            raise NotPossible(f"{name} is not a valid command")
+        if place.thread_ts is not None:
+            text = f"`{name}` is not supported in threads. Sorry!"
+            workspace.whisper(*where, text, place.thread_ts)
+            raise NotPossible(f"{name} is not supported in threads")
+        path = self._urls.issue(*where)
+        fields = self._command_fields(place, name, rest.strip())
+        parcel = Parcel(
+            "slash_commands",
+            lambda base: fields | {"response_url": base + path},
+            accepts_response=True,
+        )
+        delivery = await self._sockets.deliver(parcel)
+        self._show_outcome(place, name, delivery)
+        if delivery.response:
+            self._show_ack(place, typed.strip(), delivery.response)
+        return delivery
+
+    async def click(self, person: Person, press: Press) -> Delivery:
+        """Press a button, whether the message still has it or not: Slack's clients lag too."""
+        message = press.message
+        path = self._urls.issue(message.channel, person.id, message.ts, message.thread_ts)
+        fields = self._click_fields(person, press)
+        parcel = Parcel("interactive", lambda base: fields | {"response_url": base + path})
+        delivery = await self._sockets.deliver(parcel)
+        place = Place(person, self._workspace.channels[message.channel], message.thread_ts)
+        self._show_outcome(place, "This app", delivery)
+        return delivery
+
+    def _show_outcome(self, place: Place, what: str, delivery: Delivery) -> None:
+        if delivery.status is not Status.ACKED:
+            text = f'{what} failed with the error "{delivery.status.value}"'
+            self._workspace.whisper(
+                place.channel.id, place.person.id, text, _thread_of(self._workspace, place)
+            )
+
+    def _show_ack(self, place: Place, typed: str, response: Json) -> None:
+        """Show an ack's payload; `in_channel` shows the command that was typed as well."""
+        if response.get("response_type") == "in_channel":
+            content = Content(self._workspace.escaper.message(typed))
+            self._workspace.post(Draft(place.channel.id, place.person.id, content))
+        grant = Grant(place.channel.id, place.person.id, None, None, 0, 1)
+        if error := respond(self._workspace, grant, response):
+            self._workspace.counters.add(f"acks.{error}")
+
+    async def _send_event(self, payload: Json) -> None:
+        """Deliver an event, and again after each wait until it is acknowledged.
+
+        Slack retries events, not commands or clicks, up to three times: at once, after a minute,
+        after five.
+        """
+        parcel = Parcel("events_api", lambda _: payload)
+        delivery = await self._sockets.deliver(parcel)
+        for attempt, wait_s in enumerate(self._workspace.timings.event_retries_s, start=1):
+            if delivery.status is Status.ACKED:
+                return
+            await asyncio.sleep(wait_s)
+            again = replace(parcel, retry_attempt=attempt, retry_reason="timeout")
+            delivery = await self._sockets.deliver(again)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Give up the retries that are still waiting."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _mention(self, message: Message) -> Json:
+        workspace = self._workspace
+        event: Json = {
+            "type": "app_mention",
+            "client_msg_id": str(uuid.uuid4()),
+            "user": message.user,
+            "text": message.content.text,
+            "ts": message.ts,
+            "team": workspace.seed.team_id,
+            "channel": message.channel,
+            "event_ts": message.ts,
+        }
+        if message.thread_ts is not None:
+            event["thread_ts"] = message.thread_ts
+        return {
+            "token": workspace.app.verification_token,
+            "team_id": workspace.seed.team_id,
+            "api_app_id": workspace.app.id,
+            "event": event,
+            "type": "event_callback",
+            "event_id": f"Ev{secrets.token_hex(5).upper()}",
+            "event_time": int(float(message.ts)),
+            "authorizations": [
+                {
+                    "enterprise_id": None,
+                    "team_id": workspace.seed.team_id,
+                    "user_id": workspace.app.user.id,
+                    "is_bot": True,
+                    "is_enterprise_install": False,
+                }
+            ],
+            "is_ext_shared_channel": False,
+            "event_context": f"4-{secrets.token_urlsafe(24)}",
+        }
+
+    def _command_fields(self, place: Place, name: str, text: str) -> Json:
+        workspace = self._workspace
+        return {
+            "token": workspace.app.verification_token,
+            "team_id": workspace.seed.team_id,
+            "team_domain": workspace.seed.team_domain,
+            "channel_id": place.channel.id,
+            "channel_name": place.channel.name or "directmessage",
+            "user_id": place.person.id,
+            "user_name": place.person.name,
+            "command": name,
+            "text": workspace.escaper.command(text),
+            "api_app_id": workspace.app.id,
+            "is_enterprise_install": "false",
+            "trigger_id": self._trigger_id(),
+        }
+
+    def _click_fields(self, person: Person, press: Press) -> Json:
+        workspace, message = self._workspace, press.message
+        is_ephemeral = message.visible_to is not None
+        container: Json = {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": message.channel,
+            "is_ephemeral": is_ephemeral,
+        }
+        if message.is_reply:
+            container["thread_ts"] = message.thread_ts
+        fields: Json = {
+            "type": "block_actions",
+            "user": {
+                "id": person.id,
+                "username": person.name,
+                "name": person.name,
+                "team_id": workspace.seed.team_id,
+            },
+            "api_app_id": workspace.app.id,
+            "token": workspace.app.verification_token,
+            "container": container,
+            "trigger_id": self._trigger_id(),
+            "team": {"id": workspace.seed.team_id, "domain": workspace.seed.team_domain},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "channel": {
+                "id": message.channel,
+                "name": workspace.channels[message.channel].name or "directmessage",
+            },
+            "state": {"values": {}},
+            "actions": [_action(press, workspace.timeline.mint_ts(workspace.now()))],
+        }
+        if not is_ephemeral:
+            fields["message"] = wire.message(workspace, message)
+        return fields
+
+    def _trigger_id(self) -> str:
+        now_ms = round(self._workspace.now() * 1000)
+        return f"{now_ms}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
+
+
+def find_press(message: Message, *, action_id: str | None, label: str | None) -> Press | None:
+    """Find a button by its action id or its label, in the newest version that has it."""
+    for content in (message.content, *reversed(message.versions)):
+        for block in content.blocks:
+            for element in block_kit.elements(block):
+                if _fits(element, action_id, label):
+                    return Press(message, block["block_id"], element)
+    return None
+
+
+def labels(message: Message) -> list[str]:
+    """List the labels of the buttons a message has now."""
+    return [_label(e) for block in message.content.blocks for e in block_kit.elements(block)]
+
+
+def _fits(element: Json, action_id: str | None, label: str | None) -> bool:
+    if action_id is not None and element.get("action_id") != action_id:
+        return False
+    return label is None or _label(element) == label
+
+
+def _label(element: Json) -> str:
+    text = element.get("text") or element.get("placeholder") or {}
+    return str(text.get("text", ""))
+
+
+def _action(press: Press, action_ts: str) -> Json:
+    element = press.element
+    action: Json = {
+        "action_id": element["action_id"],
+        "block_id": press.block_id,
+        "type": element.get("type", "button"),
+        "action_ts": action_ts,
+    }
+    for key in ("text", "value", "style", "placeholder"):
+        if key in element:
+            action[key] = element[key]
+    if press.option is not None:
+        action["selected_option"] = press.option
+    return action
+
+
+def _thread_of(workspace: Workspace, place: Place) -> str | None:
+    """Answer in the thread's parent: a reply to a reply belongs to the same thread."""
+    if place.thread_ts is None:
+        return None
+    answered = workspace.timeline.get(place.channel.id, place.thread_ts)
+    return (answered.thread_ts if answered else None) or place.thread_ts
