@@ -1,0 +1,83 @@
+"""Turns a command's name into what calling it does, which role may, and who says so.
+
+A command that is not here cannot be called at all. A read that makes CloudStack act (fresh
+health checks run scripts in the guest and may recreate a router) belongs here as a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.errors import Refused
+
+
+class Effect(StrEnum):
+    """Whether a call leaves the cloud as it was."""
+
+    READ = "read"
+    CHANGE = "change"
+
+
+class Role(StrEnum):
+    """The least role that may call a command under CloudStack's default rules."""
+
+    USER = "User"
+    DOMAIN_ADMIN = "Domain admin"
+    ROOT_ADMIN = "Root admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One API command; `source` is its class under `org.apache.cloudstack.api.command`."""
+
+    name: str
+    effect: Effect
+    role: Role
+    source: str
+
+
+_ALL = (
+    Command("listCapabilities", Effect.READ, Role.USER, "user.config.ListCapabilitiesCmd"),
+    Command("listManagementServers", Effect.READ, Role.ROOT_ADMIN, "admin.management.ListMgmtsCmd"),
+    Command("listNetworks", Effect.READ, Role.USER, "user.network.ListNetworksCmd"),
+    Command(
+        "listInternalLoadBalancerVMs",
+        Effect.READ,
+        Role.ROOT_ADMIN,
+        "admin.internallb.ListInternalLBVMsCmd",
+    ),
+    Command(
+        "listLoadBalancers",
+        Effect.READ,
+        Role.USER,
+        "user.loadbalancer.ListApplicationLoadBalancersCmd",
+    ),
+    Command("listTemplates", Effect.READ, Role.USER, "user.template.ListTemplatesCmd"),
+    Command("listEvents", Effect.READ, Role.USER, "user.event.ListEventsCmd"),
+    Command("listConfigurations", Effect.READ, Role.DOMAIN_ADMIN, "admin.config.ListCfgsByCmd"),
+    Command("listAsyncJobs", Effect.READ, Role.USER, "user.job.ListAsyncJobsCmd"),
+    Command("queryAsyncJobResult", Effect.READ, Role.USER, "user.job.QueryAsyncJobResultCmd"),
+    Command(
+        "stopInternalLoadBalancerVM",
+        Effect.CHANGE,
+        Role.ROOT_ADMIN,
+        "admin.internallb.StopInternalLBVMCmd",
+    ),
+    Command(
+        "startInternalLoadBalancerVM",
+        Effect.CHANGE,
+        Role.ROOT_ADMIN,
+        "admin.internallb.StartInternalLBVMCmd",
+    ),
+    Command("restartNetwork", Effect.CHANGE, Role.USER, "user.network.RestartNetworkCmd"),
+)
+
+COMMANDS = {command.name: command for command in _ALL}
+
+
+def effect_of(name: str) -> Effect:
+    """Return what calling the command does; a command we do not list is `Refused`."""
+    if name not in COMMANDS:
+        raise Refused(f"{name}: not among the CloudStack commands that this bot calls.")
+    return COMMANDS[name].effect

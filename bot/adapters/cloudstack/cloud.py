@@ -1,0 +1,191 @@
+"""Turns the bot's reads and changes into CloudStack commands: the `Cloud` port over the API."""
+
+from __future__ import annotations
+
+from bot.adapters.cloudstack.answers import (
+    Capabilities,
+    EventRow,
+    IlbVmRow,
+    JobRow,
+    ManagementServer,
+    NetworkRow,
+    PendingJobRow,
+    RuleRow,
+    SettingRow,
+    TemplateRow,
+)
+from bot.adapters.cloudstack.client import Call, Client
+from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
+from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+from bot.errors import Permanent
+
+# `listall=true` alone hides what projects own, `projectid=-1` alone hides the rest
+# (`AccountManagerImpl.buildACLSearchParameters`).
+_EVERYTHING = {"listall": "true", "projectid": "-1"}
+
+# Where `findRoutingTemplate` (`VMTemplateDaoImpl`) looks for the template of a new VM, in order.
+_SYSTEM_TEMPLATE_TYPES = ("ROUTING", "SYSTEM")
+
+_PARAM_ERROR = 431
+
+
+class CloudStackCloud:
+    """The cloud as one CloudStack API shows it; it changes nothing without a write key."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        # Names as last listed, for the texts of errors only: nothing is decided by them.
+        self._names: dict[str, str] = {}
+
+    async def version(self) -> str:
+        """Return the version; `listCapabilities` fails where a plugin it asks is left out."""
+        call = Call("ask for the CloudStack version", "listCapabilities")
+        try:
+            answer = await self._client.read(call, Capabilities)
+        except (ApiRefused, ApiFailed):
+            return await self._version_of_a_server()
+        return answer.capability.cloudstackversion or await self._version_of_a_server()
+
+    async def tiers(self) -> tuple[Tier, ...]:
+        """Return all VPC tiers, those of projects included."""
+        call = Call("list the VPC tiers", "listNetworks", {**_EVERYTHING, "forvpc": "true"})
+        rows = await self._client.rows(call, NetworkRow)
+        found = {row.id: row.value() for row in rows if row.vpcid}
+        self._names.update({tier.id: tier.name for tier in found.values()})
+        return tuple(found.values())
+
+    async def ilb_vms(self, *, tier_id: str = "", vm_id: str = "") -> tuple[IlbVm, ...]:
+        """Return ILB VMs; none for an id that CloudStack does not know (any more)."""
+        what = f"look at ILB VM {self._named(vm_id)}" if vm_id else self._of("ILB VMs", tier_id)
+        wanted = _given(networkid=tier_id, id=vm_id)
+        call = Call(what, "listInternalLoadBalancerVMs", {**_EVERYTHING, **wanted})
+        try:
+            rows = await self._client.rows(call, IlbVmRow)
+        except ApiRefused as refused:
+            if _is_an_unknown_id(refused, wanted):
+                return ()
+            raise
+        found = {row.id: row.value() for row in rows}
+        self._names.update({vm.id: vm.name for vm in found.values()})
+        return tuple(found.values())
+
+    async def rules(self, *, tier_id: str = "") -> tuple[LbRule, ...]:
+        """Return visible internal LB rules; none for a tier that CloudStack does not know.
+
+        The filters by source address are broken on the server: it fails with 530.
+        """
+        wanted = _given(networkid=tier_id)
+        call = Call(self._of("LB rules", tier_id), "listLoadBalancers", {**_EVERYTHING, **wanted})
+        try:
+            rows = await self._client.rows(call, RuleRow)
+        except ApiRefused as refused:
+            if _is_an_unknown_id(refused, wanted):
+                return ()
+            raise
+        return tuple({row.id: row.value() for row in rows}.values())
+
+    async def system_templates(self) -> tuple[Template, ...]:
+        """Return the templates that system VMs are made of, ready if they are so in each zone."""
+        found: dict[str, Template] = {}
+        for kind in _SYSTEM_TEMPLATE_TYPES:
+            params = {"templatefilter": "all", "templatetype": kind, "listall": "true"}
+            call = Call("list the system VM templates", "listTemplates", params)
+            # A version that does not know the filter ignores it.
+            for row in await self._client.rows(call, TemplateRow):
+                if row.templatetype in _SYSTEM_TEMPLATE_TYPES:
+                    known = found.get(row.id)
+                    ready = row.isready and (known is None or known.is_ready)
+                    found[row.id] = Template(row.id, row.name, ready)
+        return tuple(found.values())
+
+    async def events(
+        self,
+        *,
+        resource_id: str = "",
+        resource_type: str = "",
+        event_type: str = "",
+        limit: int = 50,
+    ) -> tuple[CloudEvent, ...]:
+        """Return events, newest first, the system account's included.
+
+        CloudStack 4.22 gives the newest page first, but within a page the oldest row first,
+        and times have whole seconds: rows of one second keep the order they happened in.
+        """
+        wanted = _given(resourceid=resource_id, resourcetype=resource_type, type=event_type)
+        what = f"of {self._named(resource_id)}" if resource_id else event_type
+        call = Call(f"list events {what}".rstrip(), "listEvents", {**_EVERYTHING, **wanted})
+        found = [row.value() for row in await self._client.rows(call, EventRow, limit=limit)]
+        if found and found[0].created <= found[-1].created:
+            found.reverse()
+        return tuple(sorted(found, key=lambda event: event.created, reverse=True))
+
+    async def setting(self, name: str, *, zone_id: str = "") -> str | None:
+        """Return the value of a setting, None where there is none or it is empty."""
+        call = Call(
+            f"read the setting {name}",
+            "listConfigurations",
+            {"name": name} | _given(zoneid=zone_id),
+        )
+        rows = await self._client.rows(call, SettingRow)
+        return next((row.value for row in rows if row.name == name), None)
+
+    async def pending_jobs(self) -> tuple[PendingJob, ...]:
+        """Return unfinished jobs of all accounts that the read key may see."""
+        call = Call("list pending jobs", "listAsyncJobs", {"listall": "true"})
+        rows = await self._client.rows(call, PendingJobRow)
+        return tuple({row.jobid: row.value() for row in rows}.values())
+
+    async def job(self, job_id: str) -> Job:
+        """Poll one job with the write key; a job id that CloudStack does not know is `Permanent`.
+
+        Whether another account may poll it is not documented: only its submitter asks.
+        """
+        call = Call(f"look at job {job_id}", "queryAsyncJobResult", {"jobid": job_id})
+        try:
+            return (await self._client.read_as_writer(call, JobRow)).value()
+        except ApiRefused as refused:
+            if refused.code != _PARAM_ERROR:
+                raise
+            raise Permanent(
+                f"look at job {job_id}: CloudStack knows no such job (431), so how it ended "
+                "cannot be told from it. Look at the target itself."
+            ) from refused
+
+    async def stop_ilb_vm(self, vm_id: str) -> str:
+        """Submit a plain stop and return the job id; stopping a stopped one succeeds."""
+        act = f"stop ILB VM {self._named(vm_id)}"
+        return await self._client.submit(Call(act, "stopInternalLoadBalancerVM", {"id": vm_id}))
+
+    async def start_ilb_vm(self, vm_id: str) -> str:
+        """Submit a start and return the job id; starting a running one succeeds."""
+        act = f"start ILB VM {self._named(vm_id)}"
+        return await self._client.submit(Call(act, "startInternalLoadBalancerVM", {"id": vm_id}))
+
+    async def restart_tier(self, tier_id: str) -> str:
+        """Submit `restartNetwork cleanup=false`: redeploys missing ILB VMs, starts stopped ones."""
+        act = f"restart tier {self._named(tier_id)} without clean-up"
+        params = {"id": tier_id, "cleanup": "false"}
+        return await self._client.submit(Call(act, "restartNetwork", params))
+
+    async def _version_of_a_server(self) -> str:
+        call = Call("ask for the CloudStack version", "listManagementServers")
+        try:
+            servers = await self._client.rows(call, ManagementServer)
+        except (ApiRefused, ApiFailed):
+            return ""
+        return next((server.version for server in servers if server.version), "")
+
+    def _named(self, known_id: str) -> str:
+        return self._names.get(known_id, known_id)
+
+    def _of(self, what: str, tier_id: str) -> str:
+        return f"list the {what} of tier {self._named(tier_id)}" if tier_id else f"list the {what}"
+
+
+def _given(**params: str) -> dict[str, str]:
+    return {name: value for name, value in params.items() if value}
+
+
+def _is_an_unknown_id(refused: ApiRefused, wanted: dict[str, str]) -> bool:
+    """Whether it is the answer to an id that is nobody's: all else we send is fixed and valid."""
+    return bool(wanted) and refused.code == _PARAM_ERROR
