@@ -1,0 +1,27 @@
+"""Turns what the bot was told (file, environment, arguments) into typed settings."""
+
+from bot.settings.groups import (
+    BotSettings,
+    CloudStackSettings,
+    DatabaseSettings,
+    HttpSettings,
+    KafkaSettings,
+    PollSettings,
+    SlackSettings,
+)
+from bot.settings.load import Loaded, load_settings, read_settings
+from bot.settings.model import Settings
+
+__all__ = [
+    "BotSettings",
+    "CloudStackSettings",
+    "DatabaseSettings",
+    "HttpSettings",
+    "KafkaSettings",
+    "Loaded",
+    "PollSettings",
+    "Settings",
+    "SlackSettings",
+    "load_settings",
+    "read_settings",
+]
