@@ -1,0 +1,167 @@
+"""Turns CloudStack's event bus on Kafka into observations, each stored before it is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+
+from handlers.kafka_dead_letters import DeadLetters
+from handlers.kafka_metrics import IntakeMetrics
+from handlers.kafka_partitions import Batch, ClientMode, Partitions, ReadSettings, Start
+from handlers.kafka_triage import Hold, Sink, Triage, TriageSettings
+
+__all__ = ["ClientMode", "Intake", "IntakeSettings", "ReadSettings", "Start", "TriageSettings"]
+
+log = structlog.get_logger(__name__)
+
+
+class Silent(Exception):
+    """The broker stopped answering without saying so: aiokafka waits for it without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """How the bus is read, what a record may be, and when we are worried.
+
+    `turn_s`: a batch whose decisions take longer is cut there, the rest is delivered again, so
+    that polling never stops for as long as the group would bear (`max_poll_interval_ms`).
+    `silence_s`: without an answer to a fetch for that long, the connection is made anew; an
+    idle broker answers twice a second.
+    `hold_alarm_s`: a partition that waits longer makes us unhealthy.
+    """
+
+    read: ReadSettings
+    triage: TriageSettings = field(default_factory=TriageSettings)
+    turn_s: float = 60.0
+    join_timeout_s: float = 60.0
+    silence_s: float = 30.0
+    hold_alarm_s: float = 30.0
+    reconnect_min_s: float = 1.0
+    reconnect_max_s: float = 30.0
+
+
+class Intake:
+    """Reads the bus for as long as the process lives.
+
+    The factories return what is not started yet. The consumer's must set `group_id`,
+    `enable_auto_commit=False` and `auto_offset_reset="none"`. `explain` turns what aiokafka
+    raised into a sentence with the next thing to do.
+    """
+
+    def __init__(
+        self,
+        consumer_factory: Callable[[], AIOKafkaConsumer],
+        settings: IntakeSettings,
+        sink: Sink,
+        dead_letters: DeadLetters,
+        *,
+        metrics: IntakeMetrics | None = None,
+        explain: Callable[[BaseException], str] = repr,
+    ) -> None:
+        self._new_consumer = consumer_factory
+        self._settings = settings
+        self._dead_letters = dead_letters
+        self._triage = Triage(sink, dead_letters, settings.triage)
+        self._metrics = metrics or IntakeMetrics()
+        self._explain = explain
+        self._partitions: Partitions | None = None
+        self._trouble = "not connected yet"
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Read until cancelled; a lost broker, or anything else, is reported and tried again."""
+        try:
+            while True:
+                try:
+                    await self._listen()
+                except Exception as error:
+                    # Whatever it was: the process has more to do than this, and health() tells.
+                    self._note_loss(error)
+                await asyncio.sleep(self._pause_s())
+        finally:
+            await self._dead_letters.close()
+
+    def health(self) -> tuple[bool, str]:
+        """Return whether records are read and settled, and a sentence for people."""
+        partitions = self._partitions
+        if partitions is None or self._trouble:
+            return False, f"event bus: {self._trouble}"
+        waited_s, why = partitions.longest_hold()
+        if waited_s > self._settings.hold_alarm_s:
+            return False, f"event bus: for {waited_s:.0f} s {why}"
+        owned = sorted(tp.partition for tp in partitions.owned())
+        if not owned:
+            return True, "event bus: connected; another member reads all partitions"
+        return True, f"event bus: reading partitions {', '.join(map(str, owned))}"
+
+    async def _listen(self) -> None:
+        """Read with one consumer until it fails."""
+        partitions = Partitions(self._new_consumer(), self._settings.read, self._metrics)
+        try:
+            async with asyncio.timeout(self._settings.join_timeout_s):
+                await partitions.join()
+            self._note_connection(partitions)
+            heard_at = time.time()
+            while True:
+                batches = await partitions.poll()
+                await self._settle_all(partitions, batches)
+                await partitions.commit_if_due()
+                heard_at = self._listen_for_silence(partitions, heard_at, busy=bool(batches))
+                await asyncio.sleep(0)
+        finally:
+            self._partitions = None
+            self._metrics.connected.set(0)
+            await partitions.leave()
+
+    async def _settle_all(self, partitions: Partitions, batches: list[Batch]) -> None:
+        ends_at = asyncio.get_running_loop().time() + self._settings.turn_s
+        for batch in batches:
+            await self._settle(partitions, batch, ends_at)
+
+    async def _settle(self, partitions: Partitions, batch: Batch, ends_at: float) -> None:
+        """Settle a batch in order, up to the first record that must wait."""
+        for record in batch.records:
+            if not partitions.still_ours(batch):
+                return
+            if asyncio.get_running_loop().time() > ends_at:
+                partitions.rewind(batch, record)
+                return
+            try:
+                settled = await self._triage.settle(record)
+            except Hold as hold:
+                partitions.hold(batch, record, hold)
+                return
+            self._metrics.records.labels(settled.kind, settled.outcome).inc()
+            if not partitions.still_ours(batch):
+                return  # settled, but no longer ours to commit
+            partitions.done(batch, record)
+
+    def _listen_for_silence(self, partitions: Partitions, heard_at: float, *, busy: bool) -> float:
+        """Return when the broker was last heard; raise `Silent` when that is too long ago."""
+        now, answered_at = time.time(), partitions.last_answer_at()
+        heard_at = now if busy or answered_at is None else max(heard_at, answered_at)
+        if now - heard_at > self._settings.silence_s:
+            raise Silent(f"no answer from the broker for {now - heard_at:.0f} s")
+        return heard_at
+
+    def _note_connection(self, partitions: Partitions) -> None:
+        self._partitions, self._trouble, self._failures = partitions, "", 0
+        self._metrics.connected.set(1)
+        log.info("bus_connected", topic=self._settings.read.topic)
+
+    def _note_loss(self, error: Exception) -> None:
+        """Log the first loss in full and then ever more rarely: at 1, 2, 4, 8 … attempts."""
+        self._failures += 1
+        self._metrics.reconnects.inc()
+        self._trouble = str(error) if isinstance(error, Silent) else self._explain(error)
+        if self._failures & (self._failures - 1) == 0:
+            log.warning("bus_connection_lost", attempt=self._failures, why=self._trouble)
+
+    def _pause_s(self) -> float:
+        grown = self._settings.reconnect_min_s * 2 ** min(max(self._failures - 1, 0), 16)
+        return float(min(grown, self._settings.reconnect_max_s))
