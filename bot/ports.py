@@ -123,8 +123,24 @@ class Intents(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How often steps look and how long they go on looking, in seconds.
+
+    The defaults suit a real cloud: CloudStack cancels jobs after an hour
+    (`job.cancel.threshold.minutes`), and power sync frees a VM about a minute after a restart.
+    """
+
+    poll_s: float = 2.0
+    job_deadline_s: float = 3600.0
+    settle_deadline_s: float = 300.0
+    power_sync_s: float = 120.0
+    again_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """The ports that steps act through; bound by the app, never stored."""
 
     cloud: Cloud
     clock: Clock
+    pace: Pace = Pace()

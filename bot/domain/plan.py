@@ -75,16 +75,20 @@ class Plan:
         """Return a parameter by name, `""` where the plan has none."""
         return dict(self.parameters).get(name, "")
 
-    def changes_since(self, earlier: Plan) -> tuple[str, ...]:
-        """Say in words which facts differ from those an earlier plan relied on."""
-        before = {fact.name: fact.value for fact in earlier.facts}
-        now = {fact.name: fact.value for fact in self.facts}
-        names = list(dict.fromkeys([*before, *now]))
-        return tuple(
-            f"{name}: was {before.get(name) or 'absent'}, is {now.get(name) or 'absent'}"
-            for name in names
-            if before.get(name) != now.get(name)
-        )
+    def fact(self, name: str) -> str:
+        """Return the value of a fact it relies on."""
+        return next(fact.value for fact in self.facts if fact.name == name)
+
+
+def changes(before: tuple[Fact, ...], now: tuple[Fact, ...]) -> tuple[str, ...]:
+    """Say in words which facts differ: `version: was 4.20.0, is 4.22.0`."""
+    old = {fact.name: fact.value for fact in before}
+    new = {fact.name: fact.value for fact in now}
+    return tuple(
+        f"{name}: was {old.get(name) or 'none'}, is {new.get(name) or 'none'}"
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    )
 
 
 @dataclass(frozen=True, slots=True)

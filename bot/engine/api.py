@@ -9,7 +9,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_type_hints
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, get_type_hints
 
 import structlog
 from pydantic import TypeAdapter
@@ -53,16 +53,19 @@ class Verb(Generic[P, R]):
     result: TypeAdapter[R]
     retry: Retry
     timeout_s: float
-    settle: Callable[Concatenate[World, P], Awaitable[Settled[R] | None]] | None = None
+    settle: Callable[..., Awaitable[Settled[Any] | None]] | None = None
 
 
 def verb(
     *,
     retry: Retry | None = None,
     timeout_s: float = 60.0,
-    settle: Callable[Concatenate[World, P], Awaitable[Settled[R] | None]] | None = None,
+    settle: Callable[..., Awaitable[Settled[Any] | None]] | None = None,
 ) -> Callable[[Callable[Concatenate[World, P], Awaitable[R]]], Verb[P, R]]:
-    """Make a verb of an async function `(world, *json_arguments)`; its name is the function's."""
+    """Make a verb of an async function `(world, *json_arguments)`; its name is the function's.
+
+    `settle` takes the same arguments and returns None where the call had no effect.
+    """
 
     def make(act: Callable[Concatenate[World, P], Awaitable[R]]) -> Verb[P, R]:
         hints = get_type_hints(inspect.unwrap(act))
@@ -306,7 +309,7 @@ class _Attempt:
                     note = {"verb": verb.name}
                     earlier = await self.hands.intents.intend(self.run_id, self.key, note)
                     if earlier is not None and (found := await verb.settle(world, *args, **kwargs)):
-                        return found.value
+                        return cast("R", found.value)
                 return await verb.act(world, *args, **kwargs)
         except TimeoutError as late:
             text = f"{verb.name} gave no answer within {verb.timeout_s:g} s"

@@ -1,0 +1,135 @@
+"""Everything a planner may look at about one ILB, read at one moment; planners see nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Template, Tier
+from bot.domain.plan import Fact, Plan, Target, changes, digest
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One ILB (a tier and a VIP), its machine where there is one, and what surrounds it.
+
+    `vm` is None where no ILB VM has the VIP. `events` are those of the machine, newest first;
+    `restarts` those of its VPC and tier. `own_outages_s` are measured by earlier operations of
+    ours on this target, newest first; `busy_with` names an open operation of ours on it.
+    """
+
+    read_at: float
+    tier: Tier
+    vip: str
+    vm: IlbVm | None
+    tier_vms: tuple[IlbVm, ...]
+    tier_rules: tuple[LbRule, ...]
+    templates: tuple[Template, ...] = ()
+    events: tuple[CloudEvent, ...] = ()
+    restarts: tuple[CloudEvent, ...] = ()
+    minimum_version: str = ""
+    recreate_checks: str = ""
+    own_outages_s: tuple[float, ...] = ()
+    busy_with: str = ""
+
+    @property
+    def rules(self) -> tuple[LbRule, ...]:
+        """The visible rules on this VIP, by port."""
+        own = (rule for rule in self.tier_rules if rule.vip == self.vip)
+        return tuple(sorted(own, key=lambda rule: rule.source_port))
+
+    @property
+    def name(self) -> str:
+        """What people call it: the machine, or the address where there is none."""
+        return self.vm.name if self.vm else f"the ILB at {self.vip}"
+
+    @property
+    def target(self) -> Target:
+        """This ILB as the target of a plan; its lane is its VPC."""
+        return Target(
+            kind="ilb-vm" if self.vm else "ilb",
+            id=self.vm.id if self.vm else f"{self.tier.id}/{self.vip}",
+            name=self.name,
+            where=f"tier {self.tier.name} of VPC {self.tier.vpc_name}, zone {self.tier.zone_name}",
+            lane=f"vpc:{self.tier.vpc_id}",
+        )
+
+    @property
+    def state(self) -> str:
+        """The machine's state in words, `missing` where there is none."""
+        return self.vm.state.value if self.vm else "missing"
+
+    def changes(self, planned: Plan) -> tuple[str, ...]:
+        """Say in words which facts of a plan are no longer so."""
+        return changes(planned.facts, self.facts())
+
+    @property
+    def last_move(self) -> CloudEvent | None:
+        """The newest start or stop of the machine that CloudStack recorded."""
+        return next((event for event in self.events if is_move(event)), None)
+
+    def facts(self) -> tuple[Fact, ...]:
+        """What every plan about this ILB relies on."""
+        vm = self.vm
+        return (
+            Fact("ILB VM", f"{vm.name} {vm.id}" if vm else "none"),
+            Fact("state", self.state),
+            Fact("version", vm.version if vm else ""),
+            Fact("template", vm.template_id if vm else ""),
+            Fact("offering", vm.offering_id if vm else ""),
+            Fact("tier state", self.tier.state),
+            Fact("rules", rules_digest(self.rules)),
+            Fact("last start or stop", self.last_move.id if self.last_move else ""),
+            Fact("minimum template version", self.minimum_version),
+            Fact("checks that recreate routers", self.recreate_checks),
+        )
+
+    def services(self) -> str:
+        """Name what the VIP serves, for people: `10.1.1.10 ports 80 and 443`."""
+        ports = [str(rule.source_port) for rule in self.rules]
+        if not ports:
+            return f"{self.vip} (no visible rule)"
+        word = "port" if len(ports) == 1 else "ports"
+        return f"{self.vip} {word} {', '.join(ports)}"
+
+    def neighbours(self) -> tuple[str, ...]:
+        """Name the other ILBs of the tier, which an LB change there would re-send or start."""
+        others = [vm for vm in self.tier_vms if vm.vip != self.vip]
+        return tuple(f"{vm.name} ({vm.vip}, {vm.state})" for vm in others)
+
+
+MOVES = frozenset(
+    {
+        "INTERNALLBVM.START",
+        "INTERNALLBVM.STOP",
+        "ROUTER.START",
+        "ROUTER.STOP",
+        "ROUTER.REBOOT",
+        "ROUTER.DESTROY",
+        "VM.STOP",
+        "VM.START",
+    }
+)
+"""Event types (CloudStack `EventTypes`) that start or stop a system VM; an ILB VM also takes
+`rebootRouter` and `destroyRouter`."""
+
+
+def is_move(event: CloudEvent) -> bool:
+    """Whether an event starts or stops a machine, and did not fail."""
+    return event.type in MOVES and event.level != "ERROR"
+
+
+def rules_digest(rules: tuple[LbRule, ...]) -> str:
+    """Return one fingerprint over rules, members and states, whatever their order."""
+    return digest(
+        sorted(
+            [
+                rule.id,
+                rule.source_port,
+                rule.member_port,
+                rule.algorithm.lower(),
+                rule.state,
+                sorted([member.id, member.address] for member in rule.members),
+            ]
+            for rule in rules
+        )
+    )[:16]

@@ -1,0 +1,149 @@
+"""Reads the cloud into views that planners can look at, and finds what a person named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Tier
+from bot.domain.plan import in_words
+from bot.domain.view import View
+from bot.errors import Refused
+from bot.ports import Clock, CloudReader
+
+MINIMUM_VERSION = "minreq.sysvmtemplate.version"
+RECREATE_CHECKS = "router.health.checks.failures.to.recreate.vr"
+_EVENT_KINDS = ("InternalLbVm", "VirtualMachine")
+"""Resource types under which `listEvents` files an ILB VM's rows; an out-of-band stop is filed
+under the second (CloudStack `ApiCommandResourceType`)."""
+
+History = Callable[[str], Awaitable[tuple[tuple[float, ...], str]]]
+"""Given a target id: outages we measured on it, newest first, and an open operation's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ilb:
+    """An ILB as found: a tier and a VIP, and the machine where there is one."""
+
+    tier: Tier
+    vip: str
+    vm: IlbVm | None
+
+    def words(self) -> str:
+        """Name it so that it can be typed back."""
+        name = self.vm.name if self.vm else self.vip
+        return f"`{name}` ({self.vip}, tier {self.tier.name} of VPC {self.tier.vpc_name})"
+
+
+class Fleet:
+    """The read model of the cloud; it holds nothing between two calls."""
+
+    def __init__(self, cloud: CloudReader, clock: Clock, history: History) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self._history = history
+
+    async def find(self, named: str) -> Ilb:
+        """Resolve what a person typed to exactly one ILB; `Refused` with the choices otherwise.
+
+        Takes an ILB VM's name or id, a VIP, a tier's name or id, or `vpc/tier`.
+        """
+        ilbs, tiers = await self.ilbs()
+        wanted = named.strip().casefold()
+        hits = [ilb for ilb in ilbs if wanted in _names(ilb)]
+        if len(hits) == 1:
+            return hits[0]
+        if hits:
+            choices = in_words([hit.words() for hit in hits[:8]])
+            raise Refused(
+                f"{len(hits)} ILBs go by the name “{named}”.", instead=f"Say which one: {choices}."
+            )
+        if any(wanted in _tier_names(tier) for tier in tiers):
+            raise Refused(f"Tier “{named}” has no internal load balancer.")
+        near = in_words([f"`{ilb.tier.name}`" for ilb in ilbs[:6]]) or "none at all"
+        raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=f"There is {near}.")
+
+    async def ilbs(self) -> tuple[tuple[Ilb, ...], tuple[Tier, ...]]:
+        """Return every ILB (machines, and VIPs whose machine is missing) and every tier."""
+        tiers, vms, rules = await asyncio.gather(
+            self._cloud.tiers(), self._cloud.ilb_vms(), self._cloud.rules()
+        )
+        by_id = {tier.id: tier for tier in tiers}
+        found = [Ilb(by_id[vm.tier_id], vm.vip, vm) for vm in vms if vm.tier_id in by_id]
+        have = {(ilb.tier.id, ilb.vip) for ilb in found}
+        for rule in rules:
+            if (rule.tier_id, rule.vip) not in have and rule.tier_id in by_id:
+                have.add((rule.tier_id, rule.vip))
+                found.append(Ilb(by_id[rule.tier_id], rule.vip, None))
+        order = sorted(found, key=lambda ilb: (ilb.tier.vpc_name, ilb.tier.name, ilb.vip))
+        return tuple(order), tiers
+
+    async def view(self, target_id: str) -> View:
+        """Read everything about one ILB by its target id (a machine's id, or `tier/vip`)."""
+        tiers = {tier.id: tier for tier in await self._cloud.tiers()}
+        tier_id, _, vip = target_id.partition("/")
+        if vip:
+            vm = None
+        else:
+            found = await self._cloud.ilb_vms(vm_id=target_id)
+            if not found:
+                raise Refused(f"ILB VM {target_id} no longer exists.", instead="Ask again by VIP.")
+            vm, tier_id, vip = found[0], found[0].tier_id, found[0].vip
+        if tier_id not in tiers:
+            raise Refused(f"The tier of {target_id} no longer exists.")
+        return await self._around(tiers[tier_id], vip, vm)
+
+    async def _around(self, tier: Tier, vip: str, vm: IlbVm | None) -> View:
+        vms, rules, templates, minimum, recreate = await asyncio.gather(
+            self._cloud.ilb_vms(tier_id=tier.id),
+            self._cloud.rules(tier_id=tier.id),
+            self._cloud.system_templates(),
+            self._cloud.setting(MINIMUM_VERSION, zone_id=tier.zone_id),
+            self._cloud.setting(RECREATE_CHECKS, zone_id=tier.zone_id),
+        )
+        vm = next((other for other in vms if other.vip == vip), vm)
+        events, restarts = await asyncio.gather(self._events(vm), self._restarts(tier))
+        outages, busy = await self._history(vm.id if vm else f"{tier.id}/{vip}")
+        return View(
+            read_at=self._clock.now(), tier=tier, vip=vip, vm=vm, tier_vms=vms,
+            tier_rules=_of_tier(rules, tier), templates=templates, events=events,
+            restarts=restarts, minimum_version=minimum or "", recreate_checks=recreate or "",
+            own_outages_s=outages, busy_with=busy,
+        )  # fmt: skip
+
+    async def _events(self, vm: IlbVm | None) -> tuple[CloudEvent, ...]:
+        if vm is None:
+            return ()
+        lists = await asyncio.gather(
+            *(self._cloud.events(resource_id=vm.id, resource_type=kind) for kind in _EVENT_KINDS)
+        )
+        return _newest_first([event for events in lists for event in events])
+
+    async def _restarts(self, tier: Tier) -> tuple[CloudEvent, ...]:
+        vpc, network = await asyncio.gather(
+            self._cloud.events(event_type="VPC.RESTART", limit=20),
+            self._cloud.events(event_type="NETWORK.RESTART", limit=20),
+        )
+        here = {tier.vpc_id, tier.id}
+        return _newest_first([event for event in (*vpc, *network) if event.resource_id in here])
+
+
+def _newest_first(events: Sequence[CloudEvent]) -> tuple[CloudEvent, ...]:
+    unique = {event.id: event for event in events}
+    return tuple(sorted(unique.values(), key=lambda event: event.created, reverse=True))
+
+
+def _of_tier(rules: tuple[LbRule, ...], tier: Tier) -> tuple[LbRule, ...]:
+    return tuple(rule for rule in rules if rule.tier_id == tier.id)
+
+
+def _names(ilb: Ilb) -> set[str]:
+    names = {ilb.vip, f"{ilb.tier.id}/{ilb.vip}", *_tier_names(ilb.tier)}
+    if ilb.vm is not None:
+        names |= {ilb.vm.id, ilb.vm.name.casefold()}
+    return names
+
+
+def _tier_names(tier: Tier) -> set[str]:
+    return {tier.id, tier.name.casefold(), f"{tier.vpc_name}/{tier.name}".casefold()}

@@ -1,0 +1,179 @@
+"""Stops, starts and looks at an ILB VM; what counts is its state afterwards, never a job's word."""
+
+from __future__ import annotations
+
+from bot.domain.cloud import IlbVm, VmState
+from bot.domain.view import rules_digest
+from bot.engine.api import Retry, Run, Settled, StepFailed, verb
+from bot.errors import Permanent, Refused, Transient
+from bot.ports import World
+from workflows.steps.jobs import await_job
+
+STOP = "INTERNALLBVM.STOP"
+START = "INTERNALLBVM.START"
+TRIES = 3
+"""How often a stop or start is submitted before a person is asked: once more after a job that a
+restart of the management server cut off, and once more after that."""
+
+
+async def _vm(world: World, vm_id: str) -> IlbVm:
+    found = await world.cloud.ilb_vms(vm_id=vm_id)
+    if not found:
+        raise Permanent(f"look at ILB VM {vm_id}: CloudStack no longer has it")
+    return found[0]
+
+
+async def _last_event(world: World, vm_id: str, event_type: str) -> str:
+    events = await world.cloud.events(
+        resource_id=vm_id, resource_type="InternalLbVm", event_type=event_type, limit=1
+    )
+    return events[0].id if events else ""
+
+
+async def _taken(
+    world: World, vm_id: str, event_type: str, since: str, states: frozenset[VmState]
+) -> Settled[str] | None:
+    """Say whether a start or stop in doubt was taken: by its state, else by a newer event."""
+    vm = await _vm(world, vm_id)
+    if vm.state in states or await _last_event(world, vm_id, event_type) != since:
+        return Settled("")
+    return None
+
+
+async def _stop_taken(world: World, vm_id: str, since: str) -> Settled[str] | None:
+    return await _taken(world, vm_id, STOP, since, frozenset({VmState.STOPPING, VmState.STOPPED}))
+
+
+async def _start_taken(world: World, vm_id: str, since: str) -> Settled[str] | None:
+    return await _taken(world, vm_id, START, since, frozenset({VmState.STARTING, VmState.RUNNING}))
+
+
+@verb()
+async def newest(world: World, vm_id: str, event_type: str) -> str:
+    """Return the id of the newest such event, by which an act of ours is told from older ones."""
+    return await _last_event(world, vm_id, event_type)
+
+
+@verb(settle=_stop_taken)
+async def submit_stop(world: World, vm_id: str, since: str) -> str:
+    """Submit a plain stop and return its job id, `""` where it was taken before but not told."""
+    vm = await _vm(world, vm_id)
+    if vm.state is VmState.STOPPED:
+        return ""
+    if vm.state not in {VmState.RUNNING, VmState.STOPPING}:
+        raise Refused(f"stop ILB VM {vm.name}: it is {vm.state}, not Running")
+    return await world.cloud.stop_ilb_vm(vm_id)
+
+
+@verb(settle=_start_taken)
+async def submit_start(world: World, vm_id: str, since: str) -> str:
+    """Submit a start and return its job id, `""` where it is running or was taken before."""
+    vm = await _vm(world, vm_id)
+    if vm.state is VmState.RUNNING:
+        return ""
+    if vm.state is not VmState.STOPPED:
+        raise Refused(f"start ILB VM {vm.name}: it is {vm.state}, not Stopped")
+    return await world.cloud.start_ilb_vm(vm_id)
+
+
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def settled(world: World, vm_id: str, wanted: str) -> VmState:
+    """Wait until it is in the wanted state, or at rest in another, or the deadline passed.
+
+    A state at rest counts once it has been seen for as long as CloudStack takes to begin a job.
+    """
+    deadline = world.clock.now() + world.pace.settle_deadline_s
+    rest_since: float | None = None
+    state = VmState.OTHER
+    while world.clock.now() < deadline:
+        try:
+            state = (await _vm(world, vm_id)).state
+        except Transient:
+            rest_since = None
+        else:
+            if state == wanted:
+                return state
+            if state.is_moving:
+                rest_since = None
+            elif rest_since is None:
+                rest_since = world.clock.now()
+            elif world.clock.now() - rest_since >= world.pace.again_s:
+                return state
+        await world.clock.sleep(world.pace.poll_s)
+    return state
+
+
+async def stop(run: Run, vm_id: str, name: str) -> None:
+    """Bring an ILB VM to Stopped; submitted again where a restart of CloudStack undid it."""
+    what = f"stop ILB VM {name}"
+    for _ in range(TRIES):
+        since = await run.step(newest, vm_id, STOP)
+        job = await run.step(submit_stop, vm_id, since)
+        end = await run.step(await_job, job)
+        state = await run.step(settled, vm_id, VmState.STOPPED.value)
+        if state is VmState.STOPPED:
+            return
+        if end.is_known and not end.succeeded:
+            raise StepFailed("stop", "permanent", f"{what}: {end.text}", in_doubt=False)
+    text = f"{what}: after {TRIES} tries it is {state}"
+    raise StepFailed("stop", "permanent", text, in_doubt=state.is_moving)
+
+
+async def start(run: Run, vm_id: str, name: str) -> None:
+    """Bring an ILB VM to Running; tried again after a failed job: nothing serves meanwhile."""
+    for _ in range(TRIES):
+        since = await run.step(newest, vm_id, START)
+        job = await run.step(submit_start, vm_id, since)
+        end = await run.step(await_job, job)
+        state = await run.step(settled, vm_id, VmState.RUNNING.value)
+        if state is VmState.RUNNING:
+            return
+    text = f"start ILB VM {name}: after {TRIES} tries it is {state}: {end.text}"
+    raise StepFailed("start", "permanent", text, in_doubt=state.is_moving)
+
+
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def power_synced(world: World, vm_id: str) -> VmState:
+    """Wait as long as power sync may take for a VM to leave Stopping; return its state."""
+    deadline = world.clock.now() + world.pace.power_sync_s
+    state = VmState.STOPPING
+    while state is VmState.STOPPING and world.clock.now() < deadline:
+        await world.clock.sleep(world.pace.poll_s)
+        try:
+            state = (await _vm(world, vm_id)).state
+        except Transient:
+            continue  # CloudStack itself may be coming back
+    return state
+
+
+async def bring_back(run: Run, vm_id: str, name: str) -> None:
+    """Bring an ILB VM from Stopped or Stopping to Running."""
+    state = await run.step(power_synced, vm_id)
+    if state is VmState.STOPPING:
+        await stop(run, vm_id, name)
+    if state is not VmState.RUNNING:
+        await start(run, vm_id, name)
+
+
+@verb(retry=Retry(attempts=1))
+async def expect_version(world: World, vm_id: str, version: str) -> str:
+    """Fail unless the guest reports that template version: a job's success says nothing of it."""
+    vm = await _vm(world, vm_id)
+    if vm.version != version:
+        raise Permanent(
+            f"roll ILB VM {vm.name}: CloudStack's jobs succeeded, but it still reports version "
+            f"{vm.version or 'none'} and not {version}; its disk was not renewed"
+        )
+    return vm.version
+
+
+@verb(retry=Retry(attempts=1))
+async def expect_rules(world: World, tier_id: str, vip: str, digest: str) -> str:
+    """Fail unless the rules on the VIP are those of the plan."""
+    rules = tuple(r for r in await world.cloud.rules(tier_id=tier_id) if r.vip == vip)
+    if rules_digest(rules) != digest:
+        raise Permanent(
+            f"compare the rules on {vip}: they are not those the plan saw; somebody changed them "
+            "meanwhile, or CloudStack lost some"
+        )
+    return digest

@@ -1,0 +1,48 @@
+"""Follows a CloudStack job to its end, over lost connections and restarts of its server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.cloud import JobStatus
+from bot.engine.api import Retry, verb
+from bot.errors import Permanent, Transient
+from bot.ports import World
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a job ended. `is_known` is false where only the state of its target can tell:
+    its server died under it, or its id never reached us."""
+
+    succeeded: bool
+    is_known: bool
+    text: str
+
+
+UNKNOWN = JobEnd(False, False, "how the job ended is not known")
+
+
+@verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0)
+async def await_job(world: World, job_id: str) -> JobEnd:
+    """Poll a job until it ended; with no id, say at once that nobody knows."""
+    if not job_id:
+        return UNKNOWN
+    deadline = world.clock.now() + world.pace.job_deadline_s
+    while world.clock.now() < deadline:
+        try:
+            job = await world.cloud.job(job_id)
+        except Transient as error:
+            wait_s = max(error.retry_after_s, world.pace.poll_s)
+        except Permanent:
+            return UNKNOWN  # a job CloudStack does not know any more
+        else:
+            if job.status is not JobStatus.PENDING:
+                text = job.error_text or job.status.value
+                return JobEnd(job.status is JobStatus.SUCCEEDED, not job.was_interrupted, text)
+            wait_s = world.pace.poll_s
+        await world.clock.sleep(wait_s)
+    raise Permanent(
+        f"job {job_id} has not ended after {world.pace.job_deadline_s / 60:.0f} min; "
+        "CloudStack may still finish or cancel it"
+    )

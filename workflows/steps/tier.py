@@ -1,0 +1,61 @@
+"""Re-implements a tier, which redeploys its missing ILB VMs and starts its stopped ones."""
+
+from __future__ import annotations
+
+from bot.domain.cloud import VmState
+from bot.engine.api import Retry, Run, Settled, StepFailed, verb
+from bot.errors import Transient
+from bot.ports import World
+from workflows.steps.jobs import await_job
+
+RESTART = "NETWORK.RESTART"
+
+
+async def _restart_taken(world: World, tier_id: str, since: str) -> Settled[str] | None:
+    return Settled("") if await _newest_restart(world, tier_id) != since else None
+
+
+async def _newest_restart(world: World, tier_id: str) -> str:
+    events = await world.cloud.events(event_type=RESTART, limit=50)
+    return next((event.id for event in events if event.resource_id == tier_id), "")
+
+
+@verb()
+async def newest_restart(world: World, tier_id: str) -> str:
+    """Return the id of the tier's newest restart event, by which ours is told from older ones."""
+    return await _newest_restart(world, tier_id)
+
+
+@verb(settle=_restart_taken)
+async def submit_restart(world: World, tier_id: str, since: str) -> str:
+    """Submit `restartNetwork cleanup=false` and return its job id."""
+    return await world.cloud.restart_tier(tier_id)
+
+
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def ilb_at(world: World, tier_id: str, vip: str) -> str:
+    """Wait until an ILB VM with that VIP is Running and return its id, `""` at the deadline."""
+    deadline = world.clock.now() + world.pace.settle_deadline_s
+    while world.clock.now() < deadline:
+        try:
+            vms = await world.cloud.ilb_vms(tier_id=tier_id)
+        except Transient:
+            vms = ()
+        for vm in vms:
+            if vm.vip == vip and vm.state is VmState.RUNNING:
+                return vm.id
+        await world.clock.sleep(world.pace.poll_s)
+    return ""
+
+
+async def redeploy(run: Run, tier_id: str, vip: str) -> str:
+    """Bring back the ILB VM of a VIP by re-implementing its tier; return the new machine's id."""
+    since = await run.step(newest_restart, tier_id)
+    job = await run.step(submit_restart, tier_id, since)
+    end = await run.step(await_job, job)
+    vm_id = await run.step(ilb_at, tier_id, vip)
+    if not vm_id:
+        why = end.text if end.is_known else "CloudStack does not say why"
+        text = f"bring back the ILB VM of {vip}: restarting its tier did not do it: {why}"
+        raise StepFailed("redeploy", "permanent", text, in_doubt=not end.is_known)
+    return vm_id
