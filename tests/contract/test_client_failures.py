@@ -1,0 +1,374 @@
+"""What the client makes of answers that never come, come late, or are not CloudStack's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from bot.adapters.cloudstack.answers import EventRow, NetworkRow
+from bot.adapters.cloudstack.client import Call, Client, Limits
+from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
+from bot.errors import IlbotError, Permanent, Refused, Transient
+from tests.contract.client_setup import (
+    ENDPOINT,
+    NOW,
+    READ_KEYS,
+    WRITE_KEYS,
+    Server,
+    StandingClock,
+    client_of,
+    json_answer,
+)
+
+STOP = Call("stop ILB VM b-31-VM", "stopInternalLoadBalancerVM", {"id": "vm-1"})
+LOOK = Call("list the VPC tiers", "listNetworks")
+
+Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def look(client: Client) -> list[NetworkRow]:
+    return await client.rows(LOOK, NetworkRow)
+
+
+@asynccontextmanager
+async def loopback(peer: Peer, limits: Limits) -> AsyncIterator[tuple[Client, StandingClock]]:
+    """A client of a real socket on the other side of which `peer` behaves as it likes."""
+    open_ends: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ends.add(writer)
+        await peer(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    clock = StandingClock()
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            address = f"http://127.0.0.1:{port}/client/api"
+            yield Client(address, READ_KEYS, WRITE_KEYS, http, clock, limits), clock
+    finally:
+        server.close()
+        for writer in open_ends:
+            writer.close()
+        await server.wait_closed()
+
+
+async def read_request(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    [length] = [
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length")
+    ]
+    await reader.readexactly(length)
+
+
+def http_answer(payload: object) -> bytes:
+    body = json.dumps({"xresponse": payload}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+SHORT = Limits(timeout_s=0.2, repeat_after_s=(0.2, 1.0))
+
+
+async def test_a_change_whose_connection_is_dropped_is_in_doubt_and_sent_once() -> None:
+    seen = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        await read_request(reader)
+        seen += 1
+        writer.close()
+
+    async with loopback(hang_up, Limits()) as (client, clock):
+        with pytest.raises(Transient, match=r"^stop ILB VM b-31-VM: .* closed the conn") as caught:
+            await client.submit(STOP)
+    assert caught.value.in_doubt
+    assert "look before repeating" in str(caught.value)
+    assert seen == 1
+    assert clock.slept == []
+
+
+async def test_a_read_whose_connection_is_dropped_is_sent_again() -> None:
+    seen = 0
+
+    async def hang_up_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        await read_request(reader)
+        seen += 1
+        if seen == 3:
+            writer.write(http_answer({}))
+        writer.close()
+
+    async with loopback(hang_up_twice, Limits()) as (client, clock):
+        assert await look(client) == []
+    assert seen == 3
+    assert clock.slept == [0.2, 1.0]
+
+
+async def test_a_read_gives_up_after_two_repetitions_and_is_never_in_doubt() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.close()
+
+    async with loopback(hang_up, Limits()) as (client, clock):
+        with pytest.raises(Transient, match=r"^list the VPC tiers: ") as caught:
+            await look(client)
+    assert not caught.value.in_doubt
+    assert len(clock.slept) == 2
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b" ")
+        try:
+            await asyncio.wait_for(reader.read(1), 0.05)
+            return
+        except TimeoutError:
+            continue
+
+
+@pytest.mark.parametrize("peer", [silent, dripping])
+async def test_an_answer_that_does_not_come_in_time_leaves_only_a_change_in_doubt(
+    peer: Peer,
+) -> None:
+    async with loopback(peer, SHORT) as (client, clock):
+        with pytest.raises(Transient, match=r"within 0.2 s") as changed:
+            await client.submit(STOP)
+        with pytest.raises(Transient, match=r"within 0.2 s") as read:
+            await look(client)
+    assert changed.value.in_doubt
+    assert not read.value.in_doubt
+    assert clock.slept == []
+
+
+async def test_an_answer_cut_short_is_a_lost_answer() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(http_answer({"jobid": "job-1"})[:-5])
+        writer.close()
+
+    async with loopback(cut, Limits()) as (client, _):
+        with pytest.raises(Transient) as caught:
+            await client.submit(STOP)
+    assert caught.value.in_doubt
+
+
+async def test_a_change_that_found_no_connection_is_not_in_doubt() -> None:
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        client = Client(
+            f"http://127.0.0.1:{port}/client/api", READ_KEYS, WRITE_KEYS, http, StandingClock()
+        )
+        with pytest.raises(Transient, match="no connection to http://127") as caught:
+            await client.submit(STOP)
+    assert not caught.value.in_doubt
+
+
+async def test_only_so_many_calls_run_at_once() -> None:
+    running = most = 0
+    full = asyncio.Event()
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal running, most
+        await read_request(reader)
+        running += 1
+        most = max(most, running)
+        if running == 2:
+            full.set()
+        await full.wait()
+        running -= 1
+        writer.write(http_answer({}))
+        writer.close()
+
+    async with loopback(count, Limits(concurrency=2)) as (client, _):
+        await asyncio.gather(*(look(client) for _ in range(6)))
+    assert most == 2
+
+
+HTML = httpx.Response(200, html="<html>Please log in</html>")
+
+
+@pytest.mark.parametrize(
+    ("answer", "change", "read"),
+    [
+        (HTML, Transient, Permanent),
+        (httpx.Response(200), Transient, Transient),
+        (httpx.Response(200, json=[1]), Transient, Permanent),
+        (httpx.Response(200, json={"a": {}, "b": {}}), Transient, Permanent),
+        (httpx.Response(502, html="<h1>Bad Gateway</h1>"), Transient, Transient),
+        (httpx.Response(503, html="<h1>No server</h1>"), Transient, Transient),
+        (httpx.Response(504), Transient, Transient),
+        (httpx.Response(404, html="<h1>Not Found</h1>"), Refused, Refused),
+        (httpx.Response(405), Refused, Refused),
+        (httpx.Response(301, headers={"location": "https://else.test"}), Refused, Refused),
+    ],
+)
+async def test_an_answer_that_is_not_cloudstacks(
+    answer: httpx.Response, change: type[IlbotError], read: type[IlbotError]
+) -> None:
+    client = client_of(Server([answer]))
+    with pytest.raises(IlbotError, match=r"^stop ILB VM b-31-VM: ") as changed:
+        await client.submit(STOP)
+    with pytest.raises(IlbotError, match=r"^list the VPC tiers: ") as looked:
+        await look(client)
+    assert type(changed.value) is change
+    assert type(looked.value) is read
+    if isinstance(changed.value, Transient):
+        assert changed.value.in_doubt
+    if isinstance(looked.value, Transient):
+        assert not looked.value.in_doubt
+    assert "<h" not in str(changed.value)
+
+
+async def test_a_submission_without_a_job_id_is_in_doubt() -> None:
+    with pytest.raises(Transient, match="no job id") as caught:
+        await client_of(Server([json_answer({"success": True})])).submit(STOP)
+    assert caught.value.in_doubt
+
+
+def an_error(code: int, text: str, **headers: str) -> httpx.Response:
+    payload = {"uuidList": [], "errorcode": code, "cserrorcode": 9999, "errortext": text}
+    return httpx.Response(code, json={"xresponse": payload}, headers=headers)
+
+
+async def test_maintenance_is_transient_and_never_in_doubt() -> None:
+    answer = an_error(503, "Maintenance or shutdown has been initiated", **{"retry-after": "30"})
+    with pytest.raises(Transient, match=r"\(503\).*Maintenance") as caught:
+        await client_of(Server([answer])).submit(STOP)
+    assert not caught.value.in_doubt
+    assert caught.value.retry_after_s == 30
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait_s"),
+    [
+        (an_error(429, "x", **{"retry-after": "7"}), 7),
+        (
+            an_error(
+                429,
+                "x",
+                **{"retry-after": format_datetime(datetime.fromtimestamp(NOW + 90, UTC), True)},
+            ),
+            90,
+        ),
+        (an_error(429, "x", **{"retry-after": "yesterday"}), 0),
+        (an_error(429, "x", **{"retry-after": "99999999999"}), 3600),
+        (an_error(429, "limit reached, please retry after 1500 ms."), 1.5),
+        (an_error(429, "limit reached, please retry after [250] ms."), 0.25),
+        (httpx.Response(429), 0),
+    ],
+)
+async def test_a_rate_limit_says_how_long_to_wait(answer: httpx.Response, wait_s: float) -> None:
+    with pytest.raises(Transient, match="request limit") as caught:
+        await client_of(Server([answer])).submit(STOP)
+    assert caught.value.retry_after_s == wait_s
+    assert not caught.value.in_doubt
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "words"),
+    [(720, "720 s ahead of the server's"), (-900, "900 s behind the server's"), (5, "clock, and")],
+)
+async def test_a_rejected_key_blames_the_clock_where_it_differs(offset_s: int, words: str) -> None:
+    date = format_datetime(datetime.fromtimestamp(NOW - offset_s, UTC), usegmt=True)
+    with pytest.raises(Refused, match=words):
+        await look(client_of(Server([an_error(401, "unable to verify", date=date)])))
+
+
+async def test_secrets_are_in_no_error_and_in_no_log() -> None:
+    secrets = [
+        key.get_secret_value()
+        for keys in (READ_KEYS, WRITE_KEYS)
+        for key in (keys.api, keys.secret)
+    ]
+    told = f"bad {' '.join(secrets)} apikey=abc&signature=d%3D password: 'hush' http://u:pw@h/x"
+    answers: list[httpx.Response | Exception] = [
+        an_error(code, told) for code in (401, 429, 430, 431, 432, 503, 530, 531, 537)
+    ]
+    answers += [HTML, httpx.ReadError(told), httpx.ConnectError(told)]
+    for answer in answers:
+        client = client_of(Server([answer]))
+        with capture_logs() as logs, pytest.raises(IlbotError) as read:
+            await look(client)
+        with pytest.raises(IlbotError) as changed:
+            await client.submit(STOP)
+        shown = f"{read.value}{read.value!r}{changed.value}{logs}{client!r}"
+        for secret in (*secrets, "abc", "d%3D", "hush", "u:pw"):
+            assert secret not in shown
+
+
+async def test_a_long_foreign_text_is_cut_and_on_one_line() -> None:
+    with pytest.raises(ApiFailed) as caught:
+        await client_of(Server([an_error(530, "a\nb\x00 " * 5000)])).submit(STOP)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+async def test_an_error_behind_a_good_status_is_an_error() -> None:
+    payload = {"errorcode": 431, "errortext": "no"}
+    with pytest.raises(ApiRefused):
+        await look(client_of(Server([json_answer(payload)])))
+
+
+async def test_a_row_without_what_it_must_have_is_told_by_its_field_without_its_value() -> None:
+    server = Server([json_answer({"count": 1, "event": [{"id": "e", "created": "at some time"}]})])
+    with pytest.raises(Permanent, match="listEvents has no usable created, type") as caught:
+        await client_of(server).rows(Call("look", "listEvents"), EventRow)
+    assert "at some time" not in f"{caught.value} {caught.value.__cause__}"
+
+
+async def test_the_read_path_sends_no_change_and_the_write_path_no_read() -> None:
+    server = Server([json_answer({"jobid": "job-1"})])
+    client = client_of(server)
+    with pytest.raises(Refused, match="the read path never sends it"):
+        await client.read(STOP, NetworkRow)
+    with pytest.raises(Refused, match="the read path never sends it"):
+        await client.read_as_writer(STOP, NetworkRow)
+    with pytest.raises(Refused, match="the read path never sends it"):
+        await client.rows(STOP, NetworkRow)
+    with pytest.raises(Refused, match="is a read"):
+        await client.submit(LOOK)
+    with pytest.raises(Refused, match="not among the CloudStack commands"):
+        await client.submit(Call("destroy everything", "destroyRouter"))
+    assert server.forms == []
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "cloud.test", "ftp://cloud.test", "http://u:p@cloud.test/client/api", "http://"],
+)
+async def test_an_endpoint_that_is_none_is_refused_at_once(endpoint: str) -> None:
+    with pytest.raises(Refused, match="endpoint"):
+        Client(endpoint, READ_KEYS, None, httpx.AsyncClient(), StandingClock())
+
+
+async def test_calls_are_signed_posts_to_the_endpoint() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return json_answer({})
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    await look(Client(ENDPOINT, READ_KEYS, WRITE_KEYS, http, StandingClock()))
+    [request] = seen
+    assert (request.method, str(request.url)) == ("POST", ENDPOINT)
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
