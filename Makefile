@@ -69,11 +69,11 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing ilbot into $(VENV)"
-	@$(PIP) install -q -c constraints.txt -e .
+	@$(PIP) install -qq -c constraints.txt -e .
 	@$(BIN)/python deploy/dev/check_sqlite.py
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "Installing the development tools into $(VENV)"
-	@$(PIP) install -q -c constraints.txt --group dev
+	@$(PIP) install -qq -c constraints.txt --group dev
 	@touch $@
