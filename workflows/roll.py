@@ -150,7 +150,7 @@ def _refuse_dangers(view: View) -> None:
         raise Refused(
             "CloudStack is set to replace routers by itself when a check fails "
             f"(router.health.checks.failures.to.recreate.vr = {view.recreate_checks}), and a "
-            "failing check of an ILB VM counts: it could act on this VPC in the middle of the change.",
+            "failing check of an ILB VM counts: it could act on this VPC meanwhile.",
             instead="Empty that setting for the zone first.",
         )
     half_done = [f"{r.name} ({r.state})" for r in view.rules if _is_half_done(r.state, r.members)]

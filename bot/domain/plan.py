@@ -15,8 +15,21 @@ class Target:
     kind: str
     id: str
     name: str
-    where: str
-    lane: str
+    zone: str
+    vpc: str
+    vpc_id: str
+    tier: str
+    tier_id: str
+
+    @property
+    def lane(self) -> str:
+        """The VPC, which takes one change at a time."""
+        return f"vpc:{self.vpc_id}"
+
+    @property
+    def where(self) -> str:
+        """Where it is, in words."""
+        return f"tier {self.tier} of VPC {self.vpc}, zone {self.zone}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,16 @@ class View:
 
     @property
     def target(self) -> Target:
-        """This ILB as the target of a plan; its lane is its VPC."""
+        """This ILB as the target of a plan."""
         return Target(
             kind="ilb-vm" if self.vm else "ilb",
             id=self.vm.id if self.vm else f"{self.tier.id}/{self.vip}",
             name=self.name,
-            where=f"tier {self.tier.name} of VPC {self.tier.vpc_name}, zone {self.tier.zone_name}",
-            lane=f"vpc:{self.tier.vpc_id}",
+            zone=self.tier.zone_name,
+            vpc=self.tier.vpc_name,
+            vpc_id=self.tier.vpc_id,
+            tier=self.tier.name,
+            tier_id=self.tier.id,
         )
 
     @property

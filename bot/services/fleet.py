@@ -18,8 +18,9 @@ _EVENT_KINDS = ("InternalLbVm", "VirtualMachine")
 """Resource types under which `listEvents` files an ILB VM's rows; an out-of-band stop is filed
 under the second (CloudStack `ApiCommandResourceType`)."""
 
-History = Callable[[str], Awaitable[tuple[tuple[float, ...], str]]]
-"""Given a target id: outages we measured on it, newest first, and an open operation's id."""
+History = Callable[[str, str], Awaitable[tuple[tuple[float, ...], str]]]
+"""Given a target id and our own operation's id: outages we measured on it, newest first, and the
+id of another operation that is being carried out on it, `""` for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,11 @@ class Fleet:
         order = sorted(found, key=lambda ilb: (ilb.tier.vpc_name, ilb.tier.name, ilb.vip))
         return tuple(order), tiers
 
-    async def view(self, target_id: str) -> View:
-        """Read everything about one ILB by its target id (a machine's id, or `tier/vip`)."""
+    async def view(self, target_id: str, *, ours: str = "") -> View:
+        """Read everything about one ILB by its target id (a machine's id, or `tier/vip`).
+
+        `ours` is the operation that looks: it is not busy with itself.
+        """
         tiers = {tier.id: tier for tier in await self._cloud.tiers()}
         tier_id, _, vip = target_id.partition("/")
         if vip:
@@ -92,9 +96,10 @@ class Fleet:
             vm, tier_id, vip = found[0], found[0].tier_id, found[0].vip
         if tier_id not in tiers:
             raise Refused(f"The tier of {target_id} no longer exists.")
-        return await self._around(tiers[tier_id], vip, vm)
+        return await self._around(Ilb(tiers[tier_id], vip, vm), ours)
 
-    async def _around(self, tier: Tier, vip: str, vm: IlbVm | None) -> View:
+    async def _around(self, ilb: Ilb, ours: str) -> View:
+        tier, vip, vm = ilb.tier, ilb.vip, ilb.vm
         vms, rules, templates, minimum, recreate = await asyncio.gather(
             self._cloud.ilb_vms(tier_id=tier.id),
             self._cloud.rules(tier_id=tier.id),
@@ -104,7 +109,7 @@ class Fleet:
         )
         vm = next((other for other in vms if other.vip == vip), vm)
         events, restarts = await asyncio.gather(self._events(vm), self._restarts(tier))
-        outages, busy = await self._history(vm.id if vm else f"{tier.id}/{vip}")
+        outages, busy = await self._history(vm.id if vm else f"{tier.id}/{vip}", ours)
         return View(
             read_at=self._clock.now(), tier=tier, vip=vip, vm=vm, tier_vms=vms,
             tier_rules=_of_tier(rules, tier), templates=templates, events=events,

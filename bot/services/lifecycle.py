@@ -1,0 +1,325 @@
+"""The two runs of every operation: `ask` plans and waits, `apply` changes and proves.
+
+A runbook's body is the middle of `apply`; everything around it is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from bot.domain.operation import Mode, Operation, Outcome, Source, State
+from bot.domain.plan import NothingToDo, Plan
+from bot.domain.policy import CAUTION, Denied, Policies, Scope
+from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
+from bot.errors import IlbotError, Refused, Transient
+from bot.ports import Clock, World
+from bot.services.fleet import Fleet, Ilb
+from bot.services.journal import Journal
+from bot.services.operations import Operations, plan_of, scope_of, standing
+from bot.services.runbooks import Runbook
+from bot.services.switch import KillSwitch
+
+_PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
+_READ_RETRY = Retry(attempts=6, first_wait_s=1.0, max_wait_s=20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a runbook's body ended, as JSON between two steps; `kind` is empty where it succeeded."""
+
+    kind: str = ""
+    text: str = ""
+    in_doubt: bool = False
+    undone: tuple[str, ...] = ()
+    undo_failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the lifecycle works with."""
+
+    journal: Journal
+    operations: Operations
+    fleet: Fleet
+    policies: Callable[[], Policies]
+    runbooks: Mapping[str, Runbook]
+    switch: KillSwitch
+    clock: Clock
+    changed: Callable[[str], None]
+    can_write: bool
+
+
+class Lifecycle:
+    """Binds the house into the steps of `ask` and `apply`."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._consider: Verb[[str], float] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.consider)
+        self._expire: Verb[[str], bool] = verb()(self.expire)
+        self._begin: Verb[[str], str] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.begin)
+        self._finish: Verb[[str, str], str] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.finish)
+
+    async def ask(self, run: Run) -> None:
+        """Plan, tell, and wait for a decision until its deadline."""
+        operation_id = run.id.removesuffix(":ask")
+        run.commit()  # a stop is looked at inside; it must not leave an operation without an end
+        wait_s = await run.step(self._consider, operation_id)
+        if wait_s > 0:
+            await run.wait_for("decision", wait_s)
+            await run.step(self._expire, operation_id)
+
+    async def apply(self, run: Run) -> None:
+        """Look again, change, undo where it failed, prove, and write the receipt."""
+        operation_id = run.id.removesuffix(":apply")
+        try:
+            planned_text = await run.step(self._begin, operation_id)
+        except (StepFailed, Stopped) as no:
+            await self._end_unbegun(run, operation_id, no)
+            return
+        if planned_text:
+            failure = await self._carry_out(run, _PLAN.validate_json(planned_text))
+            run.commit()
+            await run.step(self._finish, operation_id, _FAILURE.dump_json(failure).decode())
+
+    async def _carry_out(self, run: Run, planned: Plan) -> Failure:
+        try:
+            await self._office.runbooks[planned.runbook].apply(run, planned)
+        except Stopped as stop:
+            undone, failed = await run.compensate()
+            return Failure("stopped", str(stop), undone=undone, undo_failed=failed)
+        except StepFailed as error:
+            undone, failed = await run.compensate()
+            return Failure(error.kind, str(error), error.in_doubt, undone, failed)
+        return Failure()
+
+    async def _end_unbegun(self, run: Run, operation_id: str, no: IlbotError) -> None:
+        run.commit()
+        kind = "stopped" if isinstance(no, Stopped) else "unbegun"
+        failure = Failure(kind, str(no))
+        await run.step(self._finish, operation_id, _FAILURE.dump_json(failure).decode())
+
+    async def consider(self, world: World, operation_id: str) -> float:
+        """Plan and decide how far to go; return how long to wait for a person, 0 for not at all."""
+        found = await self._operation(operation_id)
+        if found.state is State.ASKED:
+            try:
+                await self._plan(found)
+            except Refused as no:
+                await self._end(found, (State.ASKED,), Outcome.REFUSED, str(no))
+            self._office.changed(operation_id)
+            found = await self._operation(operation_id)
+        if found.state is not State.WAITING:
+            return 0.0
+        return max(1.0, found.deadline_at - world.clock.now())
+
+    async def expire(self, world: World, operation_id: str) -> bool:
+        """End an operation that nobody decided on in time."""
+        found = await self._operation(operation_id)
+        if world.clock.now() < found.deadline_at:
+            return False
+        text = "nobody decided in time"
+        return await self._end(found, (State.WAITING,), Outcome.EXPIRED, text)
+
+    async def begin(self, world: World, operation_id: str) -> str:
+        """Check that everything still holds and return the plan as JSON, `""` to end here."""
+        found = await self._operation(operation_id)
+        if found.state is State.APPLYING:
+            return found.plan
+        if found.state is not State.APPROVED:
+            return ""
+        if reason := await self._office.switch.reason():
+            await self._end(found, (State.APPROVED,), Outcome.REJECTED, f"stopped: {reason}")
+            return ""
+        outcome, reason = await self._still_holds(found)
+        if outcome is not None:
+            await self._end(found, (State.APPROVED,), outcome, reason)
+            return ""
+        now = world.clock.now()
+        await self._office.journal.move(
+            operation_id, (State.APPROVED,), "applying",
+            state=State.APPLYING, started_at=now, deadline_at=now + 4 * 3600.0,
+        )  # fmt: skip
+        self._office.changed(operation_id)
+        return found.plan
+
+    async def finish(self, world: World, operation_id: str, failure_text: str) -> str:
+        """Prove the change or weigh its failure, and end the operation; return the outcome."""
+        found = await self._operation(operation_id)
+        if not found.is_open:
+            return str(found.outcome)
+        failure = _FAILURE.validate_json(failure_text)
+        outcome, reason = await self._judge(found, failure)
+        await self._end(found, (State.APPLYING, State.APPROVED), outcome, reason)
+        return outcome.value
+
+    async def _plan(self, found: Operation) -> None:
+        ilb = await self._office.fleet.find(found.wish.target)
+        await self._refuse_unless_allowed(found, ilb)
+        view = await self._office.fleet.view(_target_id(ilb), ours=found.id)
+        await self._refuse_a_second(found, view.target.id)
+        planned = self._office.runbooks[found.wish.runbook].plan(view, found.wish)
+        about = {"target_id": view.target.id, "target_name": view.target.name}
+        if isinstance(planned, NothingToDo):
+            text = " ".join((planned.reason, *(f"({e})" for e in planned.evidence)))
+            await self._end(found, (State.ASKED,), Outcome.NOTHING_TO_DO, text, **about)
+            return
+        mode, why = await self._mode(found, ilb)
+        changes: dict[str, object] = about | {
+            "lane": planned.target.lane, "fingerprint": planned.fingerprint, "mode": mode,
+            "plan": _PLAN.dump_json(planned).decode(),
+        }  # fmt: skip
+        await self._go_on(found, planned, mode, changes, why)
+
+    async def _go_on(
+        self, found: Operation, planned: Plan, mode: Mode, changes: dict[str, object], why: str
+    ) -> None:
+        now = self._office.clock.now()
+        if mode in {Mode.OBSERVE, Mode.SUGGEST}:
+            await self._end(found, (State.ASKED,), Outcome.OBSERVED, why, **changes)
+        elif mode is Mode.AUTOMATIC:
+            by = f"policy {self._office.policies().version}"
+            await self._office.journal.move(
+                found.id, (State.ASKED,), "approved",
+                state=State.APPROVED, decided_by=by, decided_at=now,
+                deadline_at=now + 900.0, reason=why, **changes,
+            )  # fmt: skip
+        else:
+            expiry_s = self._office.policies().runbook(planned.runbook).expiry_s
+            await self._office.journal.move(
+                found.id, (State.ASKED,), "planned",
+                state=State.WAITING, deadline_at=now + expiry_s, reason=why, **changes,
+            )  # fmt: skip
+
+    async def _mode(self, found: Operation, ilb: Ilb) -> tuple[Mode, str]:
+        """How far this operation may go: the least of the policy, the keys and the wish's own."""
+        policies, scope = self._office.policies(), _scope(ilb)
+        if found.requested_by.is_person:
+            mode = policies.mode_for(found.wish.runbook, Source.SLACK, scope)
+            if mode is Mode.AUTOMATIC:
+                mode = Mode.APPROVE  # what a person asks for, another person approves
+        else:
+            mode = found.mode
+        why = "" if mode is Mode.APPROVE else f"the policy says {mode}"
+        if not self._office.can_write and CAUTION.index(mode) > CAUTION.index(Mode.OBSERVE):
+            return Mode.OBSERVE, "there is no write key, so the bot observes"
+        if mode is Mode.AUTOMATIC and (reason := await self._office.switch.reason()):
+            return Mode.OBSERVE, f"nothing starts now: {reason}"
+        return mode, why
+
+    async def _refuse_unless_allowed(self, found: Operation, ilb: Ilb) -> None:
+        if not found.requested_by.is_person:
+            return
+        answer = self._office.policies().may_request(
+            found.requested_by.id, found.wish.runbook, _scope(ilb)
+        )
+        if isinstance(answer, Denied):
+            raise Refused(str(answer))
+
+    async def _refuse_a_second(self, found: Operation, target_id: str) -> None:
+        for other in await self._office.operations.open_ones(target_id):
+            same = other.wish.runbook == found.wish.runbook or other.state is State.APPLYING
+            if other.id != found.id and same:
+                raise Refused(
+                    f"Operation {other.id} ({other.wish.runbook}) on {other.target_name} "
+                    f"{standing(other)}.",
+                    until="it ends",
+                    instead=f"`why {other.id}` shows it.",
+                )
+        parked = await self._office.operations.parked(target_id)
+        if parked is not None and not found.requested_by.is_person:
+            raise Refused(
+                f"Operation {parked.id} on {parked.target_name} is parked: nothing automatic "
+                "touches it until a person has looked.",
+                instead="A person may ask for a runbook on it.",
+            )
+
+    async def _still_holds(self, found: Operation) -> tuple[Outcome | None, str]:
+        planned = plan_of(found)
+        if found.requested_by.is_person or not found.decided_by.startswith("policy"):
+            asked_by = found.requested_by.id if found.requested_by.is_person else ""
+            answer = self._office.policies().may_decide(
+                found.decided_by, asked_by, planned.runbook, scope_of(found)
+            )
+            if isinstance(answer, Denied):
+                return Outcome.REFUSED, f"the approval no longer counts: {answer}"
+        try:
+            view = await self._office.fleet.view(planned.target.id, ours=found.id)
+            again = self._office.runbooks[planned.runbook].plan(view, found.wish)
+        except Refused as no:
+            return Outcome.STALE, f"the plan no longer holds: {no}"
+        if isinstance(again, NothingToDo):
+            return Outcome.NOTHING_TO_DO, again.reason
+        if again.fingerprint != planned.fingerprint:
+            changed = "; ".join(view.changes(planned)) or "what would be done has changed"
+            return Outcome.STALE, f"the world changed since the plan: {changed}"
+        return None, ""
+
+    async def _judge(self, found: Operation, failure: Failure) -> tuple[Outcome, str]:
+        if failure.kind == "unbegun":
+            return Outcome.FAILED, f"{failure.text}; nothing was changed"
+        planned = plan_of(found)
+        runbook = self._office.runbooks[planned.runbook]
+        try:
+            view = await self._office.fleet.view(planned.target.id)
+        except Refused:
+            view = await self._office.fleet.view(
+                f"{planned.target.tier_id}/{planned.parameter('vip')}"
+            )
+        if failure.kind:
+            return _of_failure(failure, runbook.unsafe(view))
+        left = runbook.left_to_do(view, planned)
+        if left:
+            unsafe = runbook.unsafe(view)
+            return (Outcome.PARKED if unsafe else Outcome.FAILED), "; ".join(left)
+        return Outcome.DONE, runbook.not_measured
+
+    async def _end(
+        self,
+        found: Operation,
+        expected: tuple[State, ...],
+        outcome: Outcome,
+        reason: str,
+        **changes: object,
+    ) -> bool:
+        ended = await self._office.journal.move(
+            found.id, expected, "ended",
+            state=State.ENDED, outcome=outcome, reason=reason,
+            ended_at=self._office.clock.now(), **changes,
+        )  # fmt: skip
+        self._office.changed(found.id)
+        return ended
+
+    async def _operation(self, operation_id: str) -> Operation:
+        found = await self._office.journal.operation(operation_id)
+        if found is None:
+            raise Transient(f"read operation {operation_id}: the journal does not have it")
+        return found
+
+
+_FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
+
+
+def _of_failure(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
+    """Weigh a failure: compensation never turns it green, and what is in doubt is parked."""
+    if failure.undo_failed:
+        return Outcome.PARKED, f"{failure.text}; undoing failed too: {failure.undo_failed}"
+    if unsafe:
+        return Outcome.PARKED, f"{failure.text}; {unsafe}"
+    if failure.kind == "bug" or failure.in_doubt:
+        return Outcome.PARKED, failure.text
+    if failure.undone:
+        return Outcome.ROLLED_BACK, f"{failure.text}; undone: {', '.join(failure.undone)}"
+    if failure.kind == "stopped":
+        return Outcome.REJECTED, f"{failure.text}; nothing was changed"
+    return Outcome.FAILED, failure.text
+
+
+def _target_id(ilb: Ilb) -> str:
+    return ilb.vm.id if ilb.vm else f"{ilb.tier.id}/{ilb.vip}"
+
+
+def _scope(ilb: Ilb) -> Scope:
+    return Scope.of(ilb.tier, ilb.vm)

@@ -1,0 +1,37 @@
+"""The one kill switch: a row in the journal or a file on disk; unreadable counts as set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.errors import IlbotError
+from bot.services.journal import Journal
+
+
+class KillSwitch:
+    """Read before anything starts and before every step (`bot.engine.api.Stops`)."""
+
+    def __init__(self, journal: Journal, file: Path) -> None:
+        self._journal = journal
+        self._file = file
+
+    async def reason(self, run_id: str = "") -> str:
+        """Return why nothing may start, `""` where all may."""
+        try:
+            if self._file_is_there():
+                return f"the stop file {self._file} exists"
+            return await self._journal.stop_reason()
+        except (OSError, IlbotError) as error:
+            return f"the stop switch cannot be read ({error}), so nothing starts"
+
+    def _file_is_there(self) -> bool:
+        return self._file.exists()
+
+    async def set(self, by: str, reason: str = "") -> None:
+        """Stop everything: nothing new starts, running changes halt at their next safe point."""
+        await self._journal.set_stop(reason or f"{by} stopped all changes", by)
+
+    async def release(self, by: str) -> str:
+        """Let things start again; return what still stops them."""
+        await self._journal.set_stop("", by)
+        return await self.reason()
