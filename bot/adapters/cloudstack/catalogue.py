@@ -75,6 +75,19 @@ _ALL = (
 
 COMMANDS = {command.name: command for command in _ALL}
 
+# The submitter polls its own jobs (see `CloudStackCloud.job`).
+_POLL = "queryAsyncJobResult"
+
+
+def reader_commands() -> tuple[Command, ...]:
+    """Return what the role of the read key must be allowed."""
+    return tuple(c for c in _ALL if c.effect is Effect.READ and c.name != _POLL)
+
+
+def writer_commands() -> tuple[Command, ...]:
+    """Return what the role of the write key must be allowed."""
+    return tuple(c for c in _ALL if c.effect is Effect.CHANGE or c.name == _POLL)
+
 
 def effect_of(name: str) -> Effect:
     """Return what calling the command does; a command we do not list is `Refused`."""
