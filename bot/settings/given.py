@@ -142,8 +142,11 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
         if not separator:
             if group.partition("_")[0] in Settings.model_fields:
                 layer.problems.append(f"{source.what}: unknown; {_spelling(group)}")
-            continue
-        layer.take((group, key), Given(text, source), Path())
+        elif group not in Settings.model_fields:
+            hint = nearest(group, Settings.model_fields)
+            layer.problems.append(f"{source.what}: unknown group {group}; {hint}")
+        else:
+            layer.take((group, key), Given(text, source), Path())
     return layer
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AllowInfNan,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,7 +31,7 @@ from bot.settings.checks import (
 
 Secret = Annotated[SecretStr, AfterValidator(one_line)]
 Url = Annotated[str, AfterValidator(an_http_url)]
-Seconds = Annotated[float, BeforeValidator(no_switch_for_a_number)]
+Seconds = Annotated[float, BeforeValidator(no_switch_for_a_number), AllowInfNan(False)]
 Count = Annotated[int, BeforeValidator(no_switch_for_a_number)]
 
 

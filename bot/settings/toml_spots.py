@@ -53,7 +53,7 @@ def spots(text: str) -> tuple[Spot, ...]:
     try:
         for spot in scanner.document():
             found.append(spot)  # noqa: PERF402  what stands before a mistake is kept
-    except _NotUnderstood:
+    except (_NotUnderstood, RecursionError):
         found.extend(scanner.inner)
     return tuple(sorted(found, key=lambda spot: spot.key))
 

@@ -51,8 +51,8 @@ def test_the_shipped_example_observes() -> None:
 
 
 def test_the_people_in_the_example_can_be_uncommented() -> None:
-    people, _, rest = EXAMPLE.read_text().partition("# Roles:")
-    text = people.replace("people: []", "people:").replace("\n#  ", "\n  ") + rest
+    people, roles, rest = EXAMPLE.read_text().partition("# Roles:")
+    text = people.replace("people: []", "people:").replace("\n#  ", "\n  ") + roles + rest
     policies = read(text)
     assert [person.name for person in policies.people] == ["Ana", "Bruno"]
     assert policies.may_decide("U061F7AUR", "U024BE7LH", "roll", SHOP) == Allowed("approver")
