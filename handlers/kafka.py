@@ -66,8 +66,8 @@ class Intake:
         self._new_consumer = consumer_factory
         self._settings = settings
         self._dead_letters = dead_letters
-        self._triage = Triage(sink, dead_letters, settings.triage)
         self._metrics = metrics or IntakeMetrics()
+        self._triage = Triage(sink, dead_letters, self._metrics, settings.triage)
         self._explain = explain
         self._partitions: Partitions | None = None
         self._trouble = "not connected yet"
@@ -132,11 +132,10 @@ class Intake:
                 partitions.rewind(batch, record)
                 return
             try:
-                settled = await self._triage.settle(record)
+                await self._triage.settle(record)
             except Hold as hold:
                 partitions.hold(batch, record, hold)
                 return
-            self._metrics.records.labels(settled.kind, settled.outcome).inc()
             if not partitions.still_ours(batch):
                 return  # settled, but no longer ours to commit
             partitions.done(batch, record)

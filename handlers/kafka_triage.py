@@ -18,7 +18,7 @@ from bot.domain.bus import Unreadable, classify, kind_of
 from bot.domain.observation import Observation, observe
 from bot.errors import Permanent, Refused, Transient
 from handlers.kafka_dead_letters import DeadLetters
-from handlers.kafka_metrics import Outcome
+from handlers.kafka_metrics import IntakeMetrics, Outcome
 from handlers.kafka_records import decode, decode_key, masked
 
 log = structlog.get_logger(__name__)
@@ -73,19 +73,26 @@ class Triage:
         self,
         sink: Sink,
         dead_letters: DeadLetters,
+        metrics: IntakeMetrics,
         settings: TriageSettings | None = None,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._sink = sink
         self._dead_letters = dead_letters
+        self._metrics = metrics
         self._settings = settings or TriageSettings()
         self._now = now
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._failures: dict[tuple[str, int], tuple[int, int]] = {}
 
     async def settle(self, record: ConsumerRecord) -> Settled:
-        """Do all that the record asks for, or raise `Hold`."""
+        """Do all that the record asks for and count it, or raise `Hold`."""
+        settled = await self._settle(record)
+        self._metrics.records.labels(settled.kind, settled.outcome).inc()
+        return settled
+
+    async def _settle(self, record: ConsumerRecord) -> Settled:
         try:
             kind, observation = self._read(record)
         except Unreadable as why:

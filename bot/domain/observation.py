@@ -8,7 +8,7 @@ stored what they tell: each kind of record is a hint of its own, and `incident` 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ from bot.domain.bus import (
 )
 
 _LONGEST_WORDS = 300
+_SEARCHED = 2_000  # the texts name their target early; patterns run over no more than this
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
@@ -187,6 +188,7 @@ _SERVER_UP = re.compile(r"Management server node (\S+) is up")
 
 
 def _of_alert(record: AlertRecord) -> Observation | None:
+    record = replace(record, subject=record.subject[:_SEARCHED], body=record.body[:_SEARCHED])
     if record.event == "ALERT.TYPE.SYNC":
         return _of_sync(record)
     if health := _HEALTH.search(record.subject):
