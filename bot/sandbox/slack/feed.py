@@ -1,6 +1,7 @@
 """Turn changes of the workspace into a numbered feed that pages follow and long polls wait on."""
 
 import asyncio
+import secrets
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,20 @@ class Feed:
     def __init__(self, keep: int = 5_000) -> None:
         self._changes: deque[Change] = deque(maxlen=keep)
         self._news = asyncio.Event()
+        self._epoch = secrets.token_hex(4)
         self.last = 0
+
+    def position(self, number: int) -> str:
+        """Write a number so that it means nothing to the feed of another start."""
+        return f"{self._epoch}.{number}"
+
+    def number_at(self, position: str) -> int | None:
+        """Read a position; None when it is of another feed or no longer followed by all."""
+        epoch, _, digits = position.partition(".")
+        if epoch != self._epoch or not digits.isdigit():
+            return None
+        number = int(digits)
+        return number if self._reaches_back_to(number) else None
 
     def publish(self, kind: str, body: Json, visible_to: str | None = None) -> int:
         self.last += 1
@@ -32,12 +46,6 @@ class Feed:
         news, self._news = self._news, asyncio.Event()
         news.set()
         return self.last
-
-    def reaches_back_to(self, number: int) -> bool:
-        """Tell whether nothing between `number` and now has been forgotten."""
-        if not number <= self.last:
-            return False
-        return number == self.last or self._changes[0].number <= number + 1
 
     def since(self, number: int) -> list[Change]:
         return [change for change in self._changes if change.number > number]
@@ -49,3 +57,6 @@ class Feed:
         except TimeoutError:
             return False
         return True
+
+    def _reaches_back_to(self, number: int) -> bool:
+        return number == self.last or self._changes[0].number <= number + 1 <= self.last

@@ -55,27 +55,25 @@ class Page:
         return RedirectResponse(f"/#{request.path_params['channel']}/{ts}", headers=HEADERS)
 
     async def events(self, request: Request) -> Response:
-        """Follow the workspace as one person, from a number on (server-sent events)."""
+        """Follow the workspace as one person, from a position on (server-sent events)."""
         person = self._workspace.person(request.query_params.get("as", ""))
         if person is None:
             return Response("no such person", status_code=404)
-        number = request.headers.get("last-event-id") or request.query_params.get("after", "0")
-        if not number.isdigit():
-            return Response("after is a number", status_code=400)
-        stream = self._follow(person.id, int(number))
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        stream = self._follow(person.id, self._workspace.feed.number_at(after))
         return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
-    async def _follow(self, person: str, number: int) -> AsyncIterator[str]:
+    async def _follow(self, person: str, number: int | None) -> AsyncIterator[str]:
         feed = self._workspace.feed
         yield "retry: 500\n\n"
-        if not feed.reaches_back_to(number):
-            yield _event(feed.last, {"kind": "reload"})
+        if number is None:
+            yield _event(feed.position(feed.last), {"kind": "reload"})
             return
         while True:
             for change in feed.since(number):
                 number = change.number
                 if change.visible_to in (None, person):
-                    yield _event(number, self._shown(change, person))
+                    yield _event(feed.position(number), self._shown(change, person))
             if feed.last == number and not await feed.news(_HEARTBEAT_S):
                 yield ": still here\n\n"
 
@@ -96,5 +94,5 @@ class Page:
         return Response(asset.read_bytes(), media_type=media_type, headers=HEADERS)
 
 
-def _event(number: int, body: Json) -> str:
-    return f"id: {number}\ndata: {json.dumps(body)}\n\n"
+def _event(position: str, body: Json) -> str:
+    return f"id: {position}\ndata: {json.dumps(body)}\n\n"

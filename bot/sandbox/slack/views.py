@@ -30,7 +30,7 @@ def state(workspace: Workspace, person: str | None, connections: int) -> Json:
     """Show the whole workspace as one person's page needs it when it opens."""
     mine = set(_channels(workspace, person))
     return {
-        "number": workspace.feed.last,
+        "position": workspace.feed.position(workspace.feed.last),
         "team": {"name": workspace.seed.team_name},
         "app": {
             "user": workspace.app.user.id,

@@ -1,0 +1,62 @@
+"""Debian's Chromium, driven by Playwright: a fixture for tests that look at a page.
+
+Use it with `from tests.e2e.browser import browser  # noqa: F401`. Playwright never downloads a
+browser here; `CHROMIUM` names another than /usr/bin/chromium.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+
+# Chromium as root in a container has no sandbox of its own; the rest keeps it from the network.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+PHONE = (390, 844)
+DESK = (1280, 860)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Start Chromium for one test; it ends with the test."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium, or set CHROMIUM")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def open_page(
+    browser: Browser, url: str, size: tuple[int, int] = DESK
+) -> AsyncIterator[Page]:
+    """Open a page in a window of its own, and fail if it reports an error of script or policy."""
+    context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = await context.new_page()
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(url)
+    try:
+        yield page
+        assert errors == []
+    finally:
+        await context.close()
