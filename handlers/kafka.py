@@ -124,11 +124,11 @@ class Intake:
             await self._settle(partitions, batch, ends_at)
 
     async def _settle(self, partitions: Partitions, batch: Batch, ends_at: float) -> None:
-        """Settle a batch in order, up to the first record that must wait."""
-        for record in batch.records:
+        """Settle a batch in order, at least one of it, up to the first record that must wait."""
+        for number, record in enumerate(batch.records):
             if not partitions.still_ours(batch):
                 return
-            if asyncio.get_running_loop().time() > ends_at:
+            if number and asyncio.get_running_loop().time() > ends_at:
                 partitions.rewind(batch, record)
                 return
             try:
