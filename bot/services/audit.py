@@ -40,8 +40,7 @@ def append(
     """
     operation, step, kind = about
     connection.execute(sa.update(chain).where(chain.c.id == 1).values(seq=chain.c.seq))
-    same = (audit.c.operation == operation) & (audit.c.step == step) & (audit.c.kind == kind)
-    if connection.execute(sa.select(audit.c.seq).where(same)).first():
+    if exists(connection, about):
         return False
     head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).one()
     text, seq = canonical(data), head.seq + 1
@@ -54,6 +53,13 @@ def append(
     )  # fmt: skip
     connection.execute(sa.update(chain).where(chain.c.id == 1).values(seq=seq, hash=link))
     return True
+
+
+def exists(connection: sa.Connection, about: tuple[str, str, str]) -> bool:
+    """Whether there is a row about (operation, step, kind)."""
+    operation, step, kind = about
+    same = (audit.c.operation == operation) & (audit.c.step == step) & (audit.c.kind == kind)
+    return connection.execute(sa.select(audit.c.seq).where(same)).first() is not None
 
 
 def verify(connection: sa.Connection) -> tuple[int, str]:

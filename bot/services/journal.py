@@ -94,6 +94,10 @@ class Journal:
             lambda c: chain.append(c, at=now, about=(about, step, kind), data=dict(data))
         )
 
+    async def has_note(self, about: str, step: str, kind: str) -> bool:
+        """Whether (about, step, kind) has an audit row."""
+        return await self._run(lambda c: chain.exists(c, (about, step, kind)))
+
     async def notes(self, about: str) -> tuple[chain.Entry, ...]:
         """Return the audit rows about one operation or observation, oldest first."""
         return await self._run(lambda c: tuple(chain.entries(c, about)))

@@ -1,0 +1,299 @@
+"""Keeps one card per operation true: derived from the journal, edited in place, never too often."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from bot.domain import mrkdwn
+from bot.domain.card import Button, Card, Tone
+from bot.domain.operation import Operation, Outcome, State
+from bot.domain.plan import Plan
+from bot.errors import IlbotError, Transient
+from bot.ports import Chat, Posted
+from bot.services.journal import Journal
+from bot.services.operations import plan_of
+from bot.services.progress import Progress, Step
+from bot.services.runbooks import Runbook
+
+log = structlog.get_logger(__name__)
+NOT_TOLD = frozenset({Outcome.REFUSED})
+"""Outcomes that only the person who asked hears of."""
+
+
+class Words(Protocol):
+    """Where the texts come from; `workflows.words` has them."""
+
+    def render(self, template: str, part: str, **values: object) -> str:
+        """Render one part of a runbook's words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CardSettings:
+    """Where cards go and how often one may be edited.
+
+    Slack allows about 50 `chat.update` a minute for the whole workspace (tier 3).
+    """
+
+    channel: str
+    interval_s: float = 3.0
+
+
+STATUS = {
+    State.ASKED: ":mag: Planning",
+    State.WAITING: ":raised_hand: Waiting for approval",
+    State.APPROVED: ":hourglass_flowing_sand: Approved, starting in its turn",
+    State.APPLYING: ":gear: Working",
+}
+ENDINGS = {
+    Outcome.DONE: ":white_check_mark: Done",
+    Outcome.NOTHING_TO_DO: ":ok: Nothing to do",
+    Outcome.OBSERVED: ":eyes: Observed, nothing was changed",
+    Outcome.REFUSED: ":no_entry: Refused",
+    Outcome.REJECTED: ":no_entry_sign: Rejected",
+    Outcome.EXPIRED: ":hourglass: Expired",
+    Outcome.STALE: ":arrows_counterclockwise: Stale: ask again",
+    Outcome.FAILED: ":x: Failed",
+    Outcome.ROLLED_BACK: ":leftwards_arrow_with_hook: Rolled back",
+    Outcome.PARKED: ":rotating_light: Parked: a person must look",
+    Outcome.UNVERIFIED: ":grey_question: Unverified",
+}
+STEP_WORDS = {
+    "newest": "Looked at its last start or stop",
+    "submit_stop": "Asked CloudStack to stop it",
+    "submit_start": "Asked CloudStack to start it",
+    "await_job": "Waited for CloudStack's job",
+    "settled": "Watched its state until it was at rest",
+    "expect_version": "Checked the template version it reports",
+    "expect_rules": "Compared its rules with the plan",
+    "power_synced": "Waited for CloudStack's power sync",
+    "newest_restart": "Looked at the tier's last restart",
+    "submit_restart": "Asked CloudStack to restart the tier without clean-up",
+    "ilb_at": "Waited for an ILB VM with its address",
+    "begin": "Looked again: the plan still holds",
+    "finish": "Looked at the result",
+}
+
+
+class Cards:
+    """Edits cards when told that an operation changed; a crash loses nothing, since `refresh` is
+    called again for every operation whose card is not final."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        progress: Progress,
+        chat: Chat,
+        words: Words,
+        runbooks: Mapping[str, Runbook],
+        settings: CardSettings,
+    ) -> None:
+        self._journal = journal
+        self._progress = progress
+        self._chat = chat
+        self._words = words
+        self._runbooks = runbooks
+        self._settings = settings
+        self._dirty: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._last: dict[str, float] = {}
+        self._shown: dict[str, Card] = {}
+
+    def changed(self, operation_id: str) -> None:
+        """Note that an operation's card is out of date."""
+        self._dirty[operation_id] = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Bring cards up to date for ever, each at most once per interval."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for operation_id in list(self._dirty):
+                wait_s = self._last.get(operation_id, 0.0) + self._settings.interval_s
+                wait_s -= time.monotonic()
+                if wait_s > 0:
+                    asyncio.get_running_loop().call_later(wait_s, self._wake.set)
+                    continue
+                del self._dirty[operation_id]
+                await self._try(operation_id)
+
+    async def flush(self) -> None:
+        """Bring every card that is out of date up to date now."""
+        for operation_id in list(self._dirty):
+            del self._dirty[operation_id]
+            await self._try(operation_id)
+
+    async def _try(self, operation_id: str) -> None:
+        self._last[operation_id] = time.monotonic()
+        try:
+            await self.show(operation_id)
+        except Transient as error:
+            log.warning("card_delayed", operation=operation_id, error=str(error))
+            self._last[operation_id] += error.retry_after_s
+            self.changed(operation_id)
+        except IlbotError as error:
+            log.error("card_not_shown", operation=operation_id, error=str(error))
+
+    async def show(self, operation_id: str) -> None:
+        """Post or edit one operation's card and its thread."""
+        found = await self._journal.operation(operation_id)
+        if found is None:
+            return
+        if found.outcome in NOT_TOLD and found.requested_by.is_person:
+            await self._whisper_once(found)
+            return
+        if found.state is State.ASKED and not found.message:
+            return  # a card with nothing on it yet would only make noise
+        steps = await self._progress.steps(operation_id)
+        card = self.card(found, steps)
+        at = Posted(found.channel, found.message)
+        if not found.message:
+            at = await self._chat.post(self._settings.channel, card)
+            await self._journal.place(operation_id, at.channel, at.ts)
+        elif self._shown.get(operation_id) != card:
+            await self._chat.update(at, card)
+        self._shown[operation_id] = card
+        await self._thread(found, at, steps)
+
+    def card(self, found: Operation, steps: tuple[Step, ...]) -> Card:
+        """Return the card of an operation as it stands."""
+        status = ENDINGS[found.outcome] if found.outcome else STATUS[found.state]
+        subject = found.target_name or found.wish.target
+        title = f"{found.wish.runbook.capitalize()} {subject}"
+        return Card(
+            title=title,
+            summary=f"{title}: {mrkdwn.plain(status)}",
+            body=(f"*{status}*", *self._body(found, steps)),
+            facts=self._facts(found),
+            buttons=self._buttons(found),
+            footer=f"{found.id}" + (f" · plan `{found.fingerprint[:12]}`" if found.plan else ""),
+        )
+
+    def _body(self, found: Operation, steps: tuple[Step, ...]) -> tuple[str, ...]:
+        if not found.plan:
+            return (mrkdwn.escape(found.reason),) if found.reason else ()
+        planned = plan_of(found)
+        match found.state, found.outcome:
+            case State.APPLYING, _:
+                return (self._render(planned, "progress", steps=_words(steps)),)
+            case _, Outcome.DONE:
+                return (self._ending(found, planned, "done"),)
+            case _, Outcome.FAILED | Outcome.PARKED | Outcome.ROLLED_BACK | Outcome.UNVERIFIED:
+                return (self._ending(found, planned, "failed"),)
+            case State.ENDED, _:
+                summary = mrkdwn.escape(planned.summary)
+                return (summary, mrkdwn.escape(found.reason)) if found.reason else (summary,)
+            case _:
+                return (self._render(planned, "plan", plan=planned),)
+
+    def _ending(self, found: Operation, planned: Plan, part: str) -> str:
+        return self._render(
+            planned, part,
+            id=found.id, target=found.target_name, reason=found.reason,
+            seconds=found.ended_at - found.started_at, parameters=dict(planned.parameters),
+        )  # fmt: skip
+
+    def _render(self, planned: Plan, part: str, **values: object) -> str:
+        return self._words.render(planned.runbook, part, **values)
+
+    def _facts(self, found: Operation) -> tuple[tuple[str, str], ...]:
+        facts = [("Asked by", _who(found.requested_by.id, found.requested_by.name))]
+        if found.wish.because:
+            facts.append(("Because", mrkdwn.escape(found.wish.because)))
+        if found.decided_by:
+            word = "Approved by" if found.outcome is not Outcome.REJECTED else "Decided by"
+            facts.append(
+                (word, f"{_who(found.decided_by, found.decided_by)}{_at(found.decided_at)}")
+            )
+        if found.state is State.WAITING:
+            by = f"<!date^{int(found.deadline_at)}^{{time}}|{time.ctime(found.deadline_at)}>"
+            facts.append(("Decide before", by))
+        return tuple(facts)
+
+    def _buttons(self, found: Operation) -> tuple[Button, ...]:
+        if found.state is not State.WAITING:
+            return ()
+        planned = plan_of(found)
+        value = f"{found.id}:{found.fingerprint[:12]}"
+        confirm = f"{planned.summary}? {planned.exposure.what} is not served meanwhile."
+        if planned.exposure.seconds == 0.0:
+            confirm = f"{planned.summary}?"
+        return (
+            Button("approve", "Approve", value, Tone.PRIMARY, confirm[:290]),
+            Button("reject", "Reject", value, Tone.DANGER),
+        )
+
+    async def _thread(self, found: Operation, at: Posted, steps: tuple[Step, ...]) -> None:
+        """Post evidence once with the plan, and the receipt once at the end."""
+        if found.plan:
+            planned = plan_of(found)
+            text = self._render(planned, "evidence", plan=planned)
+            await self._once(found.id, "evidence told", self._reply(at, "Evidence", text))
+        if found.started_at and not found.is_open:
+            text = await self._receipt(found, steps)
+            title = f"Receipt of {found.id}"
+            await self._once(found.id, "receipt told", self._reply(at, title, text))
+
+    def _reply(self, at: Posted, title: str, text: str) -> Callable[[], Awaitable[object]]:
+        card = Card(title="", summary=title, body=tuple(text.split("\n\n")))
+        return lambda: self._chat.post(at.channel, card, thread=at)
+
+    async def _receipt(self, found: Operation, steps: tuple[Step, ...]) -> str:
+        planned = plan_of(found)
+        return self._render(
+            planned, "receipt",
+            id=found.id, outcome=str(found.outcome), reason=found.reason,
+            requested_by=found.requested_by.name, decided_by=found.decided_by,
+            fingerprint=found.fingerprint, steps=_words(steps),
+            outage_s=await self._progress.outage_s(found.id),
+            not_measured=self._runbooks[planned.runbook].not_measured,
+        )  # fmt: skip
+
+    async def _whisper_once(self, found: Operation) -> None:
+        text = f":no_entry: {mrkdwn.escape(found.reason)}"
+        person = found.requested_by.id
+        if found.channel:
+            await self._once(
+                found.id, "whispered", lambda: self._chat.whisper(found.channel, person, text)
+            )
+
+    async def _once(
+        self, operation_id: str, what: str, act: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Do it unless it was done; noted afterwards, since told twice beats not told."""
+        if not await self._journal.has_note(operation_id, "", what):
+            await act()
+            await self._journal.note(operation_id, "", what, {})
+
+
+def _words(steps: tuple[Step, ...]) -> list[dict[str, object]]:
+    return [
+        {
+            "words": STEP_WORDS.get(step.name, step.name),
+            "result": step.result,
+            "attempts": step.attempts,
+            "seconds": step.seconds,
+            "error": step.error,
+        }
+        for step in steps
+        if step.name not in {"newest", "newest_restart"}
+    ]
+
+
+def _who(person_id: str, name: str) -> str:
+    return f"<@{person_id}>" if person_id[:1] in {"U", "W"} else mrkdwn.escape(name)
+
+
+def _at(moment: float) -> str:
+    if not moment:
+        return ""
+    return (
+        f" <!date^{int(moment)}^at {{time}}|at {time.strftime('%H:%M', time.gmtime(moment))} UTC>"
+    )

@@ -1,0 +1,81 @@
+"""Keeps what steps report, and reads it back as progress, receipts and measured outages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.domain.operation import Outcome
+from bot.engine.api import StepReport
+from bot.services.journal import Journal
+from bot.services.schema import operation as table
+
+_STOPPED_BY = "submit_stop"
+_SEEN_BY = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One finished step of a change; `at` is when it ended, in unix seconds."""
+
+    name: str
+    result: str
+    attempts: int
+    seconds: float
+    at: float
+    error: str
+
+
+class Progress:
+    """`bot.engine.api.Watcher` on the journal: each step of a change is one audit row."""
+
+    def __init__(self, journal: Journal, changed: Callable[[str], None]) -> None:
+        self._journal = journal
+        self._changed = changed
+
+    async def step_began(self, run_id: str, key: str, name: str) -> None:
+        """Nothing is kept of a beginning: the intent is."""
+
+    async def step_ended(self, report: StepReport) -> None:
+        """Keep a step of a change; the steps of asking show in the operation's own rows."""
+        operation_id, _, kind = report.run_id.partition(":")
+        if kind != "apply":
+            return
+        data = {
+            "name": report.name,
+            "arguments": list(report.arguments[:2]),
+            "result": report.result,
+            "attempts": report.attempts,
+            "seconds": round(report.seconds, 3),
+            "error": report.error,
+        }
+        await self._journal.note(operation_id, report.key, "step", data)
+        self._changed(operation_id)
+
+    async def steps(self, operation_id: str) -> tuple[Step, ...]:
+        """Return the finished steps of a change, in order."""
+        rows = [row for row in await self._journal.notes(operation_id) if row.kind == "step"]
+        return tuple(
+            Step(
+                row.data["name"], row.data["result"], row.data["attempts"],
+                row.data["seconds"], row.at, row.data["error"],
+            )
+            for row in sorted(rows, key=lambda row: row.step)
+        )  # fmt: skip
+
+    async def outage_s(self, operation_id: str) -> float | None:
+        """Return the seconds from the submission of the stop to the sight of Running."""
+        steps = await self.steps(operation_id)
+        stops = [step for step in steps if step.name == _STOPPED_BY]
+        sights = [step for step in steps if step.name == _SEEN_BY]
+        if not stops or not sights or sights[-1].at <= stops[0].at:
+            return None
+        return sights[-1].at - stops[0].at
+
+    async def history(self, target_id: str, ours: str) -> tuple[tuple[float, ...], str]:
+        """Return outages of earlier done operations on a target, and who is at work on it."""
+        rows = await self._journal.operations(table.c.target_id == target_id, limit=20)
+        done = [row for row in rows if row.outcome is Outcome.DONE]
+        outages = [await self.outage_s(row.id) for row in done[:3]]
+        busy = next((r.id for r in rows if r.state.value == "applying" and r.id != ours), "")
+        return tuple(outage for outage in outages if outage is not None), busy

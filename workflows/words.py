@@ -1,0 +1,59 @@
+"""Renders the words of a runbook's template; what is put into them is escaped for mrkdwn."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+
+from bot.domain import mrkdwn
+
+
+class _Packaged(BaseLoader):
+    """Templates of this package, wherever it is installed."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Any]:
+        file = resources.files("workflows") / "templates" / f"{template}.j2"
+        if not file.is_file():
+            raise TemplateNotFound(template)
+        return file.read_text(encoding="utf-8"), template, lambda: True
+
+
+def duration(seconds: float | None) -> str:
+    """Say a duration the way people do: `34 s`, `2 min 10 s`, `1 h 5 min`."""
+    if seconds is None:
+        return "an unknown time"
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 90:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _finalize(value: object) -> object:
+    return mrkdwn.escape(value) if isinstance(value, str) else value
+
+
+class Words:
+    """The texts of all runbooks; a missing value is an error, never an empty place."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=_Packaged(),
+            undefined=StrictUndefined,
+            finalize=_finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,  # noqa: S701 - mrkdwn, not HTML: _finalize escapes
+        )
+        self._environment.filters["duration"] = duration
+
+    def render(self, template: str, part: str, **values: object) -> str:
+        """Render one block of a template; paragraphs are separated by blank lines."""
+        loaded = self._environment.get_template(template)
+        if part not in loaded.blocks:
+            raise KeyError(f"template {template} has no block {part}")
+        return "".join(loaded.blocks[part](loaded.new_context(values))).strip()
