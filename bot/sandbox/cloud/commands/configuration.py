@@ -1,0 +1,63 @@
+"""Answer listConfigurations and updateConfiguration (ConfigurationManagerImpl)."""
+
+from __future__ import annotations
+
+from bot.sandbox.cloud.frame import ApiError, Body, present
+from bot.sandbox.cloud.model import Setting
+from bot.sandbox.cloud.records import Action, Stage, record_event
+from bot.sandbox.cloud.request import Request
+
+
+def list_settings(request: Request) -> Body:
+    """List settings by exact name or keyword; an unknown name is an empty list."""
+    name, keyword = request.text("name"), request.text("keyword") or ""
+    category = request.text("category")
+    found = [
+        one
+        for one in request.state.settings.values()
+        if name in (None, one.name) and keyword in one.name and category in (None, one.category)
+    ]
+    return request.page("configuration", found, _setting)
+
+
+def update_setting(request: Request) -> Body:
+    name, value = request.required("name"), request.text("value") or ""
+    one = request.state.settings.get(name)
+    if one is None:
+        text = f"Config parameter with name {name} doesn't exist"
+        raise ApiError(431, text, cserrorcode=4350)
+    if request.text("zoneid") is not None and one.scope != "zone":
+        text = f"Invalid scope id provided for the parameter {name}"
+        raise ApiError(431, text, cserrorcode=4350)
+    if one.type == "Number" and not value.lstrip("-").isdigit():
+        text = f"Value [{value}] is not a valid [class java.lang.Integer]."
+        raise ApiError(431, text, cserrorcode=4350)
+    one.value = value
+    request.state.effect("setting.changed", name, value=value)
+    action = Action(
+        type="CONFIGURATION.VALUE.EDIT",
+        resource=None,
+        entity="Configuration",
+        doing=f"Updating configuration.  Name: {name} New Value: {value}",
+    )
+    record_event(request.state, action, Stage.COMPLETED, account=request.caller)
+    return {"configuration": _setting(one)}
+
+
+def _setting(one: Setting) -> Body:
+    """Show a setting; one that was never set has neither value nor default."""
+    return present(
+        category=one.category,
+        group=one.group,
+        subgroup=one.subgroup,
+        name=one.name,
+        value=one.value,
+        defaultvalue=one.default,
+        description=one.description,
+        isdynamic=one.dynamic,
+        scope=one.scope,
+        component=one.component,
+        parent=one.parent,
+        displaytext=one.name.replace(".", " ").capitalize(),
+        type=one.type,
+    )

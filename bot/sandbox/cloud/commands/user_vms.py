@@ -1,0 +1,91 @@
+"""Answer the list of tenants' VMs, and start and stop one: enough to empty a tier or fill it."""
+
+from __future__ import annotations
+
+from bot.sandbox.cloud import balancing, machines
+from bot.sandbox.cloud.coverage import COVERAGE
+from bot.sandbox.cloud.frame import Body, JobFailed
+from bot.sandbox.cloud.jobs import Task, submit
+from bot.sandbox.cloud.machine_views import user_machine
+from bot.sandbox.cloud.model import Host, Kind, Machine, Tier, Vpc
+from bot.sandbox.cloud.processes import Work
+from bot.sandbox.cloud.records import Action
+from bot.sandbox.cloud.request import Request
+
+
+def list_machines(request: Request) -> Body:
+    """List tenants' VMs; the id of a system VM finds nothing."""
+    wanted, tier = request.entity("id", Machine), request.entity("networkid", Tier)
+    vpc, host = request.entity("vpcid", Vpc), request.entity("hostid", Host)
+    name, state = request.text("name"), request.text("state")
+    keyword = request.text("keyword") or ""
+    found = [
+        machine
+        for machine in request.visible(request.state.machines(Kind.USER))
+        if wanted in (None, machine)
+        and tier in (None, machine.tier)
+        and vpc in (None, machine.tier.vpc)
+        and host in (None, machine.host)
+        and name in (None, machine.display_name)
+        and state in (None, machine.state)
+        and keyword in machine.display_name
+    ]
+    return request.page("virtualmachine", found, lambda one: user_machine(request.state, one))
+
+
+def start_machine(request: Request) -> Body:
+    """Start a VM; in an Allocated tier with internal rules this hangs, as upstream."""
+    state, machine = request.state, request.required_entity("id", Machine)
+
+    def work() -> Work:
+        _require_user_vm(machine)
+        if machine.tier.state == "Allocated":
+            yield from balancing.implement(state, machine.tier, machine)
+        yield from machines.start(state, machine)
+        return {"virtualmachine": user_machine(state, machine)}
+
+    return _submit(request, machine, work(), "VM.START", "start")
+
+
+def stop_machine(request: Request) -> Body:
+    """Stop a VM; the last one of a tier lets the tier be collected a while later."""
+    state, machine = request.state, request.required_entity("id", Machine)
+
+    def work() -> Work:
+        _require_user_vm(machine)
+        yield from machines.stop(state, machine)
+        state.processes.spawn(balancing.collect(state, machine.tier))
+        return {"virtualmachine": user_machine(state, machine)}
+
+    return _submit(request, machine, work(), "VM.STOP", "stopp")
+
+
+def _require_user_vm(machine: Machine) -> None:
+    if machine.kind is not Kind.USER or machine.removed:
+        raise JobFailed(431, f"unable to find a virtual machine with id {machine.number}")
+
+
+def _submit(request: Request, machine: Machine, work: Work, type_: str, verb: str) -> Body:
+    task = Task(
+        command=COVERAGE[request.command].java,
+        account=request.caller,
+        parameters=request.parameters | {"uuid": machine.id},
+        work=work,
+        action=Action(
+            type=type_,
+            resource=machine,
+            entity="VirtualMachine",
+            scheduled=f"{verb}ing user vm: {machine.id}",
+            doing=f"{verb.capitalize()}ing Vm. Vm Id: {machine.id}",
+            resource_name=machine.display_name,
+            pairs={"VirtualMachine": machine.id},
+        ),
+        bus_key=machine.id,
+        bus_instance_type="VirtualMachine",
+        bus_instance_id=machine.id,
+        shown_type="VirtualMachine",
+        shown_id=machine.id,
+        context={"interface com.cloud.vm.VirtualMachine": machine.id},
+        spoiled=request.spoiled,
+    )
+    return {"jobid": submit(request.state, task).id}

@@ -1,0 +1,134 @@
+"""Let a test or a demo look into a world and break it, as JSON over HTTP under `/control`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.sandbox.cloud.faults import Fault, FaultKind
+from bot.sandbox.cloud.frame import Body
+from bot.sandbox.cloud.machine_views import system_machine
+from bot.sandbox.cloud.model import Job, Kind, Machine, Rule, Tier
+from bot.sandbox.cloud.views import rule as rule_view
+from bot.sandbox.cloud.world import World
+
+Act = Callable[[World, Body], Any]
+
+
+def effects(world: World) -> list[Body]:
+    """List what really happened, in order, whoever caused it."""
+    return [asdict(one) for one in world.effects]
+
+
+def calls(world: World) -> Body:
+    """Count the API calls that got an answer or an effect, by command and by role."""
+    by_command = Counter(call.command for call in world.calls)
+    by_role: dict[str, Counter[str]] = {}
+    for call in world.calls:
+        by_role.setdefault(call.role, Counter())[call.command] += 1
+    return {"by_command": by_command, "by_role": by_role, "total": len(world.calls)}
+
+
+def snapshot(world: World) -> Body:
+    """Show machines, rules, tiers, unfinished jobs and faults still to come."""
+    system = (*world.machines(Kind.ILB), *world.machines(Kind.ROUTER))
+    return {
+        "at": world.at,
+        "server_is_up": world.server_is_up,
+        "machines": [system_machine(world, one) | _truth(one) for one in system],
+        "members": [
+            {"name": one.display_name, "id": one.id, "state": one.state, "tier": one.tier.name}
+            for one in world.machines(Kind.USER)
+        ],
+        "rules": [rule_view(one) for one in world.all(Rule)],
+        "tiers": [
+            {"id": one.id, "name": one.name, "vpc": one.vpc.name, "state": one.state}
+            for one in world.all(Tier)
+        ],
+        "pending_jobs": [one.id for one in world.all(Job) if one.status == 0],
+        "faults": [asdict(one) for one in world.faults.pending],
+    }
+
+
+def _truth(machine: Machine) -> Body:
+    return {
+        "powered_on": machine.powered_on,
+        "disk_template": machine.disk.name,
+        "keeps_version": machine.keeps_version,
+    }
+
+
+def _publish_template(world: World, body: Body) -> str:
+    template = world.publish_template(
+        body["name"], body["version"], points_to_it=bool(body.get("points_to_it", True))
+    )
+    return template.id
+
+
+def _drift(world: World, body: Body) -> str:
+    changes = {name: value for name, value in body.items() if name != "target"}
+    return world.drift_rule(body["target"], **changes).id
+
+
+def _look(world: World, look: Callable[[World], Any]) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        world.advance()
+        return JSONResponse(look(world))
+
+    return answer
+
+
+def _act(world: World, act: Act) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        body = await request.json() if await request.body() else {}
+        try:
+            result = act(world, body)
+        except (LookupError, TypeError, ValueError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+        return JSONResponse({"done": True, "result": result})
+
+    return answer
+
+
+# What POST /control/<name> does with its JSON body; "target" names a machine or a rule.
+ACTIONS: dict[str, Act] = {
+    "power-off": lambda world, body: world.power_off(body["target"]),
+    "stop-by-hand": lambda world, body: world.stop_by_hand(body["target"]),
+    "lose-ilb-vm": lambda world, body: world.lose_ilb_vm(body["target"]),
+    "stick-in-stopping": lambda world, body: world.stick_in_stopping(body["target"]),
+    "keep-version": lambda world, body: world.keep_version(
+        body["target"], bool(body.get("keeps", True))
+    ),
+    "set-check": lambda world, body: world.set_check(
+        body["target"], body["check"], body["status"], body.get("details", "")
+    ),
+    "publish-template": _publish_template,
+    "drift-rule": _drift,
+    "kill-server": lambda world, body: world.kill_server(
+        refuses_connections=bool(body.get("refuses_connections"))
+    ),
+    "start-server": lambda world, body: world.start_server(),
+    "restart-server": lambda world, body: world.restart_server(
+        float(body["down_s"]), refuses_connections=bool(body.get("refuses_connections"))
+    ),
+    "fault": lambda world, body: world.fail_next(
+        Fault(**(body | {"kind": FaultKind(body["kind"])}))
+    ),
+    "clear-faults": lambda world, body: world.faults.clear(),
+    "reset": lambda world, body: world.reset(),
+}
+
+
+def control_routes(world: World) -> list[Route]:
+    """Return GET effects, calls and state, and one POST per action."""
+    looks = {"effects": effects, "calls": calls, "state": snapshot}
+    routes = [Route(f"/{name}", _look(world, look)) for name, look in looks.items()]
+    return routes + [
+        Route(f"/{name}", _act(world, act), methods=["POST"]) for name, act in ACTIONS.items()
+    ]

@@ -1,0 +1,201 @@
+"""Start, stop, deploy, destroy and lose machines: works that pass through the recorded states.
+
+A machine's works wait for each other in its own queue (VmWorkJobQueue of CloudStack): what is
+submitted during a stop runs after it, in order. Follows VirtualMachineManagerImpl.
+"""
+
+from __future__ import annotations
+
+from bot.sandbox.cloud.frame import JobFailed
+from bot.sandbox.cloud.model import Host, Kind, Machine, ServiceOffering, Template, Tier
+from bot.sandbox.cloud.processes import Work, in_turn
+from bot.sandbox.cloud.records import change_state
+from bot.sandbox.cloud.state import CloudState, stable_id
+
+PREFIX = {Kind.ILB: "ilb_vm", Kind.ROUTER: "router", Kind.USER: "vm"}
+
+
+def start(state: CloudState, machine: Machine) -> Work:
+    """Start a machine; a Running one is left as it is, which is a success."""
+    yield from in_turn(state.processes, machine.id, _start(state, machine))
+
+
+def stop(state: CloudState, machine: Machine) -> Work:
+    """Stop a machine; a Stopped one is left as it is, which is a success."""
+    yield from in_turn(state.processes, machine.id, _stop(state, machine))
+
+
+def reboot(state: CloudState, machine: Machine) -> Work:
+    """Stop and start a machine in one turn.
+
+    The state is looked at before the turn is waited for: a reboot during a stop fails at once.
+    """
+    if machine.state != "Running":
+        raise JobFailed(
+            530,
+            f"Resource [DataCenter:{state.zone.number}] is unreachable: "
+            f"Unable to reboot domR, it is not in right state {machine.state}",
+        )
+    yield from in_turn(state.processes, machine.id, _reboot(state, machine))
+
+
+def destroy(state: CloudState, machine: Machine) -> Work:
+    """Stop and expunge a machine: it leaves every list, its id stays known."""
+    yield from in_turn(state.processes, machine.id, _destroy(state, machine))
+
+
+def deploy_ilb_vm(state: CloudState, tier: Tier, vip: str) -> Work:
+    """Create and start the ILB VM of one VIP, with the default offering and current template."""
+    if state.ilb_vm_at(tier, vip) is not None:
+        return
+    machine = new_ilb_vm(state, tier, vip)
+    yield from in_turn(state.processes, machine.id, _deploy(state, machine))
+
+
+def new_ilb_vm(
+    state: CloudState, tier: Tier, vip: str, offering: ServiceOffering | None = None
+) -> Machine:
+    """Add an ILB VM that was never started: CloudStack lists it as Stopped."""
+    number = state.number("machine")
+    template = system_template(state)
+    return state.add(
+        Machine(
+            id=stable_id(f"machine/{number}"),
+            number=number,
+            account=tier.account,
+            project=tier.project,
+            name=f"b-{number}-VM",
+            kind=Kind.ILB,
+            tier=tier,
+            pod=host_for(state).pod,
+            template=template,
+            disk=template,
+            offering=offering or default_offering(state, "internalloadbalancervm"),
+            address=vip,
+            mac=mac(number),
+            created=state.at,
+        )
+    )
+
+
+def boot(state: CloudState, machine: Machine) -> None:
+    """Make a machine run: its disk follows the template, the guest reports its version anew.
+
+    VolumeOrchestrator recreates a system VM's root disk when the VM's template is another one
+    than the disk's; that is why stop and start is the update.
+    """
+    if machine.host is None:
+        machine.host = host_for(state)
+        machine.pod = machine.host.pod
+    if machine.disk is not machine.template:
+        machine.disk = machine.template
+        state.effect(
+            f"{PREFIX[machine.kind]}.disk_renewed", machine.name, template=machine.disk.name
+        )
+    machine.boots += 1
+    machine.powered_on = True
+    if machine.kind is not Kind.USER and not machine.keeps_version:
+        machine.version = machine.disk.version
+    if machine.kind is Kind.ROUTER:
+        machine.software_version = f"{machine.disk.version}.0"
+
+
+def host_for(state: CloudState) -> Host:
+    """Return the host with the fewest machines, the oldest first among equals."""
+    load = {host: 0 for host in state.all(Host) if host.state == "Up"}
+    for machine in state.all(Machine):
+        if machine.host in load:
+            load[machine.host] += 1
+    return min(load, key=lambda host: load[host])
+
+
+def system_template(state: CloudState) -> Template:
+    """Return the newest system VM template: what router.template.<hypervisor> points to."""
+    return max((one for one in state.all(Template) if one.system), key=lambda one: one.number)
+
+
+def default_offering(state: CloudState, systemvm_type: str) -> ServiceOffering:
+    return next(
+        one
+        for one in state.all(ServiceOffering)
+        if one.systemvm_type == systemvm_type and one.default
+    )
+
+
+def mac(number: int) -> str:
+    return f"02:02:00:d0:{number >> 8 & 255:02x}:{number & 255:02x}"
+
+
+def power_returns(state: CloudState, machine: Machine) -> None:
+    """Believe the hypervisor again about a machine that no work is looking after."""
+    if machine.removed or machine.state not in ("Starting", "Stopping"):
+        return
+    new = "Running" if machine.powered_on else "Stopped"
+    change_state(state, machine, new)
+    if new == "Stopped":
+        machine.host = None
+
+
+def _start(state: CloudState, machine: Machine) -> Work:
+    if machine.removed:
+        raise JobFailed(530, f"Unable to start {machine.described}")
+    if machine.state == "Running":
+        return
+    yield state.latencies.start_queue_s
+    if machine.state != "Stopped":
+        raise JobFailed(
+            530,
+            "Unable to orchestrate the start of VM instance "
+            f'{{"instanceName":"{machine.name}","uuid":"{machine.id}"}}.',
+        )
+    machine.host = host_for(state)
+    machine.pod = machine.host.pod
+    change_state(state, machine, "Starting")
+    change_state(state, machine, "Starting")  # recorded twice: the host is chosen in between
+    yield state.latencies.start_s
+    boot(state, machine)
+    change_state(state, machine, "Running")
+    state.effect(f"{PREFIX[machine.kind]}.started", machine.name, id=machine.id)
+
+
+def _stop(state: CloudState, machine: Machine) -> Work:
+    if machine.state == "Stopped":
+        return
+    if machine.state != "Stopping":
+        yield state.latencies.stop_queue_s
+        change_state(state, machine, "Stopping")
+    yield state.latencies.stop_s
+    machine.powered_on = False
+    change_state(state, machine, "Stopped")
+    machine.host = None
+    state.effect(f"{PREFIX[machine.kind]}.stopped", machine.name, id=machine.id)
+
+
+def _reboot(state: CloudState, machine: Machine) -> Work:
+    yield from _stop(state, machine)
+    yield from _start(state, machine)
+
+
+def _destroy(state: CloudState, machine: Machine) -> Work:
+    if machine.removed:
+        return
+    if machine.state != "Stopped":
+        yield from _stop(state, machine)
+    yield state.latencies.destroy_s
+    change_state(state, machine, "Destroyed")
+    machine.removed = True
+    state.effect(f"{PREFIX[machine.kind]}.destroyed", machine.name, id=machine.id)
+
+
+def _deploy(state: CloudState, machine: Machine) -> Work:
+    yield state.latencies.deploy_queue_s
+    machine.host = host_for(state)
+    machine.pod = machine.host.pod
+    change_state(state, machine, "Starting")
+    change_state(state, machine, "Starting")
+    yield state.latencies.deploy_s
+    boot(state, machine)
+    change_state(state, machine, "Running")
+    state.effect(
+        "ilb_vm.deployed", machine.name, id=machine.id, vip=machine.address, tier=machine.tier.name
+    )

@@ -1,0 +1,226 @@
+"""Make things happen to the pretend cloud that no API call asks for.
+
+What a person at another keyboard, a failing host or a dying management server would do. Each
+method acts at the present moment; what takes time goes on as the world's clock does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.sandbox.cloud import machines
+from bot.sandbox.cloud.commands.ilb_vms import stop_action
+from bot.sandbox.cloud.coverage import COVERAGE
+from bot.sandbox.cloud.faults import Fault, Faults
+from bot.sandbox.cloud.jobs import Task, cut_off, submit
+from bot.sandbox.cloud.latencies import Latencies
+from bot.sandbox.cloud.machine_views import system_machine
+from bot.sandbox.cloud.model import HealthCheck, Kind, Machine, Rule, Template
+from bot.sandbox.cloud.outages import notice_power_off
+from bot.sandbox.cloud.processes import Work
+from bot.sandbox.cloud.records import (
+    ALERT_DOMAIN_ROUTER,
+    ALERT_MANAGEMENT,
+    Action,
+    Stage,
+    change_state,
+    raise_alert,
+    record_event,
+)
+from bot.sandbox.cloud.state import CloudState, Publish
+
+Seed = Callable[["World"], None]
+
+
+class World(CloudState):
+    """A pretend cloud with its clock, its listener, and hands that reach into it.
+
+    Machines are named by name (`b-12-VM`) or id. `seeded_by` is what `reset` sows again.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        latencies: Latencies | None = None,
+        publish: Publish | None = None,
+    ) -> None:
+        super().__init__(now, latencies or Latencies(), publish)
+        self.faults = Faults()
+        self.seeded_by: Seed | None = None
+        self.refuses_connections = False
+
+    def reset(self) -> None:
+        """Go back to the seed: nothing pending, nothing counted, time as it is."""
+        self.clear()
+        self.faults.clear()
+        self.refuses_connections = False
+        if self.seeded_by is not None:
+            self.seeded_by(self)
+
+    def fail_next(self, fault: Fault) -> None:
+        """Let the next calls of a command go wrong; see FaultKind for how."""
+        self.faults.add(fault)
+
+    def machine(self, name_or_id: str) -> Machine:
+        """Return a machine by id, name or display name; LookupError if there is not exactly one."""
+        found = [
+            one
+            for one in self.all(Machine)
+            if name_or_id in (one.id, one.name) or one.display_name == name_or_id
+        ]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} machines are called {name_or_id!r}")
+        return found[0]
+
+    # machines
+
+    def power_off(self, name: str) -> None:
+        """Cut a machine's power behind the server's back: noticed at the third missed ping."""
+        self.advance()
+        machine = self.machine(name)
+        machine.powered_on = False
+        self.effect(f"{machines.PREFIX[machine.kind]}.powered_off", machine.name, id=machine.id)
+        boots = machine.boots
+        self.processes.call_at(
+            self.at + self.latencies.power_off_noticed_s,
+            lambda: notice_power_off(self, machine, boots),
+        )
+
+    def stop_by_hand(self, name: str) -> str:
+        """Stop an ILB VM as an administrator does in the UI; returns the job's id."""
+        self.advance()
+        machine = self.machine(name)
+
+        def work() -> Work:
+            yield from machines.stop(self, machine)
+            return {"internalloadbalancervm": system_machine(self, machine)}
+
+        task = Task(
+            command=COVERAGE["stopInternalLoadBalancerVM"].java,
+            account=self.admin,
+            parameters={"id": machine.id, "uuid": machine.id},
+            work=work(),
+            action=stop_action(machine),
+            bus_instance_type="InternalLbVm",
+            shown_type="InternalLbVm",
+        )
+        job = submit(self, task)
+        self.advance()
+        return job.id
+
+    def lose_ilb_vm(self, name: str) -> None:
+        """Expunge an ILB VM at once while its rules stay Active."""
+        self.advance()
+        machine = self.machine(name)
+        machine.state, machine.host, machine.powered_on = "Expunging", None, False
+        machine.removed = True
+        self.effect("ilb_vm.lost", machine.name, id=machine.id)
+
+    def stick_in_stopping(self, name: str) -> None:
+        """Leave a machine in Stopping with nobody working on it: a start fails, a stop repairs."""
+        self.advance()
+        machine = self.machine(name)
+        change_state(self, machine, "Stopping")
+        self.effect(f"{machines.PREFIX[machine.kind]}.stuck", machine.name, id=machine.id)
+
+    def keep_version(self, name: str, keeps: bool = True) -> None:
+        """Let a guest go on reporting its old version after stop and start, or no longer."""
+        self.machine(name).keeps_version = keeps
+
+    def set_check(self, name: str, check: str, status: str, details: str = "") -> None:
+        """Set one health check of a router or ILB VM; a FAILED one raises alert and event."""
+        self.advance()
+        machine = self.machine(name)
+        machine.checks = [one for one in machine.checks if one.name != check]
+        type_ = "advanced" if check in ("haproxy_check.py", "iptables_check.py") else "basic"
+        machine.checks.append(
+            HealthCheck(name=check, type=type_, status=status, details=details, updated=self.at)
+        )
+        if status == "FAILED":
+            self._report_failing(machine)
+
+    # templates and rules
+
+    def publish_template(self, name: str, version: str, *, points_to_it: bool = True) -> Template:
+        """Add a system VM template; with `points_to_it` as an upgraded server does: every
+        system VM's templateid becomes the new one, their disks stay as they are."""
+        self.advance()
+        template = self.add(
+            Template(**self.identity("template", name), name=name, version=version, created=self.at)
+        )
+        if points_to_it:
+            for machine in (*self.machines(Kind.ILB), *self.machines(Kind.ROUTER)):
+                machine.template = template
+        self.effect("template.published", name, version=version)
+        return template
+
+    def drift_rule(self, name_or_id: str, **changes: str | int) -> Rule:
+        """Change a rule behind everyone's back: any of its fields, or `without="member name"`."""
+        self.advance()
+        rule = next(one for one in self.all(Rule) if name_or_id in (one.id, one.name))
+        without = changes.pop("without", None)
+        for field, value in changes.items():
+            setattr(rule, field, value)
+        rule.members = [one for one in rule.members if one.display_name != without]
+        self.effect("rule.drifted", rule.name, id=rule.id, changes=changes, without=without)
+        return rule
+
+    # the management server
+
+    def kill_server(self, *, refuses_connections: bool = False) -> None:
+        """Kill the management server: its works stop where they stand, machines stay as they are.
+
+        Until `start_server` calls get 503, or no connection at all. Machines left in Starting or
+        Stopping get their real power state `power_sync_s` after this moment.
+        """
+        self.advance()
+        self.processes.kill_all()
+        self.server_is_up = False
+        self.server_stopped = self.at
+        self.refuses_connections = refuses_connections
+        self.effect("server.killed", "management server")
+        stuck = [one for one in self.all(Machine) if one.state in ("Starting", "Stopping")]
+        self.processes.call_at(
+            self.at + self.latencies.power_sync_s, lambda: self._sync_power(stuck)
+        )
+
+    def start_server(self) -> None:
+        """Start the server again: what it had been doing has failed, without a result."""
+        self.advance()
+        self.server_is_up = True
+        self.server_started = self.at
+        self.refuses_connections = False
+        cut_off(self)
+        self.effect("server.started", "management server")
+        subject = "Management server node 127.0.0.1 is up"
+        raise_alert(self, ALERT_MANAGEMENT, "ALERT.MANAGEMENT", subject, "")
+
+    def restart_server(self, down_s: float, *, refuses_connections: bool = False) -> None:
+        """Kill the server and start it again `down_s` later."""
+        self.kill_server(refuses_connections=refuses_connections)
+        self.processes.call_at(self.at + down_s, self.start_server)
+
+    def _sync_power(self, stuck: list[Machine]) -> None:
+        if not self.server_is_up:
+            self.processes.call_at(
+                self.at + self.latencies.ping_interval_s, lambda: self._sync_power(stuck)
+            )
+            return
+        for machine in stuck:
+            machines.power_returns(self, machine)
+
+    def _report_failing(self, machine: Machine) -> None:
+        failing = [one.name for one in machine.checks if one.status == "FAILED"]
+        who = f"{machine.name} / {machine.id}"
+        subject = f"Health checks failed: {len(failing)} failing checks on router {who}"
+        action = Action(
+            type="ROUTER.HEALTH.CHECKS",
+            resource=machine,
+            entity="DomainRouter",
+            resource_name=machine.name,
+            said=f"Router {who} has failing checks: {', '.join(failing)}",
+        )
+        raise_alert(
+            self, ALERT_DOMAIN_ROUTER, "ALERT.SERVICE.DOMAINROUTER", subject, subject, machine.pod
+        )
+        record_event(self, action, Stage.COMPLETED, account=self.system)
