@@ -1,0 +1,91 @@
+"""Sees to it that nothing stored is left lying: starts runs, ends what is overdue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bot.domain.operation import Operation, Outcome, State
+from bot.engine.api import Engine
+from bot.errors import IlbotError
+from bot.ports import Clock
+from bot.services.journal import Journal
+from bot.services.schema import operation as table
+
+log = structlog.get_logger(__name__)
+GRACE_S = 30.0
+"""How long a run may still end its own operation before the dispatcher does."""
+FRESH_S = 3600.0
+"""Cards of operations that ended within this are looked at again after a restart."""
+
+
+class Dispatcher:
+    """Looks at open operations at once when woken, and every few seconds anyway."""
+
+    def __init__(
+        self, journal: Journal, engine: Engine, clock: Clock, changed: Callable[[str], None]
+    ) -> None:
+        self._journal = journal
+        self._engine = engine
+        self._clock = clock
+        self._changed = changed
+        self._wake = asyncio.Event()
+
+    def wake(self, _operation_id: str = "") -> None:
+        """Look now."""
+        self._wake.set()
+
+    async def refresh_cards(self) -> None:
+        """After a start: a card may be older than its operation."""
+        since = self._clock.now() - FRESH_S
+        fresh = (table.c.state != State.ENDED.value) | (table.c.ended_at >= since)
+        for found in await self._journal.operations(fresh, limit=200):
+            self._changed(found.id)
+
+    async def run(self, interval_s: float = 2.0) -> None:
+        """Dispatch for ever."""
+        while True:
+            try:
+                await self.once()
+            except IlbotError as error:
+                log.warning("dispatch_failed", error=str(error))
+            try:
+                async with asyncio.timeout(interval_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    async def once(self) -> None:
+        """Bring every open operation one move forward where nothing else does."""
+        for found in await self._journal.operations(table.c.state != State.ENDED.value, limit=500):
+            await self._dispatch(found)
+
+    async def _dispatch(self, found: Operation) -> None:
+        late = self._clock.now() > found.deadline_at + GRACE_S
+        match found.state:
+            case State.ASKED if late:
+                await self._end(found, Outcome.FAILED, "it could not be planned in time")
+            case State.ASKED:
+                await self._engine.start("ask", found.ask_run)
+            case State.WAITING if late:
+                await self._end(found, Outcome.EXPIRED, "nobody decided in time")
+            case State.APPROVED:
+                await self._engine.start("apply", found.apply_run, found.lane)
+            case State.APPLYING if await self._engine.is_over(found.apply_run):
+                await self._park_unless_ended(found)
+
+    async def _park_unless_ended(self, found: Operation) -> None:
+        again = await self._journal.operation(found.id)
+        if again is not None and again.state is State.APPLYING:
+            text = "its run ended without a result; the log of that time has the reason"
+            await self._end(found, Outcome.PARKED, text)
+
+    async def _end(self, found: Operation, outcome: Outcome, reason: str) -> None:
+        await self._journal.move(
+            found.id, (found.state,), "ended",
+            state=State.ENDED, outcome=outcome, reason=reason, ended_at=self._clock.now(),
+        )  # fmt: skip
+        self._changed(found.id)

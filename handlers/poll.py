@@ -1,0 +1,40 @@
+"""Looks at all ILBs at intervals: CloudStack publishes nothing when many things go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from bot.errors import IlbotError
+from bot.services.incidents import Incidents
+
+log = structlog.get_logger(__name__)
+
+
+class Poller:
+    """Calls `Incidents.sweep` for ever and knows how it went."""
+
+    def __init__(self, incidents: Incidents, interval_s: float) -> None:
+        self._incidents = incidents
+        self._interval_s = interval_s
+        self._looked_at = 0.0
+        self._trouble = "has not looked yet"
+
+    async def run(self) -> None:
+        """Look, wait, look again; a cloud that does not answer is reported and asked again."""
+        while True:
+            try:
+                await self._incidents.sweep()
+                self._looked_at, self._trouble = time.time(), ""
+            except IlbotError as error:
+                self._trouble = str(error)
+                log.warning("poll_failed", error=str(error))
+            await asyncio.sleep(self._interval_s)
+
+    def health(self) -> tuple[bool, str]:
+        """Return whether the last look worked, and when that was."""
+        if self._trouble:
+            return False, f"poller: {self._trouble}"
+        return True, f"poller: looked {time.time() - self._looked_at:.0f} s ago"
