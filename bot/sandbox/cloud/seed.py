@@ -72,7 +72,7 @@ def seed_basics(world: World) -> tuple[Builder, Basics]:
 def seed_demo(world: World) -> None:
     """Sow the company: two VPCs of the shop, one of a project, and their traps.
 
-    shop-prod has app-tier (two ILB VMs on two VIPs), web-tier, db-tier (already on 4.22.0),
+    shop-prod has app-tier, web-tier (two ILB VMs on two VIPs), db-tier (already on 4.22.0),
     cache-tier and batch-tier (Allocated, with Active rules: the idle-tier trap). shop-stage has
     qa-tier and another cache-tier. payments belongs to a project.
     """
@@ -106,14 +106,14 @@ def _seed_prod(build: Builder, basics: Basics) -> None:
     batches = [build.member(batch, f"batch-{n}", 20 + n, running=False) for n in (1, 2)]
     build.rule(app, "app-http", "10.20.1.10", (80, 8080), apps)
     build.rule(app, "app-grpc", "10.20.1.10", (9090, 9090), apps, "leastconn")
-    build.rule(app, "app-admin", "10.20.1.11", (8443, 8443), apps[:2], "source")
+    build.rule(web, "web-admin", "10.20.2.11", (8443, 8443), webs[:2], "source")
     build.rule(web, "web-http", "10.20.2.10", (80, 8080), webs)
     build.rule(web, "web-https", "10.20.2.10", (443, 8443), webs)
     build.rule(db, "db-read", "10.20.3.10", (5432, 5432), dbs, "leastconn")
     build.rule(cache, "cache", "10.20.4.10", (6379, 6379), caches, "source")
     build.rule(batch, "batch-intake", "10.20.5.10", (8000, 8000), batches)
     build.state.start_numbers("machine", 31)
-    for tier, vip in ((app, "10.20.1.10"), (app, "10.20.1.11"), (web, "10.20.2.10")):
+    for tier, vip in ((app, "10.20.1.10"), (web, "10.20.2.10"), (web, "10.20.2.11")):
         build.ilb_vm(tier, vip, disk=basics.old)
     build.ilb_vm(db, "10.20.3.10", disk=basics.new)
     build.ilb_vm(cache, "10.20.4.10", disk=basics.old)
