@@ -41,15 +41,18 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def open_page(
-    browser: Browser, url: str, size: tuple[int, int] = DESK
+    browser: Browser, url: str, size: tuple[int, int] = DESK, *, tolerates: str | None = None
 ) -> AsyncIterator[Page]:
-    """Open a page in a window of its own, and fail if it reports an error of script or policy."""
+    """Open a page in a window of its own, and fail if it reports an error of script or policy.
+
+    An error that contains `tolerates` is expected: a server that goes away is one.
+    """
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]})
     page = await context.new_page()
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not (tolerates and tolerates in message.text):
             errors.append(message.text)
 
     page.on("console", note)

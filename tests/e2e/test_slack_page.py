@@ -106,6 +106,7 @@ async def test_a_card_is_asked_for_by_one_and_approved_by_another(
         await expect(messages).to_contain_text("Planning pair web …")
         await expect(messages).to_contain_text("Only visible to you")
         await expect(messages.get_by_role("heading", name="Pair web · planned")).to_be_visible()
+        await expect(messages).not_to_contain_text("false")
         await expect(messages.get_by_role("button", name="1 reply")).to_be_visible()
         await photograph(page, "card")
 
@@ -194,5 +195,22 @@ async def test_the_page_can_be_used_on_a_phone(room: Room, browser: Browser) -> 
             await photograph(page, "phone")
             await page.get_by_role("button", name="Channels").click()
             await expect(page.get_by_role("link", name="general")).to_be_in_viewport()
-            await page.keyboard.press("Escape")
             await photograph(page, "phone-menu")
+            await page.keyboard.press("Escape")
+            await expect(page.get_by_role("link", name="general")).to_be_hidden()
+
+
+async def test_the_page_finds_its_way_back_after_a_restart(room: Room, browser: Browser) -> None:
+    async with pretend_slack() as first:
+        port = int(first.url.rpartition(":")[2])
+        url = f"{first.url}/?as=ana"
+        opened = open_page(browser, url, tolerates="net::ERR_")
+        page = await opened.__aenter__()
+        await first.script.says("bruno", "before")
+        messages = page.get_by_role("log", name="Messages of the channel")
+        await expect(messages).to_contain_text("before")
+    async with pretend_slack(port=port) as second:
+        await second.script.says("bruno", "after")
+        await expect(messages).to_contain_text("after")
+        await expect(messages).not_to_contain_text("before")
+        await opened.__aexit__(None, None, None)

@@ -43,9 +43,11 @@ class Room:
 
 
 @asynccontextmanager
-async def pretend_slack(workspace: Workspace | None = None) -> AsyncIterator[Room]:
+async def pretend_slack(
+    workspace: Workspace | None = None, *, port: int = 0
+) -> AsyncIterator[Room]:
     workspace = workspace or Workspace()
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(create_app(workspace), log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

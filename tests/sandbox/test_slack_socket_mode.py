@@ -126,6 +126,28 @@ async def test_a_button_that_is_gone_can_still_be_clicked_by_a_slow_client(room:
     assert "blocks" not in bot.seen[-1]["message"]
 
 
+async def test_a_label_means_the_newest_card_that_still_has_the_button(room: Room) -> None:
+    bot = Bot()
+    async with bolt_app(room, bot):
+        await room.script.says("ana", "/ilb pair one")
+        older = await room.script.sees("ana", button="Approve")
+        second = await room.script.says("ana", "/ilb pair two")
+        newer = await room.script.sees("ana", button="Approve", after=second["number"])
+        for card in (newer, older):
+            await room.script.clicks("bruno", "Approve")
+            await room.script.sees("ana", "approved by", ts=card["ts"])
+        with pytest.raises(ScriptError, match="no such button"):
+            await room.script.clicks("bruno", "Approve")
+
+
+async def test_a_forged_click_is_delivered_as_it_was_forged(room: Room) -> None:
+    bot = Bot()
+    async with bolt_app(room, bot):
+        posted = await room.client().chat_postMessage(channel="#ilb-ops", text="no buttons")
+        await room.script.clicks("dora", action_id="approve", ts=posted["ts"], value="op-99")
+    assert bot.seen[0]["actions"][0]["value"] == "op-99"
+
+
 async def test_a_mention_reaches_the_app_as_an_event_and_is_answered_in_its_thread(
     room: Room,
 ) -> None:

@@ -262,3 +262,25 @@ async def test_a_page_of_another_site_cannot_act_through_a_form(room: Room) -> N
             headers={"content-type": "text/plain"},
         )
     assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("name", ["../app.py", "..%2Fapp.py", "app.py", "nothing.js", ""])
+async def test_only_assets_of_the_page_are_served(room: Room, name: str) -> None:
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(f"{room.url}/page/{name}")).status_code == 404
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(room: Room) -> None:
+    async with httpx.AsyncClient() as http:
+        page = await http.get(room.url)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy + page.text.replace("http-equiv", "")
+
+
+async def test_a_call_that_hangs_outlasts_the_client(room: Room) -> None:
+    await room.script.breaks("hang_call", method="chat.postMessage", seconds=30)
+    with pytest.raises(TimeoutError):
+        await room.client(timeout=1).chat_postMessage(channel=OPS, text="x")
+    assert await room.script.messages() == []

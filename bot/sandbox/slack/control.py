@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from . import views
 from .faults import Fault, Kind
-from .gestures import Gestures, NotPossible, Place, Press, find_press
+from .gestures import Gestures, NotPossible, Place, Press, find_gone_press, find_press
 from .messages import Json, Message
 from .seed import Channel, Person
 from .socket_mode import Delivery, SocketMode
@@ -47,10 +47,10 @@ class Wanted:
     is_ephemeral: bool | None = None
     after: int = 0
 
-    def fits(self, message: Message, shown: Json) -> bool:
-        return self._is_there(message) and self._says(shown) and self._offers(shown["buttons"])
+    def fits(self, shown: Json) -> bool:
+        return self._says(shown) and self._offers(shown["buttons"])
 
-    def _is_there(self, message: Message) -> bool:
+    def is_there(self, message: Message) -> bool:
         return (
             message.number > self.after
             and self.channel in (None, message.channel)
@@ -109,8 +109,9 @@ class Control:
         if not text.strip():
             raise BadRequest("text is empty")
         if not text.startswith("/"):
+            number = self._workspace.feed.last
             message = self._gestures.say(place, text)
-            return {"message": views.message(self._workspace, message)}
+            return {"message": views.message(self._workspace, message), "number": number}
         return await self._delivered(body, self._gestures.command(place, text))
 
     async def click(self, body: Json) -> Json:
@@ -199,15 +200,19 @@ class Control:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _delivered(self, body: Json, work: Awaitable[Delivery]) -> Json:
-        """Report what became of a payload, or with `"wait": false` leave it on its way."""
+        """Report what became of a payload, or with `"wait": false` leave it on its way.
+
+        `number` is where the feed stood before: a wait `after` it sees only what follows.
+        """
+        number = self._workspace.feed.last
         if body.get("wait") is False:
             self._in_background(work)
-            return {"delivery": "sent"}
+            return {"delivery": "sent", "number": number}
         try:
             delivery = await work
         except NotPossible as no:
             return {"ok": False, "error": str(no)}
-        return {"delivery": delivery.status.value}
+        return {"delivery": delivery.status.value, "number": number}
 
     def _in_background(self, work: Awaitable[Any]) -> None:
         task = asyncio.ensure_future(work)
@@ -216,8 +221,10 @@ class Control:
 
     def _first(self, wanted: Wanted) -> Json | None:
         for message in self._workspace.timeline.visible(wanted.person):
+            if not wanted.is_there(message):
+                continue
             shown = views.message(self._workspace, message)
-            if wanted.fits(message, shown):
+            if wanted.fits(shown):
                 return shown
         return None
 
@@ -243,9 +250,11 @@ class Control:
         )
 
     def _press(self, body: Json, person: Person) -> Press:
+        """Find the button; naming the message by ts reaches buttons it no longer has."""
+        find = find_gone_press if body.get("ts") else find_press
+        action_id, label = body.get("action_id"), body.get("label")
         for message in self._clickable(body, person):
-            action_id, label = body.get("action_id"), body.get("label")
-            press = find_press(message, action_id=action_id, label=label)
+            press = find(message, action_id, label)
             if press is None and body.get("ts") and action_id:
                 forged = {"action_id": action_id, "type": "button"}
                 press = Press(message, str(body.get("block_id", "forged")), forged)
@@ -253,7 +262,7 @@ class Control:
                 continue
             element = press.element | ({"value": body["value"]} if "value" in body else {})
             return Press(message, press.block_id, element, _option(element, body.get("option")))
-        raise BadRequest(f"no such button: {body.get('label') or body.get('action_id')}")
+        raise BadRequest(f"no such button: {label or action_id}")
 
     def _clickable(self, body: Json, person: Person) -> list[Message]:
         channel = self._channel(body).id if body.get("channel") else None

@@ -232,19 +232,32 @@ class Gestures:
         return f"{now_ms}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
 
 
-def find_press(message: Message, *, action_id: str | None, label: str | None) -> Press | None:
-    """Find a button by its action id or its label, in the newest version that has it."""
+def find_press(message: Message, action_id: str | None, label: str | None) -> Press | None:
+    """Find a button a message has now, by its action id or its label."""
+    return _in_version(message, message.content, action_id, label)
+
+
+def find_gone_press(message: Message, action_id: str | None, label: str | None) -> Press | None:
+    """Find a button in the newest version of a message that had it."""
     for content in (message.content, *reversed(message.versions)):
-        for block in content.blocks:
-            for element in block_kit.elements(block):
-                if _fits(element, action_id, label):
-                    return Press(message, block["block_id"], element)
+        if press := _in_version(message, content, action_id, label):
+            return press
     return None
 
 
 def labels(message: Message) -> list[str]:
     """List the labels of the buttons a message has now."""
     return [_label(e) for block in message.content.blocks for e in block_kit.elements(block)]
+
+
+def _in_version(
+    message: Message, content: Content, action_id: str | None, label: str | None
+) -> Press | None:
+    for block in content.blocks:
+        for element in block_kit.elements(block):
+            if _fits(element, action_id, label):
+                return Press(message, block["block_id"], element)
+    return None
 
 
 def _fits(element: Json, action_id: str | None, label: str | None) -> bool:

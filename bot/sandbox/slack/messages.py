@@ -1,5 +1,6 @@
 """Turn posts, edits and deletions into messages that remember every version of themselves."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,6 +73,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self._messages: dict[tuple[str, str], Message] = {}
+        self._threads: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._last_us = 0
 
     def mint_ts(self, now: float) -> str:
@@ -82,12 +84,15 @@ class Timeline:
 
     def put(self, message: Message) -> None:
         self._messages[(message.channel, message.ts)] = message
+        if message.is_reply and message.visible_to is None:
+            self._threads[(message.channel, message.thread_ts or "")].add(message.ts)
 
     def get(self, channel: str, ts: str) -> Message | None:
         return self._messages.get((channel, ts))
 
     def drop(self, message: Message) -> None:
         self._messages.pop((message.channel, message.ts), None)
+        self._threads[(message.channel, message.thread_ts or "")].discard(message.ts)
 
     def all(self) -> Iterator[Message]:
         return iter(list(self._messages.values()))
@@ -100,11 +105,5 @@ class Timeline:
 
     def replies(self, channel: str, thread_ts: str) -> list[Message]:
         """List the replies of a thread that everybody sees, oldest first."""
-        return [
-            message
-            for message in self.all()
-            if message.channel == channel
-            and message.thread_ts == thread_ts
-            and message.is_reply
-            and message.visible_to is None
-        ]
+        answers = self._threads.get((channel, thread_ts), ())
+        return [self._messages[(channel, ts)] for ts in sorted(answers, key=float)]

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 export class Composer {
-  constructor(form, { send, offers, label }) {
+  constructor(form, { send, offers, label, hint }) {
     this.send = send;
     this.offers = offers;
     this.sent = [];
@@ -21,7 +21,7 @@ export class Composer {
     });
     this.button = h("button", { type: "submit", class: "send", "aria-label": "Send", title: "Send (Enter)" }, "➤");
     form.append(this.list, h("div", { class: "write" }, this.input, this.button));
-    form.append(h("p", { class: "hint", "aria-hidden": "true" }, "Enter sends · Shift+Enter breaks the line · / for commands"));
+    form.append(h("p", { class: "hint", "aria-hidden": "true" }, hint));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -58,7 +58,8 @@ export class Composer {
 
   changed() {
     this.input.style.height = "auto";
-    this.input.style.height = `${Math.min(this.input.scrollHeight, 180)}px`;
+    const needed = Math.min(this.input.scrollHeight, 180);
+    if (needed) this.input.style.height = `${needed}px`; // 0 while the pane is hidden
     this.button.disabled = !this.input.value.trim();
     this.offer();
   }

@@ -72,7 +72,7 @@ function list(lines, names) {
 function item(text, inside, names) {
   const task = /^\[([ xX])\]\s+(.*)$/.exec(text);
   const words = task ? [task[1] === " " ? "☐ " : "☑ ", ...spans(task[2], names)] : spans(text, names);
-  return h("li", {}, words, inside.length ? markdown(unindented(inside).join("\n"), names) : []);
+  return h("li", { class: task && "task-item" }, words, inside.length ? markdown(unindented(inside).join("\n"), names) : []);
 }
 
 function unindented(lines) {

@@ -19,11 +19,13 @@ const actions = {
 
 const composer = new Composer(byId("composer"), {
   label: "Message",
+  hint: "Enter sends · Shift+Enter breaks the line · / for commands",
   send: (text) => send(text),
   offers,
 });
 const threadComposer = new Composer(byId("thread-composer"), {
   label: "Reply…",
+  hint: "Enter sends · no commands in threads",
   send: (text) => send(text, place.thread),
   offers: (word, isFirst, all) => (word.startsWith("/") ? [] : offers(word, isFirst, all)),
 });
@@ -34,10 +36,13 @@ async function start() {
   byId("person").addEventListener("change", (event) => actAs(event.target.value));
   byId("thread-close").addEventListener("click", () => goTo(place.channel));
   byId("menu").addEventListener("click", () => toggleMenu());
+  byId("channel-pane").addEventListener("click", () => toggleMenu(false));
   addEventListener("hashchange", () => followHash());
   addEventListener("focus", () => schedule());
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && place.thread && !byId("confirm").open) goTo(place.channel);
+    if (event.key !== "Escape" || byId("confirm").open) return;
+    if (document.body.classList.contains("menu-open")) toggleMenu(false);
+    else if (place.thread) goTo(place.channel);
   });
   const first = await fetch("/control/state").then((answer) => answer.json());
   const able = first.people.filter((p) => p.can_act);
