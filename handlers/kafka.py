@@ -79,6 +79,10 @@ class Intake:
             while True:
                 try:
                     await self._listen()
+                except asyncio.CancelledError:
+                    if _somebody_cancels_us():
+                        raise
+                    self._note_loss(Silent("the client cancelled itself"))
                 except Exception as error:
                     # Whatever it was: the process has more to do than this, and health() tells.
                     self._note_loss(error)
@@ -164,3 +168,9 @@ class Intake:
     def _pause_s(self) -> float:
         grown = self._settings.reconnect_min_s * 2 ** min(max(self._failures - 1, 0), 16)
         return float(min(grown, self._settings.reconnect_max_s))
+
+
+def _somebody_cancels_us() -> bool:
+    """Whether a cancellation is meant for this task; a client that stops may let its own out."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
