@@ -22,7 +22,8 @@ from bot.errors import IlbotError, Permanent, Refused, Transient
 LONGEST_WAIT_S = 3600.0
 NOTABLE_SKEW_S = 120.0
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+_NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout)
 _IN_DOUBT = " It may have been done all the same: look before repeating it."
 _MILLISECONDS = re.compile(r"(\d+)]? ms\b")
 
@@ -97,7 +98,7 @@ def no_answer(attempt: Attempt, error: Exception, timeout_s: float) -> IlbotErro
         )
     in_doubt = attempt.changes and not isinstance(error, _NOT_SENT)
     timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+    if isinstance(error, _NO_CONNECTION):
         why = f"no connection to {attempt.endpoint}."
     elif timed_out:
         why = f"no answer from {attempt.endpoint} within {timeout_s:g} s."
