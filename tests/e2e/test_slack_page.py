@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -200,17 +201,15 @@ async def test_the_page_can_be_used_on_a_phone(room: Room, browser: Browser) -> 
             await expect(page.get_by_role("link", name="general")).to_be_hidden()
 
 
-async def test_the_page_finds_its_way_back_after_a_restart(room: Room, browser: Browser) -> None:
-    async with pretend_slack() as first:
-        port = int(first.url.rpartition(":")[2])
-        url = f"{first.url}/?as=ana"
-        opened = open_page(browser, url, tolerates="net::ERR_")
-        page = await opened.__aenter__()
-        await first.script.says("bruno", "before")
-        messages = page.get_by_role("log", name="Messages of the channel")
-        await expect(messages).to_contain_text("before")
-    async with pretend_slack(port=port) as second:
-        await second.script.says("bruno", "after")
-        await expect(messages).to_contain_text("after")
-        await expect(messages).not_to_contain_text("before")
-        await opened.__aexit__(None, None, None)
+async def test_the_page_finds_its_way_back_after_a_restart(browser: Browser) -> None:
+    async with AsyncExitStack() as first_life:
+        first = await first_life.enter_async_context(pretend_slack())
+        async with open_page(browser, f"{first.url}/?as=ana", tolerates="net::ERR_") as page:
+            messages = page.get_by_role("log", name="Messages of the channel")
+            await first.script.says("bruno", "before")
+            await expect(messages).to_contain_text("before")
+            await first_life.aclose()
+            async with pretend_slack(port=int(first.url.rpartition(":")[2])) as second:
+                await second.script.says("bruno", "after")
+                await expect(messages).to_contain_text("after")
+                await expect(messages).not_to_contain_text("before")

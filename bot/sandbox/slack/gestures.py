@@ -1,41 +1,21 @@
 """Turn what a person does (say, command, click) into messages and payloads for the app."""
 
 import asyncio
-import secrets
-import uuid
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from . import block_kit, wire
+from . import block_kit, payloads
 from .messages import Content, Json, Message
+from .payloads import Place, Press
 from .response_urls import Grant, ResponseUrls, respond
-from .seed import Channel, Person
+from .seed import Person
 from .socket_mode import Delivery, Parcel, SocketMode, Status
 from .workspace import Draft, Workspace
 
 
 class NotPossible(Exception):
     """Slack's own client would not let a person do this; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a person is: a channel, perhaps a thread of it."""
-
-    person: Person
-    channel: Channel
-    thread_ts: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """A button and the message it belongs, or once belonged, to."""
-
-    message: Message
-    block_id: str
-    element: Json
-    option: Json | None = None
 
 
 class Gestures:
@@ -56,7 +36,7 @@ class Gestures:
             Draft(place.channel.id, place.person.id, Content(text), thread_ts=parent)
         )
         if f"<@{workspace.app.user.id}>" in text:
-            self._in_background(self._send_event(self._mention(message)))
+            self._in_background(self._send_event(payloads.mention(workspace, message)))
         return message
 
     async def command(self, place: Place, typed: str) -> Delivery:
@@ -72,7 +52,7 @@ class Gestures:
             workspace.whisper(*where, text, place.thread_ts)
             raise NotPossible(f"{name} is not supported in threads")
         path = self._urls.issue(*where)
-        fields = self._command_fields(place, name, rest.strip())
+        fields = payloads.command(workspace, place, name, rest.strip())
         parcel = Parcel(
             "slash_commands",
             lambda base: fields | {"response_url": base + path},
@@ -88,7 +68,7 @@ class Gestures:
         """Press a button, whether the message still has it or not: Slack's clients lag too."""
         message = press.message
         path = self._urls.issue(message.channel, person.id, message.ts, message.thread_ts)
-        fields = self._click_fields(person, press)
+        fields = payloads.click(self._workspace, person, press)
         parcel = Parcel("interactive", lambda base: fields | {"response_url": base + path})
         delivery = await self._sockets.deliver(parcel)
         place = Place(person, self._workspace.channels[message.channel], message.thread_ts)
@@ -138,99 +118,6 @@ class Gestures:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _mention(self, message: Message) -> Json:
-        workspace = self._workspace
-        event: Json = {
-            "type": "app_mention",
-            "client_msg_id": str(uuid.uuid4()),
-            "user": message.user,
-            "text": message.content.text,
-            "ts": message.ts,
-            "team": workspace.seed.team_id,
-            "channel": message.channel,
-            "event_ts": message.ts,
-        }
-        if message.thread_ts is not None:
-            event["thread_ts"] = message.thread_ts
-        return {
-            "token": workspace.app.verification_token,
-            "team_id": workspace.seed.team_id,
-            "api_app_id": workspace.app.id,
-            "event": event,
-            "type": "event_callback",
-            "event_id": f"Ev{secrets.token_hex(5).upper()}",
-            "event_time": int(float(message.ts)),
-            "authorizations": [
-                {
-                    "enterprise_id": None,
-                    "team_id": workspace.seed.team_id,
-                    "user_id": workspace.app.user.id,
-                    "is_bot": True,
-                    "is_enterprise_install": False,
-                }
-            ],
-            "is_ext_shared_channel": False,
-            "event_context": f"4-{secrets.token_urlsafe(24)}",
-        }
-
-    def _command_fields(self, place: Place, name: str, text: str) -> Json:
-        workspace = self._workspace
-        return {
-            "token": workspace.app.verification_token,
-            "team_id": workspace.seed.team_id,
-            "team_domain": workspace.seed.team_domain,
-            "channel_id": place.channel.id,
-            "channel_name": place.channel.name or "directmessage",
-            "user_id": place.person.id,
-            "user_name": place.person.name,
-            "command": name,
-            "text": workspace.escaper.command(text),
-            "api_app_id": workspace.app.id,
-            "is_enterprise_install": "false",
-            "trigger_id": self._trigger_id(),
-        }
-
-    def _click_fields(self, person: Person, press: Press) -> Json:
-        workspace, message = self._workspace, press.message
-        is_ephemeral = message.visible_to is not None
-        container: Json = {
-            "type": "message",
-            "message_ts": message.ts,
-            "channel_id": message.channel,
-            "is_ephemeral": is_ephemeral,
-        }
-        if message.is_reply:
-            container["thread_ts"] = message.thread_ts
-        fields: Json = {
-            "type": "block_actions",
-            "user": {
-                "id": person.id,
-                "username": person.name,
-                "name": person.name,
-                "team_id": workspace.seed.team_id,
-            },
-            "api_app_id": workspace.app.id,
-            "token": workspace.app.verification_token,
-            "container": container,
-            "trigger_id": self._trigger_id(),
-            "team": {"id": workspace.seed.team_id, "domain": workspace.seed.team_domain},
-            "enterprise": None,
-            "is_enterprise_install": False,
-            "channel": {
-                "id": message.channel,
-                "name": workspace.channels[message.channel].name or "directmessage",
-            },
-            "state": {"values": {}},
-            "actions": [_action(press, workspace.timeline.mint_ts(workspace.now()))],
-        }
-        if not is_ephemeral:
-            fields["message"] = wire.message(workspace, message)
-        return fields
-
-    def _trigger_id(self) -> str:
-        now_ms = round(self._workspace.now() * 1000)
-        return f"{now_ms}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
-
 
 def find_press(message: Message, action_id: str | None, label: str | None) -> Press | None:
     """Find a button a message has now, by its action id or its label."""
@@ -269,22 +156,6 @@ def _fits(element: Json, action_id: str | None, label: str | None) -> bool:
 def _label(element: Json) -> str:
     text = element.get("text") or element.get("placeholder") or {}
     return str(text.get("text", ""))
-
-
-def _action(press: Press, action_ts: str) -> Json:
-    element = press.element
-    action: Json = {
-        "action_id": element["action_id"],
-        "block_id": press.block_id,
-        "type": element.get("type", "button"),
-        "action_ts": action_ts,
-    }
-    for key in ("text", "value", "style", "placeholder"):
-        if key in element:
-            action[key] = element[key]
-    if press.option is not None:
-        action["selected_option"] = press.option
-    return action
 
 
 def _thread_of(workspace: Workspace, place: Place) -> str | None:
