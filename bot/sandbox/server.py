@@ -1,0 +1,121 @@
+"""Serves the pretend world as one process: a cloud, a Slack with its page, and a broker.
+
+It outlives a killed bot, prints where everything is as one JSON line, and ends when told to or
+when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bot.sandbox.broker import Broker
+from bot.sandbox.cloud.app import create_app as cloud_app
+from bot.sandbox.cloud.latencies import Latencies
+from bot.sandbox.cloud.seed import seed_demo
+from bot.sandbox.cloud.world import World
+from bot.sandbox.slack.app import create_app as slack_app
+from bot.sandbox.slack.seed import default_seed
+from bot.sandbox.slack.workspace import Workspace
+
+TOPIC = "cloudstack"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to serve. Ports of 0 are chosen; `pace` below 1 makes the cloud faster."""
+
+    host: str = "127.0.0.1"
+    cloud_port: int = 0
+    slack_port: int = 0
+    pace: float = 1.0
+    rate_limits: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the world is, for whoever started it."""
+
+    cloud: str
+    slack: str
+    broker: str
+    topic: str = TOPIC
+
+
+async def serve(wanted: Wanted, *, parent: int = 0) -> None:
+    """Serve until cancelled, or until the process `parent` is gone where one is named."""
+    broker = Broker()
+    bootstrap = broker.start()
+
+    def publish(key: str | None, value: dict[str, Any]) -> None:
+        record = json.dumps(value).encode()
+        broker.publish(TOPIC, None if key is None else key.encode(), record)
+
+    world = World(time.time, Latencies().scaled(wanted.pace), publish=publish)
+    seed_demo(world)
+    workspace = Workspace(default_seed(), time.time, rate_scale=wanted.rate_limits)
+    cloud, slack = _Server(cloud_app(world)), _Server(slack_app(workspace))
+    cloud_socket, slack_socket = (
+        _listener(wanted.host, port) for port in (wanted.cloud_port, wanted.slack_port)
+    )
+    addresses = Addresses(
+        f"{_url(cloud_socket)}/client/api", f"{_url(slack_socket)}/api/", bootstrap
+    )
+    print(json.dumps(asdict(addresses)), flush=True)  # noqa: T201  the starter reads it
+    serving = asyncio.gather(cloud.serve([cloud_socket]), slack.serve([slack_socket]))
+    try:
+        await _until_gone(parent)
+    finally:
+        cloud.should_exit = slack.should_exit = True
+        await serving
+        broker.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it: there are two in one process."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, ws="websockets")
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Listen at once, so that whoever reads the address may connect to it."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"
+
+
+async def _until_gone(parent: int) -> None:
+    while not parent or _is_alive(parent):  # noqa: ASYNC110  a pid has no event everywhere
+        await asyncio.sleep(0.5)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
