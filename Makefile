@@ -1,11 +1,11 @@
 # What a newcomer types. `make` alone prints the list.
+#
+# The environment is made with the first Python from 3.11 to 3.13 on PATH, or with the one you name:
+#   make PYTHON=/path/to/python3.12 install
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-
-# Any Python from 3.11 to 3.13 that can make a virtual environment: make PYTHON=python3.12 demo
-PYTHON ?= $(shell deploy/dev/find-python)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,10 +49,10 @@ bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
 	$(BIN)/python -m bench
 
 lock: ## newest versions of everything into constraints.txt, for Python 3.11 to 3.13
-	PYTHON="$(PYTHON)" deploy/dev/lock
+	deploy/dev/lock
 
 system:
-	@PYTHON="$(if $(filter undefined file,$(origin PYTHON)),,$(PYTHON))" deploy/dev/system-packages
+	@deploy/dev/system-packages
 
 services: $(VENV)/.dev
 	@deploy/dev/services
@@ -62,8 +62,9 @@ clean: ## forget the environment and what the tools left here (the caches elsewh
 	  .import_linter_cache
 
 $(VENV)/.made:
-	@test -n "$(PYTHON)"
-	"$(PYTHON)" -m venv $(VENV)
+	@python="$${PYTHON:-$$(deploy/dev/find-python)}"; \
+	echo "Making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV)
 	@$(PIP) install -q --upgrade "pip>=25.1"
 	@touch $@
 

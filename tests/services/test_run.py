@@ -71,6 +71,14 @@ def test_a_server_that_ends_at_once_is_reported_with_its_last_words() -> None:
     assert not controller.run.folder.exists()
 
 
+@pytest.mark.serial
+@pytest.mark.parametrize("nth", range(4))
+def test_serial_tests_share_one_worker(ilbot_run: Run, nth: int) -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+
+    assert ilbot_run.address_of("serial-group", lambda: worker) == worker
+
+
 def test_only_the_first_worker_to_ask_starts_a_server(tmp_path: Path) -> None:
     starts: list[str] = []
 
