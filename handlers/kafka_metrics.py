@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
@@ -57,3 +58,15 @@ class IntakeMetrics:
             ("partition",),
             registry=registry,
         )
+
+    def show_lag(self, partition: int, behind: int, age_s: float) -> None:
+        """Set a partition's gauges; without anything behind, the age of the last record is 0."""
+        lag = max(behind, 0)
+        self.lag.labels(str(partition)).set(lag)
+        self.lag_age.labels(str(partition)).set(max(age_s, 0.0) if lag else 0.0)
+
+    def forget(self, partition: int) -> None:
+        """Stop showing a partition that somebody else reads now."""
+        for gauge in (self.lag, self.lag_age):
+            with suppress(KeyError):  # nothing was shown yet
+                gauge.remove(str(partition))

@@ -108,6 +108,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._wall = wall
         self._epoch = 0
         self._done: dict[TopicPartition, int] = {}
+        self._reached: dict[TopicPartition, ConsumerRecord] = {}
         self._held: dict[TopicPartition, _Held] = {}
         self._committed_at = 0.0
 
@@ -126,6 +127,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         `stop()` is never cancelled: half stopped, a consumer keeps its tasks and connections.
         """
         await self.commit()
+        self._forget_lag()
         stopping = asyncio.create_task(self._consumer.stop())
         await asyncio.wait({stopping}, timeout=self._settings.commit_timeout_s)
         if not stopping.done():
@@ -168,7 +170,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """Note that a record is settled: it may be committed."""
         self._done[batch.partition] = record.offset + 1
         self._held.pop(batch.partition, None)
-        self._show_lag(batch.partition, record)
+        self._reached[batch.partition] = record
 
     def rewind(self, batch: Batch, record: ConsumerRecord) -> None:
         """Have this record and those after it delivered again."""
@@ -194,6 +196,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             reason=str(hold),
         )
         self._metrics.holds.inc()
+        self._reached.setdefault(batch.partition, record)
         self._consumer.seek(batch.partition, record.offset)
         self._consumer.pause(batch.partition)
         log.warning(
@@ -223,11 +226,12 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         return max((at / 1000 for at in answers if at is not None), default=0.0)
 
     async def commit_if_due(self) -> None:
-        """Commit what is settled, about once a second."""
+        """Commit what is settled and show how far behind we are, about once a second."""
         now = asyncio.get_running_loop().time()
-        if self._done and now - self._committed_at >= self._settings.commit_interval_s:
+        if now - self._committed_at >= self._settings.commit_interval_s:
             self._committed_at = now
             await self.commit()
+            self._show_lag()
 
     async def commit(self) -> None:
         """Commit the settled offsets of partitions that are ours; a refusal is not the end.
@@ -251,12 +255,15 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 del self._done[partition]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Commit while it is still allowed, then forget: what is in hand is the next owner's."""
+        """Commit while it is still allowed, then forget: what is in hand is the next owner's.
+
+        aiokafka's rebalances are eager: what is revoked is all we have.
+        """
         self._epoch += 1
         await self.commit()
         self._done.clear()
-        for partition in revoked:
-            self._held.pop(partition, None)
+        self._held.clear()
+        self._forget_lag()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Take note only: records may have been delivered already when this is called."""
@@ -315,13 +322,15 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._done[partition] = offset
         await self.commit()
 
-    def _show_lag(self, partition: TopicPartition, record: ConsumerRecord) -> None:
-        try:
-            end = self._consumer.highwater(partition) or 0
-        except AssertionError:
-            return  # taken from us meanwhile; its lag is the next owner's to show
-        lag = max(end - record.offset - 1, 0)
-        number = str(partition.partition)
-        self._metrics.lag.labels(number).set(lag)
-        age = max(self._wall() - record.timestamp / 1000, 0.0) if lag else 0.0
-        self._metrics.lag_age.labels(number).set(age)
+    def _show_lag(self) -> None:
+        for partition in self.owned() & self._reached.keys():
+            reached, held = self._reached[partition], self._held.get(partition)
+            following = held.offset if held else reached.offset + 1
+            behind = (self._consumer.highwater(partition) or 0) - following
+            age_s = self._wall() - reached.timestamp / 1000
+            self._metrics.show_lag(partition.partition, behind, age_s)
+
+    def _forget_lag(self) -> None:
+        for partition in self._reached:
+            self._metrics.forget(partition.partition)
+        self._reached.clear()

@@ -174,6 +174,10 @@ def value_of(registry: CollectorRegistry, name: str) -> float:
     return registry.get_sample_value(name) or 0.0
 
 
+def lag_of(registry: CollectorRegistry, partition: int) -> float | None:
+    return registry.get_sample_value("ilbot_bus_lag_records", {"partition": str(partition)})
+
+
 async def test_a_death_between_store_and_commit_delivers_again_and_stores_once(
     kafka: str, kafka_topic: str
 ) -> None:
@@ -271,8 +275,9 @@ async def test_a_partition_whose_decision_must_wait_keeps_its_order_and_the_othe
             assert not healthy
             assert "partition 0 waits at 1: read ILB VMs: no answer" in why
             assert (await bus.committed())[0] == 1
+            await until(lambda: lag_of(registry, 0) == 2 and lag_of(registry, 1) == 0)
             open_again.set()
-            await until(lambda: "a-2" in bus.stored)
+            await until(lambda: "a-2" in bus.stored and lag_of(registry, 0) == 0)
             assert intake.health()[0]
 
         assert [machine for machine in bus.stored if machine[0] == "a"] == ["a-0", "a-1", "a-2"]
