@@ -51,7 +51,7 @@ class Scope:
     def of(cls, tier: Tier, vm: IlbVm | None = None) -> Scope:
         """Return the scope of a tier, and of one ILB VM in it."""
         ids = {tier.id, tier.vpc_id} | ({vm.id} if vm else set())
-        return cls(frozenset(one.lower() for one in ids if one), tier.vpc_name, tier.name)
+        return cls(frozenset(ids - {""}), tier.vpc_name, tier.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Targets:
 
     def __contains__(self, scope: Scope) -> bool:
         """Whether a scope is meant; the case of letters counts in names, as in CloudStack."""
-        return self.everything or bool(self.ids & scope.ids) or self._named(scope)
+        ids = {one.lower() for one in scope.ids}
+        return self.everything or bool(self.ids & ids) or self._named(scope)
 
     def _named(self, scope: Scope) -> bool:
         return any(

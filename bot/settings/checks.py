@@ -83,6 +83,11 @@ def no_switch_for_a_number(value: object) -> object:
     return value
 
 
+def none_if_empty(value: object) -> object:
+    """Take an empty path for none at all; as a path it would be the folder we are in."""
+    return None if value == "" else value
+
+
 def brokers(text: str) -> str:
     """Refuse what is not host:port, several with commas; return them without blanks."""
     parts = [part.strip() for part in text.split(",")]

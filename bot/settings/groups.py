@@ -26,12 +26,14 @@ from bot.settings.checks import (
     an_http_url,
     brokers,
     no_switch_for_a_number,
+    none_if_empty,
     one_line,
 )
 
 Secret = Annotated[SecretStr, AfterValidator(one_line)]
 Url = Annotated[str, AfterValidator(an_http_url)]
 Seconds = Annotated[float, BeforeValidator(no_switch_for_a_number), AllowInfNan(False)]
+OptionalPath = Annotated[Path | None, BeforeValidator(none_if_empty)]
 Count = Annotated[int, BeforeValidator(no_switch_for_a_number)]
 
 
@@ -80,7 +82,7 @@ class CloudStackSettings(Group):
         default=True,
         description="Check the server's certificate. A bot that holds keys should",
     )
-    ca_file: Path | None = Field(
+    ca_file: OptionalPath = Field(
         default=None,
         description="PEM file with the authority that signed it, for a private one",
     )
@@ -101,6 +103,30 @@ class CloudStackSettings(Group):
         gt=0,
         le=60,
         description="Pause between two looks at a running job; a start takes tens of seconds",
+    )
+    job_deadline_s: Seconds = Field(
+        default=3600.0,
+        gt=0,
+        description=(
+            "How long a job may run before a person is asked to look; the server itself cancels"
+            " jobs after job.cancel.threshold.minutes, an hour by default"
+        ),
+    )
+    settle_deadline_s: Seconds = Field(
+        default=300.0,
+        gt=0,
+        description=(
+            "How long what a job promised may take to show, as a version reported by a machine"
+            " that has just started"
+        ),
+    )
+    power_sync_s: Seconds = Field(
+        default=120.0,
+        gt=0,
+        description=(
+            "How long a machine may be Stopping before it counts as stuck: hosts' power reports"
+            " correct the state of a job that was lost, about a minute after a restart"
+        ),
     )
 
     @model_validator(mode="after")
@@ -191,19 +217,26 @@ class KafkaSettings(Group):
     )
     username: str = Field(default="", description="User for SASL")
     password: Secret | None = Field(default=None, description="Password for SASL")
-    ca_file: Path | None = Field(
+    ca_file: OptionalPath = Field(
         default=None, description="PEM file with the authority of the brokers' certificates"
     )
-    cert_file: Path | None = Field(
+    cert_file: OptionalPath = Field(
         default=None, description="PEM file with our certificate, where brokers ask for one"
     )
-    key_file: Path | None = Field(
+    key_file: OptionalPath = Field(
         default=None, description="PEM file with the private key of cert_file"
     )
     dead_letter_topic: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9._-]{0,249}$",
         description="Where unreadable records go with the reason; empty: <topic>.dlq",
+    )
+    start: Literal["window", "earliest"] = Field(
+        default="window",
+        description=(
+            "Where a group that has read nothing yet begins: window goes back max_age_s,"
+            " earliest to the first record there is"
+        ),
     )
     max_age_s: Seconds = Field(
         default=3600.0,
@@ -262,7 +295,7 @@ class HttpSettings(Group):
 
 
 class BotSettings(Group):
-    """The bot itself: its files, its stop switch and its deadlines."""
+    """The bot itself: its files, its stop switch and its cards."""
 
     state_dir: Path = Field(
         default=Path("~/.local/state/ilbot"),
@@ -275,7 +308,7 @@ class BotSettings(Group):
             " none, the bot observes"
         ),
     )
-    stop_file: Path | None = Field(
+    stop_file: OptionalPath = Field(
         default=None,
         description=(
             "While this file exists nothing is changed; one that cannot be looked at counts as"
@@ -289,19 +322,6 @@ class BotSettings(Group):
         description=(
             "Shortest time between two edits of one card; Slack allows about 50 edits a minute"
             " for the whole workspace (Web API rate limits, tier 3)"
-        ),
-    )
-    operation_deadline_s: Seconds = Field(
-        default=3600.0,
-        gt=0,
-        description="An operation that takes longer is stopped, and a person is asked to look",
-    )
-    job_deadline_s: Seconds = Field(
-        default=900.0,
-        gt=0,
-        description=(
-            "How long a CloudStack job may run before it counts as hung; the server itself cancels"
-            " one after job.cancel.threshold.minutes, an hour by default"
         ),
     )
 

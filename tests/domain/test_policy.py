@@ -178,8 +178,9 @@ def test_a_scope_holds_the_ids_of_the_machine_its_tier_and_its_vpc() -> None:
         offering_name="",
     )
     scope = Scope.of(tier, vm)
-    assert scope == Scope(frozenset({"t-1", "v-1", "b-1"}), "shop", "app-tier")
+    assert scope == Scope(frozenset({"T-1", "v-1", "b-1"}), "shop", "app-tier")
     assert scope in Targets(ids=frozenset({"b-1"}))
+    assert scope in Targets(ids=frozenset({"t-1"}))
     assert scope in Targets(names=(("sh*", "*-tier"),))
     assert scope not in Targets(names=(("Shop", "*"),))
     assert scope not in Targets()

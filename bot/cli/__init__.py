@@ -1,0 +1,1 @@
+"""What the command line answers without starting the bot."""

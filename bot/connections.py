@@ -1,0 +1,106 @@
+"""Turns settings into clients of what is outside: CloudStack and Kafka."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+import httpx
+from pydantic import SecretStr
+
+from bot.adapters.cloudstack.client import Client, Limits
+from bot.adapters.cloudstack.profile import read_profile
+from bot.adapters.cloudstack.signing import Keys
+from bot.adapters.kafka import KafkaSettings
+from bot.errors import Refused
+from bot.ports import Clock, Pace
+from bot.settings import CloudStackSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CloudAccess:
+    """Where CloudStack is and which keys are used for it."""
+
+    endpoint: str
+    read: Keys
+    write: Keys | None
+    verify_tls: bool
+
+
+def cloud_access(settings: CloudStackSettings) -> CloudAccess:
+    """Return endpoint and keys; a CloudMonkey profile gives what is not set, where one is named.
+
+    The profile never gives a write key: a person's own account is not the bot's to change with.
+    """
+    endpoint, verify_tls = settings.endpoint, settings.verify_tls
+    read = _keys(settings.read_api_key, settings.read_secret_key)
+    if settings.cmk_profile and not (endpoint and read):
+        profile = read_profile(settings.cmk_config.expanduser(), settings.cmk_profile)
+        endpoint = endpoint or profile.endpoint
+        verify_tls = verify_tls and profile.verify_tls
+        read = read or profile.keys
+    if not endpoint or read is None:
+        raise Refused(
+            "The CloudStack endpoint or its read key is not set.",
+            instead="Set cloudstack.endpoint, read_api_key and read_secret_key, or cmk_profile.",
+        )
+    write = _keys(settings.write_api_key, settings.write_secret_key)
+    return CloudAccess(endpoint, read, write, verify_tls)
+
+
+def cloud_http(settings: CloudStackSettings, access: CloudAccess) -> httpx.AsyncClient:
+    """Return an HTTP client that trusts what the settings trust; the caller closes it."""
+    if not access.verify_tls:
+        return httpx.AsyncClient(verify=False)  # noqa: S501  an operator asked for it
+    if settings.ca_file is None:
+        return httpx.AsyncClient()
+    try:
+        return httpx.AsyncClient(verify=ssl.create_default_context(cafile=settings.ca_file))
+    except (OSError, ssl.SSLError) as exc:
+        raise Refused(
+            f"cloudstack.ca_file {settings.ca_file} cannot be used ({type(exc).__name__}).",
+            instead="It must be a readable PEM file with certificates.",
+        ) from exc
+
+
+def cloud_client(
+    settings: CloudStackSettings, access: CloudAccess, http: httpx.AsyncClient, clock: Clock
+) -> Client:
+    """Return the API client; with no write key it refuses every change."""
+    limits = Limits(concurrency=settings.concurrency, timeout_s=settings.timeout_s)
+    return Client(access.endpoint, access.read, access.write, http, clock, limits)
+
+
+def pace(settings: CloudStackSettings) -> Pace:
+    """Return how often steps look and how long they go on looking."""
+    return Pace(
+        poll_s=settings.job_poll_s,
+        job_deadline_s=settings.job_deadline_s,
+        settle_deadline_s=settings.settle_deadline_s,
+        power_sync_s=settings.power_sync_s,
+    )
+
+
+def kafka(settings: Settings) -> KafkaSettings:
+    """Return how the event bus is reached, as its adapter has it."""
+    bus = settings.kafka
+    return KafkaSettings(
+        bootstrap=bus.bootstrap,
+        topic=bus.topic,
+        group=bus.group,
+        security_protocol=bus.security_protocol,
+        sasl_mechanism=bus.sasl_mechanism,
+        username=bus.username,
+        password=bus.password or SecretStr(""),
+        ca_file=str(bus.ca_file or ""),
+        cert_file=str(bus.cert_file or ""),
+        key_file=str(bus.key_file or ""),
+        dead_letter_topic=bus.dead_letters,
+        start=bus.start,
+        max_age_s=bus.max_age_s,
+        client_mode=bus.client_mode,
+    )
+
+
+def _keys(api: SecretStr | None, secret: SecretStr | None) -> Keys | None:
+    return Keys(api, secret) if api and secret else None
