@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bot.adapters.cloudstack.answers import EventRow, NetworkRow
@@ -269,6 +271,7 @@ async def test_maintenance_is_transient_and_never_in_doubt() -> None:
         ),
         (an_error(429, "x", **{"retry-after": "yesterday"}), 0),
         (an_error(429, "x", **{"retry-after": "99999999999"}), 3600),
+        (an_error(429, "x", **{"retry-after": f"Sun, 22 Nov 2026 23:18:00 +{'9' * 30}"}), 0),
         (an_error(429, "limit reached, please retry after 1500 ms."), 1.5),
         (an_error(429, "limit reached, please retry after [250] ms."), 0.25),
         (httpx.Response(429), 0),
@@ -318,6 +321,41 @@ async def test_a_long_foreign_text_is_cut_and_on_one_line() -> None:
         await client_of(Server([an_error(530, "a\nb\x00 " * 5000)])).submit(STOP)
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["count", "event", "errorcode", "errortext", "cserrorcode", "jobid", "id"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+bodies = (
+    st.binary(max_size=50)
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | json_values.map(lambda value: json.dumps({"xresponse": value}).encode())
+    | st.just(b"[" * 200_000)
+)
+header_texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+
+
+@given(st.integers(200, 599), bodies, header_texts, header_texts)
+async def test_whatever_comes_back_is_rows_a_job_or_one_of_our_errors(
+    status: int, body: bytes, retry_after: str, date: str
+) -> None:
+    headers = {"retry-after": retry_after, "date": date, "content-type": "application/json"}
+    client = client_of(Server([httpx.Response(status, content=body, headers=headers)]))
+    with suppress(IlbotError):
+        assert isinstance(await client.rows(Call("look", "listEvents"), EventRow), list)
+    with suppress(IlbotError):
+        assert await client.submit(STOP)
 
 
 async def test_an_error_behind_a_good_status_is_an_error() -> None:

@@ -250,7 +250,7 @@ def _kind_of(response: httpx.Response) -> str:
 def _unwrapped(response: httpx.Response) -> tuple[str, dict[str, Any]]:
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", {}
     if not isinstance(body, dict) or len(body) != 1:
         return "", {}

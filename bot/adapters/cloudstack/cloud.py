@@ -16,6 +16,7 @@ from bot.adapters.cloudstack.answers import (
 )
 from bot.adapters.cloudstack.client import Call, Client
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
+from bot.adapters.cloudstack.foreign import cleaned
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
 from bot.errors import Permanent
 
@@ -51,7 +52,7 @@ class CloudStackCloud:
         call = Call("list the VPC tiers", "listNetworks", {**_EVERYTHING, "forvpc": "true"})
         rows = await self._client.rows(call, NetworkRow)
         found = {row.id: row.value() for row in rows if row.vpcid}
-        self._names.update({tier.id: tier.name for tier in found.values()})
+        self._remember({tier.id: tier.name for tier in found.values()})
         return tuple(found.values())
 
     async def ilb_vms(self, *, tier_id: str = "", vm_id: str = "") -> tuple[IlbVm, ...]:
@@ -66,7 +67,7 @@ class CloudStackCloud:
                 return ()
             raise
         found = {row.id: row.value() for row in rows}
-        self._names.update({vm.id: vm.name for vm in found.values()})
+        self._remember({vm.id: vm.name for vm in found.values()})
         return tuple(found.values())
 
     async def rules(self, *, tier_id: str = "") -> tuple[LbRule, ...]:
@@ -109,7 +110,8 @@ class CloudStackCloud:
         """Return events, newest first, the system account's included.
 
         CloudStack 4.22 gives the newest page first, but within a page the oldest row first,
-        and times have whole seconds: rows of one second keep the order they happened in.
+        and times have whole seconds: within one page (up to 500 rows), those of one second
+        keep the order they happened in.
         """
         wanted = _given(resourceid=resource_id, resourcetype=resource_type, type=event_type)
         what = f"of {self._named(resource_id)}" if resource_id else event_type
@@ -174,6 +176,10 @@ class CloudStackCloud:
         except (ApiRefused, ApiFailed):
             return ""
         return next((server.version for server in servers if server.version), "")
+
+    def _remember(self, names: dict[str, str]) -> None:
+        # Tenants choose the names of their tiers, and error texts are shown to people.
+        self._names.update({known_id: cleaned(name) for known_id, name in names.items()})
 
     def _named(self, known_id: str) -> str:
         return self._names.get(known_id, known_id)

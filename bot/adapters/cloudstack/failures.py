@@ -246,7 +246,7 @@ def _skew_s(bad: BadAnswer, now: float) -> float:
 def _http_date(text: str) -> float | None:
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     return seconds if math.isfinite(seconds) else None
