@@ -14,7 +14,7 @@ from bot.domain.operation import Mode, Operation, Outcome, Source, State
 from bot.domain.plan import NothingToDo, Plan
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
-from bot.errors import IlbotError, Refused, Transient
+from bot.errors import Refused, Transient
 from bot.ports import Clock, World
 from bot.services.fleet import Fleet, Ilb
 from bot.services.journal import Journal
@@ -24,6 +24,8 @@ from bot.services.switch import KillSwitch
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _READ_RETRY = Retry(attempts=6, first_wait_s=1.0, max_wait_s=20.0)
+_PROOF_RETRY = Retry(attempts=12, first_wait_s=1.0, max_wait_s=30.0)
+"""About 3.5 minutes: a change is proven after a restart of the management server too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,24 @@ class Lifecycle:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._consider: Verb[[str], float] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.consider)
-        self._expire: Verb[[str], bool] = verb()(self.expire)
+        self._expire: Verb[[str], float] = verb()(self.expire)
         self._begin: Verb[[str], str] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.begin)
-        self._finish: Verb[[str, str], str] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.finish)
+        self._finish: Verb[[str, str], str] = verb(retry=_PROOF_RETRY, timeout_s=300.0)(self.finish)
+        self._give_up: Verb[[str, str, str], bool] = verb()(self.give_up)
 
     async def ask(self, run: Run) -> None:
         """Plan, tell, and wait for a decision until its deadline."""
         operation_id = run.id.removesuffix(":ask")
         run.commit()  # a stop is looked at inside; it must not leave an operation without an end
-        wait_s = await run.step(self._consider, operation_id)
-        if wait_s > 0:
+        try:
+            wait_s = await run.step(self._consider, operation_id)
+        except StepFailed as no:
+            text = f"it could not be planned: {no}"
+            await run.step(self._give_up, operation_id, Outcome.FAILED.value, text)
+            return
+        while wait_s > 0:
             await run.wait_for("decision", wait_s)
-            await run.step(self._expire, operation_id)
+            wait_s = await run.step(self._expire, operation_id)
 
     async def apply(self, run: Run) -> None:
         """Look again, change, undo where it failed, prove, and write the receipt."""
@@ -77,12 +85,24 @@ class Lifecycle:
         try:
             planned_text = await run.step(self._begin, operation_id)
         except (StepFailed, Stopped) as no:
-            await self._end_unbegun(run, operation_id, no)
+            run.commit()
+            outcome = Outcome.REJECTED if isinstance(no, Stopped) else Outcome.FAILED
+            text = f"{no}; nothing was changed"
+            await run.step(self._give_up, operation_id, outcome.value, text)
             return
         if planned_text:
             failure = await self._carry_out(run, _PLAN.validate_json(planned_text))
             run.commit()
+            await self._prove(run, operation_id, failure)
+
+    async def _prove(self, run: Run, operation_id: str, failure: Failure) -> None:
+        try:
             await run.step(self._finish, operation_id, _FAILURE.dump_json(failure).decode())
+        except StepFailed as unseen:
+            done = "every step succeeded" if not failure.kind else failure.text
+            outcome = Outcome.PARKED if failure.kind else Outcome.UNVERIFIED
+            text = f"{done}; what it left could not be looked at: {unseen}"
+            await run.step(self._give_up, operation_id, outcome.value, text)
 
     async def _carry_out(self, run: Run, planned: Plan) -> Failure:
         try:
@@ -94,12 +114,6 @@ class Lifecycle:
             undone, failed = await run.compensate()
             return Failure(error.kind, str(error), error.in_doubt, undone, failed)
         return Failure()
-
-    async def _end_unbegun(self, run: Run, operation_id: str, no: IlbotError) -> None:
-        run.commit()
-        kind = "stopped" if isinstance(no, Stopped) else "unbegun"
-        failure = Failure(kind, str(no))
-        await run.step(self._finish, operation_id, _FAILURE.dump_json(failure).decode())
 
     async def consider(self, world: World, operation_id: str) -> float:
         """Plan and decide how far to go; return how long to wait for a person, 0 for not at all."""
@@ -115,13 +129,21 @@ class Lifecycle:
             return 0.0
         return max(1.0, found.deadline_at - world.clock.now())
 
-    async def expire(self, world: World, operation_id: str) -> bool:
-        """End an operation that nobody decided on in time."""
+    async def expire(self, world: World, operation_id: str) -> float:
+        """End an operation that nobody decided on in time; return how long to wait on, or 0."""
         found = await self._operation(operation_id)
+        if found.state is not State.WAITING:
+            return 0.0
         if world.clock.now() < found.deadline_at:
-            return False
-        text = "nobody decided in time"
-        return await self._end(found, (State.WAITING,), Outcome.EXPIRED, text)
+            return max(1.0, found.deadline_at - world.clock.now())
+        await self._end(found, (State.WAITING,), Outcome.EXPIRED, "nobody decided in time")
+        return 0.0
+
+    async def give_up(self, world: World, operation_id: str, outcome: str, reason: str) -> bool:
+        """End an operation without a look at the cloud: nobody waits for what never comes."""
+        found = await self._operation(operation_id)
+        still_open = tuple(state for state in State if state is not State.ENDED)
+        return await self._end(found, still_open, Outcome(outcome), reason)
 
     async def begin(self, world: World, operation_id: str) -> str:
         """Check that everything still holds and return the plan as JSON, `""` to end here."""
@@ -152,7 +174,7 @@ class Lifecycle:
             return str(found.outcome)
         failure = _FAILURE.validate_json(failure_text)
         outcome, reason = await self._judge(found, failure)
-        await self._end(found, (State.APPLYING, State.APPROVED), outcome, reason)
+        await self._end(found, (State.APPLYING,), outcome, reason)
         return outcome.value
 
     async def _plan(self, found: Operation) -> None:
@@ -161,7 +183,10 @@ class Lifecycle:
         view = await self._office.fleet.view(_target_id(ilb), ours=found.id)
         await self._refuse_a_second(found, view.target.id)
         planned = self._office.runbooks[found.wish.runbook].plan(view, found.wish)
-        about = {"target_id": view.target.id, "target_name": view.target.name}
+        about: dict[str, object] = {
+            "target_id": view.target.id,
+            "target_name": view.target.name,
+        }
         if isinstance(planned, NothingToDo):
             text = " ".join((planned.reason, *(f"({e})" for e in planned.evidence)))
             await self._end(found, (State.ASKED,), Outcome.NOTHING_TO_DO, text, **about)
@@ -258,16 +283,13 @@ class Lifecycle:
         return None, ""
 
     async def _judge(self, found: Operation, failure: Failure) -> tuple[Outcome, str]:
-        if failure.kind == "unbegun":
-            return Outcome.FAILED, f"{failure.text}; nothing was changed"
         planned = plan_of(found)
         runbook = self._office.runbooks[planned.runbook]
         try:
-            view = await self._office.fleet.view(planned.target.id)
+            view = await self._office.fleet.view(planned.target.id, ours=found.id)
         except Refused:
-            view = await self._office.fleet.view(
-                f"{planned.target.tier_id}/{planned.parameter('vip')}"
-            )
+            by_address = f"{planned.target.tier_id}/{planned.parameter('vip')}"
+            view = await self._office.fleet.view(by_address, ours=found.id)
         if failure.kind:
             return _of_failure(failure, runbook.unsafe(view))
         left = runbook.left_to_do(view, planned)

@@ -1,0 +1,270 @@
+"""One virtual world for a test: a pretend cloud, two people, and a bot that can die and boot again.
+
+Cloud and engine share one virtual clock; everything between the door and the cloud's API is real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from bot.adapters.cloudstack.client import Client
+from bot.adapters.cloudstack.cloud import CloudStackCloud
+from bot.adapters.cloudstack.signing import Keys
+from bot.domain.operation import Actor, Mode, Operation, Source, State, Wish
+from bot.domain.plan import Plan
+from bot.domain.policy import Person, Policies, Power, Role, RunbookPolicy, Targets
+from bot.engine.api import Checkpoints, Hands, Run
+from bot.engine.memory import Death, MemoryEngine, Store, VirtualClock
+from bot.ports import World as Ports
+from bot.sandbox.cloud import ADMIN, READ_ONLY, World, seed_demo
+from bot.sandbox.cloud.build import KeyPair
+from bot.sandbox.cloud.model import Machine, Rule, Tier
+from bot.services.dispatcher import Dispatcher
+from bot.services.fleet import Fleet
+from bot.services.journal import Journal
+from bot.services.lifecycle import Lifecycle, Office
+from bot.services.operations import Door, Operations, Verdict, plan_of
+from bot.services.progress import Progress
+from bot.services.runbooks import Runbook
+from bot.services.switch import KillSwitch
+from tests.workflows.wire import Wire
+from workflows import recover, roll
+
+ANA = "U-ANA"
+BRUNO = "U-BRUNO"
+START = 1_800_000_000.0
+RUNBOOKS: dict[str, Runbook] = {one.name: one for one in (roll.RUNBOOK, recover.RUNBOOK)}
+_EVERYWHERE = Targets(everything=True)
+_WAITING_FOR = "deadline of decision"
+_PATIENCE_S = 30.0
+
+
+def two_people(mode: Mode = Mode.APPROVE, **policy: Any) -> Policies:
+    """Return policies in which Ana asks and Bruno approves, for every runbook in one mode."""
+    return Policies(
+        version="of-the-test",
+        people=(
+            Person(ANA, "Ana", frozenset({"requester"})),
+            Person(BRUNO, "Bruno", frozenset({"approver"})),
+        ),
+        roles=(
+            Role("requester", frozenset({Power.REQUEST}), frozenset({"*"}), _EVERYWHERE),
+            Role(
+                "approver",
+                frozenset({Power.REQUEST, Power.APPROVE, Power.ADMIN}),
+                frozenset({"*"}),
+                _EVERYWHERE,
+            ),
+        ),
+        runbooks={name: RunbookPolicy(name, mode, **policy) for name in RUNBOOKS},
+    )
+
+
+@dataclass
+class House:
+    """A bot, the cloud it works on and the disk that survives it."""
+
+    folder: Path
+    clock: VirtualClock
+    cloud: World
+    wire: Wire
+    http: httpx.AsyncClient
+    policies: Policies = field(default_factory=two_people)
+    can_write: bool = True
+    death: Death | None = None
+    store: Store = field(default_factory=Store)
+    deaths: int = 0
+
+    # the process
+
+    async def boot(self) -> None:
+        """Start a process on what the earlier one left behind."""
+        self.journal = Journal(f"sqlite:///{self.folder / 'journal.db'}", self.clock)
+        await self.journal.open()
+        self.switch = KillSwitch(self.journal, self.folder / "STOP")
+        self.progress = Progress(self.journal, _nobody)
+        write = _keys(ADMIN) if self.can_write else None
+        client = Client("http://cloud/client/api", _keys(READ_ONLY), write, self.http, self.clock)
+        port = CloudStackCloud(client)
+        self.fleet = Fleet(port, self.clock, self.progress.history)
+        hands = Hands(Ports(port, self.clock), self.journal, self.progress, self.switch)
+        self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
+        self.operations = Operations(
+            Door(
+                self.journal, self.engine, lambda: self.policies, RUNBOOKS,
+                self.clock, self.switch, _nobody,
+            )
+        )  # fmt: skip
+        self.lifecycle = Lifecycle(
+            Office(
+                self.journal, self.operations, self.fleet, lambda: self.policies, RUNBOOKS,
+                self.switch, self.clock, _nobody, self.can_write,
+            )
+        )  # fmt: skip
+        self.dispatcher = Dispatcher(self.journal, self.engine, self.clock, _nobody)
+        await self.engine.launch()
+        await self.dispatcher.once()
+
+    async def shut(self) -> None:
+        """End the process; the store, the journal and the cloud stay."""
+        await self.engine.close()
+        await self.journal.close()
+
+    def _entry(self, hands: Hands) -> Callable[[str, Checkpoints], Any]:
+        async def entry(kind: str, checkpoints: Checkpoints) -> None:
+            await getattr(self.lifecycle, kind)(Run(checkpoints, hands))
+
+        return entry
+
+    # what people do
+
+    async def ask(self, runbook: str, target: str, **parameters: str) -> Operation:
+        """Let Ana ask for a runbook; return the operation once it is planned or over."""
+        wish = Wish(runbook, target, tuple(parameters.items()))
+        opened, _ = await self.operations.open_for_person(
+            wish,
+            Source.SLACK,
+            Actor(ANA, "ana"),
+            dedupe=f"ask-{self.clock.now()}-{runbook}-{target}",
+        )
+        return await self.quiet(opened)
+
+    async def incident(self, runbook: str, target: str, mode: Mode) -> Operation:
+        """Let a policy ask in the name of an incident."""
+        opened, _ = await self.operations.open_for_incident(
+            Wish(runbook, target), Source.KAFKA, mode,
+            dedupe=f"incident-{self.clock.now()}", evidence={},
+        )  # fmt: skip
+        return await self.quiet(opened)
+
+    async def decide(self, found: Operation, by: str = BRUNO, *, approve: bool = True) -> Verdict:
+        """Let somebody decide, and go on until nothing moves."""
+        seen = found.fingerprint
+        verdict = await self.operations.decide(found.id, by, approve=approve, seen=seen)
+        await self.quiet(found)
+        return verdict
+
+    async def approve(self, found: Operation) -> Operation:
+        """Let Bruno approve; return the operation as it ended."""
+        verdict = await self.decide(found)
+        assert verdict.counted, verdict.text
+        return await self.look(found)
+
+    async def do(self, runbook: str, target: str, **parameters: str) -> Operation:
+        """Ask, approve where that is waited for, and return the operation as it ended."""
+        asked = await self.ask(runbook, target, **parameters)
+        return await self.approve(asked) if asked.state is State.WAITING else asked
+
+    # what a test looks at
+
+    async def look(self, found: Operation) -> Operation:
+        """Read an operation again."""
+        again = await self.journal.operation(found.id)
+        assert again is not None
+        return again
+
+    async def plan(self, found: Operation) -> Plan:
+        """Return the plan of an operation."""
+        return plan_of(await self.look(found))
+
+    def vm(self, name: str) -> Machine:
+        """Return a machine of the cloud as it is now."""
+        self.cloud.advance()
+        return self.cloud.machine(name)
+
+    def rule(self, name: str) -> Rule:
+        """Return a rule of the cloud."""
+        return self.cloud.one(Rule, name)
+
+    def tier(self, name: str) -> Tier:
+        """Return the first tier of that name."""
+        return next(one for one in self.cloud.all(Tier) if one.name == name)
+
+    def effects(self) -> list[str]:
+        """Return what really happened in the cloud, in order."""
+        return [f"{one.kind} {one.target}" for one in self.cloud.effects]
+
+    def later(self, seconds: float) -> None:
+        """Let time pass, for the bot and for the cloud."""
+        self.clock.advance(seconds)
+        self.cloud.advance()
+
+    # waiting
+
+    async def quiet(self, found: Operation) -> Operation:
+        """Go on until every run is over or waits for a person; boot again after a death."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                await self.dispatcher.once()
+                await self._until_nothing_moves()
+                if self.engine.died.is_set():
+                    self.deaths += 1
+                    self.engine.death = self.death = None
+                    await self.shut()
+                    await self.boot()
+                elif (await self.look(found)).state is not State.APPROVED:
+                    return await self.look(found)
+
+    async def _until_nothing_moves(self) -> None:
+        while not self.engine.died.is_set() and not self._nothing_moves():
+            await asyncio.sleep(0.0005)
+
+    def _nothing_moves(self) -> bool:
+        for run_id, task in self.engine._tasks.items():
+            if task.done():
+                task.result()  # no run may end by an exception
+            elif not self._waits_for_a_person(run_id):
+                return False
+        return True
+
+    def _waits_for_a_person(self, run_id: str) -> bool:
+        run = self.store.runs[run_id]
+        waits = bool(run.journal) and run.journal[-1][0] == _WAITING_FOR
+        due = waits and float(run.journal[-1][1]) <= self.clock.now()
+        return waits and not due and not run.mail["decision"]
+
+
+@asynccontextmanager
+async def house(**given: Any) -> AsyncIterator[House]:
+    """Open a house on the demo's cloud, boot the bot in it, and clear up afterwards."""
+    clock = VirtualClock(START)
+    cloud = World(clock.now)
+    seed_demo(cloud)
+    wire = Wire(cloud)
+    folder = Path(mkdtemp(prefix="ilbot-house-"))
+    try:
+        async with httpx.AsyncClient(transport=wire) as http:
+            one = House(folder, clock, cloud, wire, http, **given)
+            await one.boot()
+            try:
+                yield one
+            finally:
+                await one.shut()
+    finally:
+        shutil.rmtree(folder)
+
+
+def without_approvers(policies: Policies) -> Policies:
+    """Return policies in which Bruno has lost his role."""
+    people = tuple(
+        replace(one, roles=frozenset()) if one.id == BRUNO else one for one in policies.people
+    )
+    return replace(policies, people=people)
+
+
+def _keys(pair: KeyPair) -> Keys:
+    return Keys(SecretStr(pair.api_key), SecretStr(pair.secret_key))
+
+
+def _nobody(_operation_id: str) -> None:
+    """No card, no dispatcher to wake: the test looks itself."""

@@ -1,0 +1,98 @@
+"""Stands between the bot and the pretend cloud, counts what is said, and breaks one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import parse_qs
+
+import httpx
+
+from bot.engine.memory import Died
+from bot.sandbox.cloud import World, create_app
+from bot.sandbox.cloud.faults import Fault, FaultKind
+
+CHANGES = frozenset({"stopInternalLoadBalancerVM", "startInternalLoadBalancerVM", "restartNetwork"})
+OUTAGE_S = 60.0
+"""How long a management server is away that is killed here and started again."""
+
+
+class Trouble(StrEnum):
+    """What happens to one call."""
+
+    BUSY = "answered 503 by CloudStack"
+    PROXY = "answered 503 by a proxy"
+    FAILED = "answered 530"
+    REFUSED = "connection refused"
+    LOST = "answer lost after the effect"
+    RESTART = "the management server restarts before it"
+    DIES_BEFORE = "the bot dies before it is sent"
+    DIES_AFTER = "the bot dies before its answer is read"
+    JOB_FAILS = "its job fails"
+    JOB_FAILS_AFTER = "its job does everything and says it failed"
+    JOB_CUT_AT_ONCE = "the management server restarts while its job is queued"
+    JOB_CUT_LATE = "the management server restarts while its job works"
+
+
+JOB_TROUBLES = (
+    Trouble.JOB_FAILS,
+    Trouble.JOB_FAILS_AFTER,
+    Trouble.JOB_CUT_AT_ONCE,
+    Trouble.JOB_CUT_LATE,
+)
+_FAULTS = {
+    Trouble.BUSY: (FaultKind.ERROR, 503),
+    Trouble.PROXY: (FaultKind.BODY, 503),
+    Trouble.FAILED: (FaultKind.ERROR, 530),
+    Trouble.LOST: (FaultKind.LOSE_ANSWER, 200),
+    Trouble.JOB_FAILS: (FaultKind.JOB_FAILS, 530),
+    Trouble.JOB_FAILS_AFTER: (FaultKind.JOB_FAILS_AFTER, 530),
+}
+_CUT_AFTER_S = {Trouble.JOB_CUT_AT_ONCE: 0.5, Trouble.JOB_CUT_LATE: 2.4}
+
+
+@dataclass
+class Wire(httpx.AsyncBaseTransport):
+    """A transport to the pretend cloud; the call number `at` (from 0) meets `trouble`, once.
+
+    `before` is told of every command before it is sent: a test changes the world there.
+    """
+
+    cloud: World
+    at: int = -1
+    trouble: Trouble | None = None
+    before: Callable[[str], None] = lambda command: None
+    calls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._inner = httpx.ASGITransport(app=create_app(self.cloud))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        command = parse_qs((await request.aread()).decode())["command"][0]
+        number = len(self.calls)
+        self.calls.append(command)
+        self.before(command)
+        if number != self.at or self.trouble is None:
+            return await self._inner.handle_async_request(request)
+        return await self._in_trouble(request, command, self.trouble)
+
+    async def _in_trouble(
+        self, request: httpx.Request, command: str, trouble: Trouble
+    ) -> httpx.Response:
+        if trouble is Trouble.DIES_BEFORE:
+            raise Died(f"before {command} was sent")
+        if trouble is Trouble.REFUSED:
+            raise httpx.ConnectError("All connection attempts failed")
+        if trouble is Trouble.RESTART:
+            self.cloud.restart_server(OUTAGE_S, refuses_connections=True)
+        if trouble in _FAULTS:
+            kind, status = _FAULTS[trouble]
+            self.cloud.fail_next(Fault(command, kind, status=status))
+        response = await self._inner.handle_async_request(request)
+        if trouble is Trouble.DIES_AFTER:
+            raise Died(f"before the answer to {command} was read")
+        if trouble in _CUT_AFTER_S:
+            moment = self.cloud.at + _CUT_AFTER_S[trouble]
+            self.cloud.processes.call_at(moment, lambda: self.cloud.restart_server(OUTAGE_S))
+        return response
