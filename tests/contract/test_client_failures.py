@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -182,6 +186,31 @@ async def test_a_change_that_found_no_connection_is_not_in_doubt() -> None:
         with pytest.raises(Transient, match="no connection to http://127") as caught:
             await client.submit(STOP)
     assert not caught.value.in_doubt
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+async def test_a_certificate_nobody_vouches_for_is_told_as_that(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"),
+            *("ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    server = await asyncio.start_server(silent, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    async with server, httpx.AsyncClient(trust_env=False) as http:
+        client = Client(
+            f"https://127.0.0.1:{port}/client/api", READ_KEYS, WRITE_KEYS, http, StandingClock()
+        )
+        with pytest.raises(Refused, match=r"is not trusted \(self.signed") as caught:
+            await client.submit(STOP)
+    assert "CA certificate" in caught.value.instead
 
 
 async def test_only_so_many_calls_run_at_once() -> None:
