@@ -245,6 +245,8 @@ HTML = httpx.Response(200, html="<html>Please log in</html>")
         (httpx.Response(502, html="<h1>Bad Gateway</h1>"), Transient, Transient),
         (httpx.Response(503, html="<h1>No server</h1>"), Transient, Transient),
         (httpx.Response(504), Transient, Transient),
+        (httpx.Response(502, json={"error": {"message": "no upstream"}}), Transient, Transient),
+        (httpx.Response(404, json={"error": {"message": "no route"}}), Refused, Refused),
         (httpx.Response(404, html="<h1>Not Found</h1>"), Refused, Refused),
         (httpx.Response(405), Refused, Refused),
         (httpx.Response(301, headers={"location": "https://else.test"}), Refused, Refused),

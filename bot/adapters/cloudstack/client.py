@@ -22,6 +22,7 @@ from bot.adapters.cloudstack.failures import (
     no_answer,
     unreadable,
 )
+from bot.adapters.cloudstack.foreign import cleaned
 from bot.adapters.cloudstack.signing import Keys, signed_form
 from bot.errors import Permanent, Refused
 from bot.ports import Clock
@@ -231,7 +232,7 @@ def _payload(attempt: Attempt, response: httpx.Response, now: float) -> dict[str
             BadAnswer(
                 status=code if isinstance(code, int) else response.status_code,
                 headers=response.headers,
-                wrapper=wrapper,
+                wrapper=wrapper if "errorcode" in payload else "",  # a gateway's JSON has none
                 text=str(payload.get("errortext", "")),
                 cserrorcode=payload.get("cserrorcode", 0),
             ),
@@ -244,7 +245,7 @@ def _payload(attempt: Attempt, response: httpx.Response, now: float) -> dict[str
 
 def _kind_of(response: httpx.Response) -> str:
     kind = response.headers.get("content-type", "").partition(";")[0]
-    return kind or "an unnamed kind of content" if response.content else ""
+    return cleaned(kind) or "an unnamed kind of content" if response.content else ""
 
 
 def _unwrapped(response: httpx.Response) -> tuple[str, dict[str, Any]]:
