@@ -33,13 +33,17 @@ TOPIC = "cloudstack"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to serve. Ports of 0 are chosen; `pace` below 1 makes the cloud faster."""
+    """What to serve. Ports of 0 are chosen; `pace` below 1 makes the cloud faster.
+
+    Without `bus` the cloud publishes nothing, and only others write to the broker.
+    """
 
     host: str = "127.0.0.1"
     cloud_port: int = 0
     slack_port: int = 0
     pace: float = 1.0
     rate_limits: float = 1.0
+    bus: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ async def serve(wanted: Wanted, *, parent: int = 0) -> None:
         record = json.dumps(value).encode()
         broker.publish(TOPIC, None if key is None else key.encode(), record)
 
-    world = World(time.time, Latencies().scaled(wanted.pace), publish=publish)
+    world = World(time.time, Latencies().scaled(wanted.pace), publish if wanted.bus else None)
     seed_demo(world)
     workspace = Workspace(default_seed(), time.time, rate_scale=wanted.rate_limits)
     cloud, slack = _Server(cloud_app(world)), _Server(slack_app(workspace))

@@ -104,6 +104,30 @@ class CloudStackSettings(Group):
         le=60,
         description="Pause between two looks at a running job; a start takes tens of seconds",
     )
+    settle_deadline_s: Seconds = Field(
+        default=300.0,
+        gt=0,
+        le=3600,
+        description="How long a machine may take to come to rest after a job; then a person looks",
+    )
+    power_sync_s: Seconds = Field(
+        default=120.0,
+        gt=0,
+        le=3600,
+        description=(
+            "How long to wait for CloudStack's power sync to free a machine that hangs in"
+            " Stopping; about a minute after its management server was killed"
+        ),
+    )
+    again_s: Seconds = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description=(
+            "How long a machine must be seen at rest before its state counts; a job begins some"
+            " seconds after it was accepted"
+        ),
+    )
     job_deadline_s: Seconds = Field(
         default=3600.0,
         gt=0,

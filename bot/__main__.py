@@ -1,0 +1,269 @@
+"""The command line: everything a person can do without Slack, and the programs themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot import logs
+from bot.errors import IlbotError
+
+cli = typer.Typer(
+    name="ilbot",
+    help="The on-call colleague for Apache CloudStack internal load balancers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+operations = typer.Typer(help="Look at operations: list, show, why.", no_args_is_help=True)
+audit = typer.Typer(help="The audit journal.", no_args_is_help=True)
+cli.add_typer(operations, name="op")
+cli.add_typer(audit, name="audit")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="ilbot.toml; default: $ILBOT_CONFIG, then ./ilbot.toml"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+
+
+def main() -> None:
+    """Run the command line; an expected failure is a sentence and exit code 1."""
+    try:
+        cli()
+    except IlbotError as error:
+        sys.stderr.write(f"ilbot: {logs.redact(str(error))}\n")
+        sys.exit(1)
+
+
+@cli.command()
+def run(config: Config = None) -> None:
+    """Run the bot until it is told to stop."""
+    from bot.app import App
+
+    logs.configure()
+    settings = _settings(config)
+
+    async def live(stop: asyncio.Event) -> None:
+        app = App(settings)
+        try:
+            await app.start()
+            await stop.wait()
+        finally:
+            await app.stop()
+
+    _until_told(live)
+
+
+@cli.command()
+def demo(
+    scenario: Annotated[str, typer.Option(help="Play one scenario with scripted people.")] = "",
+    headless: Annotated[bool, typer.Option(help="No page: play, print the result, end.")] = False,
+    as_json: Json = False,
+    list_: Annotated[bool, typer.Option("--list", help="Name the scenarios.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 8765,
+) -> None:
+    """Show the bot at work in a pretend world: nothing but Python is needed."""
+    from bot.demo.report import play
+    from bot.demo.scenarios import SCENARIOS
+    from bot.demo.show import show
+
+    if list_:
+        for one in SCENARIOS.values():
+            typer.echo(f"{one.name:24} {one.summary}")
+        return
+    if not scenario:
+        _until_told(lambda stop: show(stop, port))
+        return
+    if scenario not in SCENARIOS:
+        raise typer.BadParameter(f"there is {', '.join(SCENARIOS)}", param_hint="--scenario")
+    played = asyncio.run(play(SCENARIOS[scenario]))
+    if as_json or headless:
+        typer.echo(json.dumps(played.document, indent=2, ensure_ascii=False))
+    if not played.as_expected:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def sandbox(
+    pace: Annotated[float, typer.Option(help="Below 1 the pretend cloud is faster.")] = 1.0,
+    cloud_port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    slack_port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    rate_limits: Annotated[float, typer.Option(help="Above 1 Slack allows more.")] = 1.0,
+    bus: Annotated[bool, typer.Option(help="Publish the cloud's own events.")] = True,
+    parent: Annotated[int, typer.Option(help="End when this process is gone.")] = 0,
+) -> None:
+    """Serve the pretend world alone: a CloudStack, a Slack and a Kafka broker."""
+    from bot.sandbox.server import Wanted, serve
+
+    wanted = Wanted(
+        cloud_port=cloud_port, slack_port=slack_port, pace=pace, rate_limits=rate_limits, bus=bus
+    )
+
+    async def live(stop: asyncio.Event) -> None:
+        serving = asyncio.create_task(serve(wanted, parent=parent))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    _until_told(live)
+
+
+@cli.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("ilbot.toml"),
+) -> None:
+    """Write a commented settings file to fill in."""
+    from bot.cli.init_file import init_file
+
+    if path.exists():
+        sys.stderr.write(f"ilbot: {path} exists and is left alone; name another file\n")
+        raise typer.Exit(1)
+    path.write_text(init_file(), encoding="utf-8")
+    path.chmod(0o600)
+    typer.echo(f"Wrote {path}. Fill it in, then: ilbot check --config {path}")
+
+
+@cli.command()
+def check(config: Config = None) -> None:
+    """Try every connection and say in one line each what is wrong and what to do."""
+    from bot.app import SystemClock
+    from bot.cli.check import Verdict, report
+    from bot.cli.check import check as try_all
+    from bot.settings.load import read_settings
+    from handlers.routes import RUNBOOKS
+
+    logs.configure(level="CRITICAL", readable=True)
+    lines = asyncio.run(try_all(read_settings(config, os.environ), RUNBOOKS, SystemClock()))
+    typer.echo(report(lines), nl=False)
+    if any(line.verdict is Verdict.REFUSED for line in lines):
+        raise typer.Exit(1)
+
+
+@cli.command("config")
+def show_config(config: Config = None) -> None:
+    """Print the effective settings and where each comes from; secrets are masked."""
+    from bot.cli.effective import effective
+    from bot.settings.load import read_settings
+
+    typer.echo(effective(read_settings(config, os.environ)))
+
+
+@cli.command()
+def plan(
+    words: Annotated[list[str], typer.Argument(help="As in Slack: roll app-tier version=4.22.0")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Plan a change and show it; nothing is stored and nothing is changed."""
+    from bot.cli.ask import plan_text
+
+    _with_core(config, lambda core: plan_text(core, " ".join(words), as_json=as_json))
+
+
+@cli.command()
+def status(config: Config = None) -> None:
+    """Show every ILB and what the bot is doing."""
+    from bot.cli.ask import status_text
+
+    _with_core(config, status_text)
+
+
+@operations.command("list")
+def list_operations(config: Config = None, as_json: Json = False) -> None:
+    """List operations, newest first."""
+    from bot.cli.ask import list_text
+
+    _with_core(config, lambda core: list_text(core, as_json=as_json))
+
+
+@operations.command("show")
+def show_operation(operation_id: str, config: Config = None, as_json: Json = False) -> None:
+    """Show one operation: plan, decision, steps, outcome."""
+    from bot.cli.ask import show_text
+
+    _with_core(config, lambda core: show_text(core, operation_id, as_json=as_json))
+
+
+@operations.command("why")
+def why_operation(operation_id: str, config: Config = None) -> None:
+    """Say who asked, because of what, who decided, and what became of it."""
+    from bot.cli.ask import why_text
+
+    _with_core(config, lambda core: why_text(core, operation_id))
+
+
+@cli.command()
+def stop(
+    reason: Annotated[str, typer.Argument(help="Why, for everybody to read.")] = "",
+    config: Config = None,
+) -> None:
+    """Stop all changes: nothing new starts, running ones halt at their next safe point."""
+    from bot.cli.ask import stop_text
+
+    _with_core(config, lambda core: stop_text(core, reason))
+
+
+@cli.command()
+def resume(config: Config = None) -> None:
+    """Let changes start again."""
+    from bot.cli.ask import resume_text
+
+    _with_core(config, resume_text)
+
+
+@audit.command("verify")
+def verify_audit(config: Config = None) -> None:
+    """Walk the audit chain and say whether a row was changed or is missing."""
+    from bot.cli.ask import verify_text
+
+    _with_core(config, verify_text)
+
+
+def _settings(config: Path | None) -> Any:
+    from bot.settings.load import load_settings
+
+    return load_settings(config, os.environ)
+
+
+def _with_core(config: Path | None, ask: Callable[[Any], Awaitable[tuple[str, bool]]]) -> None:
+    """Open journal and cloud, print the answer; exit 1 where it is no good news."""
+    from bot.app import open_core
+
+    logs.configure(level="WARNING", readable=True)
+
+    async def answer() -> tuple[str, bool]:
+        async with AsyncExitStack() as stack:
+            return await ask(await open_core(_settings(config), stack))
+
+    text, is_good = asyncio.run(answer())
+    typer.echo(text)
+    if not is_good:
+        raise typer.Exit(1)
+
+
+def _until_told(live: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run until SIGTERM or SIGINT, which set the event."""
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await live(stop)
+
+    asyncio.run(body())
+
+
+if __name__ == "__main__":
+    main()

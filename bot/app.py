@@ -1,0 +1,283 @@
+"""The composition root: turns settings into a running bot, and stops it in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+
+from bot import connections
+from bot.adapters import kafka as kafka_client
+from bot.adapters.cloudstack.cloud import CloudStackCloud
+from bot.adapters.slack import SlackChat
+from bot.domain.policy import Policies
+from bot.engine.api import Checkpoints, Hands, Run
+from bot.engine.dbos import DbosEngine, DbosSettings
+from bot.errors import Refused
+from bot.ports import Pace, World
+from bot.services.answers import Answers
+from bot.services.cards import Cards, CardSettings
+from bot.services.dispatcher import Dispatcher
+from bot.services.fleet import Fleet
+from bot.services.incidents import Desk, Incidents
+from bot.services.journal import Journal
+from bot.services.lifecycle import Lifecycle, Office
+from bot.services.operations import Door, Operations
+from bot.services.policies import load_policies
+from bot.services.progress import Progress
+from bot.services.switch import KillSwitch
+from bot.settings import Settings
+from handlers import http as http_handler
+from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start, TriageSettings
+from handlers.kafka_dead_letters import DeadLetterTopic
+from handlers.poll import Poller
+from handlers.routes import RUNBOOKS
+from handlers.slack import SlackHandler, SlackServices, SlackSettings
+from workflows.words import Words
+
+log = structlog.get_logger(__name__)
+
+
+class SystemClock:
+    """Unix seconds of this machine."""
+
+    def now(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class PolicyFile:
+    """The policies in force: read again when the file changes; a bad new one leaves the old."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.bot.policies_file
+        self._stamp: float | None = None
+        self._policies = Policies()
+        self.trouble = ""
+        self()
+
+    def __call__(self) -> Policies:
+        """Return the policies in force."""
+        stamp = self._path.stat().st_mtime if self._path.exists() else None
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._policies = load_policies(self._path, RUNBOOKS)
+                self.trouble = ""
+            except Refused as no:
+                self.trouble = str(no)
+                log.error("policies_not_used", path=str(self._path), reason=str(no))
+        return self._policies
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What both the running bot and the command line work with."""
+
+    settings: Settings
+    clock: SystemClock
+    journal: Journal
+    progress: Progress
+    cloud: CloudStackCloud
+    fleet: Fleet
+    policies: PolicyFile
+    switch: KillSwitch
+    changed: Callable[[str], None]
+
+
+class Ring:
+    """Tells everybody who wants to know that an operation changed."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[str], None]] = []
+
+    def __call__(self, operation_id: str) -> None:
+        """Tell them."""
+        for listener in self.listeners:
+            listener(operation_id)
+
+
+async def open_core(settings: Settings, stack: AsyncExitStack, ring: Ring | None = None) -> Core:
+    """Open what settings name; the stack closes it again."""
+    clock, changed = SystemClock(), ring or Ring()
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    journal = Journal(settings.journal_url, clock)
+    stack.push_async_callback(journal.close)
+    await journal.open()
+    progress = Progress(journal, changed)
+    access = connections.cloud_access(settings.cloudstack)
+    http = await stack.enter_async_context(connections.cloud_http(settings.cloudstack, access))
+    client = connections.cloud_client(settings.cloudstack, access, http, clock)
+    cloud = CloudStackCloud(client)
+    fleet = Fleet(cloud, clock, progress.history)
+    switch = KillSwitch(journal, settings.stop_file)
+    return Core(
+        settings, clock, journal, progress, cloud, fleet, PolicyFile(settings), switch, changed
+    )
+
+
+class App:
+    """The running bot."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._parts: dict[str, Callable[[], tuple[bool, str]]] = {}
+        self._engine_is_up = False
+
+    async def start(self) -> None:
+        """Start from the inside out: databases, engine, cards, then what lets wishes in."""
+        if missing := self._settings.missing():
+            raise Refused(
+                f"Not set: {', '.join(missing)}.",
+                instead="`ilbot init` writes a file to fill in, `ilbot check` tries it.",
+            )
+        ring = Ring()
+        core = await open_core(self._settings, self._stack, ring)
+        engine, lifecycle = self._engine(core)
+        door = Door(
+            core.journal, engine, core.policies, RUNBOOKS, core.clock, core.switch, core.changed
+        )
+        operations = Operations(door)
+        lifecycle.append(
+            Lifecycle(
+                Office(
+                    core.journal, operations, core.fleet, core.policies, RUNBOOKS,
+                    core.switch, core.clock, core.changed, self._settings.can_write,
+                )
+            )
+        )  # fmt: skip
+        await engine.launch()
+        self._stack.push_async_callback(engine.close)
+        self._engine_is_up = True
+        cards = self._cards(core)
+        dispatcher = Dispatcher(core.journal, engine, core.clock, core.changed)
+        ring.listeners += [cards.changed, dispatcher.wake]
+        await dispatcher.refresh_cards()
+        self._spawn("cards", cards.run())
+        self._stack.push_async_callback(cards.flush)
+        self._spawn("dispatcher", dispatcher.run())
+        desk = Desk(core.journal, operations, core.fleet, core.cloud, core.policies, core.clock)
+        await self._let_wishes_in(core, operations, Incidents(desk))
+        log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
+
+    async def stop(self) -> None:
+        """Stop in reverse: intake, cards, running steps, engine, clients, databases."""
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+        log.info("stopped")
+
+    def health(self) -> Mapping[str, tuple[bool, str]]:
+        """Return each part's state and reason, for the readiness check."""
+        parts = {name: tell() for name, tell in self._parts.items()}
+        return {"engine": (self._engine_is_up, "engine: running")} | parts
+
+    def _engine(self, core: Core) -> tuple[DbosEngine, list[Lifecycle]]:
+        """The engine needs the bodies of its runs, and they need the engine: bound late, once."""
+        late: list[Lifecycle] = []
+        cloudstack = self._settings.cloudstack
+        pace = Pace(
+            poll_s=cloudstack.job_poll_s,
+            job_deadline_s=self._settings.bot.job_deadline_s,
+            settle_deadline_s=cloudstack.settle_deadline_s,
+            power_sync_s=cloudstack.power_sync_s,
+            again_s=cloudstack.again_s,
+        )
+        hands = Hands(World(core.cloud, core.clock, pace), core.journal, core.progress, core.switch)
+
+        async def entry(kind: str, checkpoints: Checkpoints) -> None:
+            run = Run(checkpoints, hands)
+            with structlog.contextvars.bound_contextvars(run=run.id):
+                await (late[0].ask(run) if kind == "ask" else late[0].apply(run))
+
+        return DbosEngine(DbosSettings(self._settings.engine_url), entry), late
+
+    def _cards(self, core: Core) -> Cards:
+        slack = self._settings.slack
+        return Cards(
+            core.journal,
+            core.progress,
+            SlackChat(connections.slack_web(self._settings)),
+            Words(),
+            RUNBOOKS,
+            CardSettings(slack.channel, self._settings.bot.card_interval_s),
+        )
+
+    async def _let_wishes_in(
+        self, core: Core, operations: Operations, incidents: Incidents
+    ) -> None:
+        poller = Poller(incidents, self._settings.poll.interval_s)
+        self._parts["poller"] = poller.health
+        self._spawn("poller", poller.run())
+        if self._settings.kafka.enabled:
+            intake = self._intake(incidents)
+            self._parts["kafka"] = intake.health
+            self._spawn("kafka", intake.run())
+        answers = Answers(
+            core.journal, core.fleet, core.progress, core.policies, core.switch, RUNBOOKS,
+            health=self.health,
+        )  # fmt: skip
+        slack = self._settings.slack
+        assert slack.bot_token is not None and slack.app_token is not None, "looked at in start"
+        handler = SlackHandler(
+            SlackSettings(slack.bot_token, slack.app_token, slack.base_url, slack.command),
+            SlackServices(operations, answers),
+        )
+        await self._serve_http()
+        await handler.start()
+        self._parts["slack"] = handler.health
+        self._stack.push_async_callback(handler.stop)
+
+    def _intake(self, incidents: Incidents) -> Intake:
+        bus = connections.kafka(self._settings)
+        read = ReadSettings(
+            bus.topic, ClientMode(bus.client_mode), Start(bus.start), window_s=bus.max_age_s
+        )
+        return Intake(
+            lambda: kafka_client.consumer(bus),
+            IntakeSettings(read, TriageSettings(max_age_s=bus.max_age_s)),
+            incidents.hear,
+            DeadLetterTopic(lambda: kafka_client.producer(bus), bus.dead_letters),
+            explain=lambda error: kafka_client.advice(bus, error),
+        )
+
+    async def _serve_http(self) -> None:
+        http = self._settings.http
+        if not http.port:
+            return
+        app = http_handler.create_app(self.health)
+        config = uvicorn.Config(app, host=http.host, port=http.port, log_level="warning")
+        self._spawn("http", _Server(config).serve())
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to `bot.__main__`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("part_died", part=task.get_name(), error=repr(error), exc_info=error)
+        os.kill(os.getpid(), 15)  # a bot without one of its parts must not look alive

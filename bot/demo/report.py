@@ -1,0 +1,111 @@
+"""Turns a played scenario into one JSON document: what was wished, done, and really happened."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from bot.demo.scenarios import Scenario
+from bot.demo.stage import Stage, staged
+from bot.domain.operation import Operation
+from bot.errors import IlbotError
+from bot.sandbox.slack.script import ScriptError
+from bot.services.journal import Journal
+from bot.services.progress import Progress
+
+DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A scenario's document, and whether it came out as expected."""
+
+    document: dict[str, Any]
+    as_expected: bool
+
+
+class _Clock:
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def play(scenario: Scenario) -> Played:
+    """Play a scenario on a fresh stage; killed after a minute."""
+    _say(f"{scenario.name}: {scenario.summary}")
+    started = time.monotonic()
+    trouble, document = "", dict[str, Any]()
+    try:
+        async with asyncio.timeout(DEADLINE_S), staged(scenario.staging) as stage:
+            _say("the world and the bot are up")
+            try:
+                await scenario.play(stage)
+            except (ScriptError, TimeoutError, IlbotError) as error:
+                trouble = f"{type(error).__name__}: {error}\n{stage.bot.tail()}"
+            document = await _document(stage)
+    except TimeoutError:
+        trouble = trouble or f"not over after {DEADLINE_S:.0f} s"
+    operations = document.get("operations", [])
+    outcomes = [one["outcome"] for one in operations]
+    as_expected = not trouble and outcomes == [scenario.expected] * scenario.operations
+    head: dict[str, Any] = {
+        "scenario": scenario.name,
+        "expected": scenario.expected,
+        "outcome": outcomes[0] if len(set(outcomes)) == 1 else outcomes,
+        "duration_s": round(time.monotonic() - started, 2),
+    }
+    if trouble:
+        head["trouble"] = trouble
+    _say(f"outcome: {head['outcome']}, expected: {scenario.expected}")
+    return Played(head | document, as_expected)
+
+
+async def _document(stage: Stage) -> dict[str, Any]:
+    async with AsyncExitStack() as stack:
+        journal = Journal(stage.journal_url, _Clock())
+        stack.push_async_callback(journal.close)
+        progress = Progress(journal, lambda _: None)
+        operations = [
+            await _operation(one, progress) for one in reversed(await journal.operations())
+        ]
+        sound, broken = await journal.verify()
+    return {
+        "cloud_calls": (await stage.look("calls"))["by_command"],
+        "operations": operations,
+        "effects": await stage.look("effects"),
+        "audit": {"rows": sound, "broken": broken},
+    }
+
+
+async def _operation(found: Operation, progress: Progress) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "runbook": found.wish.runbook,
+        "target": found.target_name,
+        "source": found.source.value,
+        "requested_by": found.requested_by.name,
+        "approved_by": found.decided_by if found.outcome != "rejected" else "",
+        "fingerprint": found.fingerprint,
+        "outcome": str(found.outcome or found.state),
+        "reason": found.reason,
+        "steps": [
+            {
+                "name": step.name,
+                "attempts": step.attempts,
+                "seconds": step.seconds,
+                "result": step.result,
+            }
+            for step in await progress.steps(found.id)
+        ],
+    }
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"[demo] {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,209 @@
+"""The stage of a demo: a pretend world, the real bot in it, and hands to act and look with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from bot.demo.processes import Child
+from bot.errors import Permanent
+from bot.sandbox.cloud.seed import ADMIN, READ_ONLY
+from bot.sandbox.slack.script import SlackScript
+from bot.sandbox.slack.seed import ANA, APP_TOKEN, BOT_TOKEN, BRUNO, CHEN
+
+CHANNEL = "C0ILBOPS01"
+AUTOMATIC_TIERS = ("app-tier", "web-tier")
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """How a demo runs: `pace` below 1 makes the cloud faster, `automatic` lets recover act."""
+
+    pace: float = 0.25
+    automatic: bool = False
+    slack_port: int = 0
+    bus_of_world: bool = True
+
+
+@dataclass
+class Stage:
+    """What a scenario acts with."""
+
+    bot: Child
+    sandbox: Child
+    slack: SlackScript
+    slack_url: str
+    cloud: httpx.AsyncClient
+    broker: str
+    folder: Path
+    journal_url: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    async def control(self, what: str, **body: object) -> Any:
+        """Make something happen to the pretend cloud."""
+        answer = await self.cloud.post(f"/control/{what}", json=body)
+        if answer.status_code != 200:
+            raise Permanent(f"tell the pretend cloud to {what}: {answer.text}")
+        return answer.json()["result"]
+
+    async def look(self, what: str) -> Any:
+        """Read `effects`, `calls` or `state` of the pretend cloud."""
+        return (await self.cloud.get(f"/control/{what}")).json()
+
+    async def machine(self, tier: str) -> dict[str, Any]:
+        """Return the first ILB VM of a tier."""
+        machines = (await self.look("state"))["machines"]
+        return next(
+            one for one in machines
+            if one.get("role") == "INTERNAL_LB_VM" and one["guestnetworkname"] == tier
+        )  # fmt: skip
+
+    async def effect(self, kind: str, target: str, *, timeout_s: float = 20.0) -> None:
+        """Wait until something has really happened to a machine."""
+
+        async def happened() -> bool:
+            effects = await self.look("effects")
+            return any(one["kind"] == kind and one["target"] == target for one in effects)
+
+        await until(happened, timeout_s)
+
+    async def reaches(self, name: str, state: str, *, timeout_s: float = 30.0) -> None:
+        """Wait until a machine is in a state."""
+
+        async def is_there() -> bool:
+            machines = (await self.look("state"))["machines"]
+            return any(one["name"] == name and one["state"] == state for one in machines)
+
+        await until(is_there, timeout_s)
+
+
+async def until(fact: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
+    """Ask again and again for a fact of another process, which cannot tell by itself."""
+    async with asyncio.timeout(timeout_s):
+        while not await fact():
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def staged(staging: Staging) -> AsyncIterator[Stage]:
+    """Set the stage: world up, bot up and connected; everything is stopped and removed after."""
+    with tempfile.TemporaryDirectory(prefix="ilbot-demo-") as name:
+        folder = Path(name)
+        sandbox = Child("pretend world", _sandbox_arguments(staging), {}, folder / "sandbox.log")
+        await sandbox.start()
+        try:
+            where = await sandbox.said()
+            cloud_url = where["cloud"].removesuffix("/client/api")
+            slack_url = where["slack"].removesuffix("/api/")
+            async with (
+                httpx.AsyncClient(base_url=cloud_url, timeout=10.0) as cloud,
+                SlackScript(slack_url) as slack,
+            ):
+                environment = _environment(staging, where, folder)
+                bot = Child("bot", ["run"], environment, folder / "bot.log")
+                journal = f"sqlite:///{folder / 'state' / 'journal.db'}"
+                stage = Stage(
+                    bot, sandbox, slack, slack_url, cloud, where["broker"], folder, journal,
+                    environment,
+                )  # fmt: skip
+                await _write_policies(stage, staging)
+                await bot.start()
+                try:
+                    await connected(stage)
+                    yield stage
+                finally:
+                    await bot.stop()
+        finally:
+            await sandbox.stop()
+
+
+async def connected(stage: Stage) -> None:
+    """Wait until the bot hears Slack."""
+
+    async def hears() -> bool:
+        if not stage.bot.is_alive:
+            raise Permanent(f"start the bot: it ended at once\n{stage.bot.tail()}")
+        return await stage.slack.connections() > 0
+
+    await until(hears, 40)
+
+
+def _sandbox_arguments(staging: Staging) -> list[str]:
+    arguments = ["sandbox", "--pace", str(staging.pace), "--slack-port", str(staging.slack_port)]
+    arguments += ["--parent", str(os.getpid()), "--rate-limits", "4"]
+    return arguments if staging.bus_of_world else [*arguments, "--no-bus"]
+
+
+def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[str, str]:
+    slow = max(staging.pace, 0.05)
+    return {
+        "ILBOT_CLOUDSTACK__ENDPOINT": where["cloud"],
+        "ILBOT_CLOUDSTACK__READ_API_KEY": READ_ONLY.api_key,
+        "ILBOT_CLOUDSTACK__READ_SECRET_KEY": READ_ONLY.secret_key,
+        "ILBOT_CLOUDSTACK__WRITE_API_KEY": ADMIN.api_key,
+        "ILBOT_CLOUDSTACK__WRITE_SECRET_KEY": ADMIN.secret_key,
+        "ILBOT_CLOUDSTACK__JOB_POLL_S": f"{max(0.1, slow):.2f}",
+        "ILBOT_CLOUDSTACK__AGAIN_S": f"{8 * slow:.2f}",
+        "ILBOT_CLOUDSTACK__POWER_SYNC_S": f"{120 * slow:.2f}",
+        "ILBOT_SLACK__BOT_TOKEN": BOT_TOKEN,
+        "ILBOT_SLACK__APP_TOKEN": APP_TOKEN,
+        "ILBOT_SLACK__BASE_URL": where["slack"],
+        "ILBOT_SLACK__CHANNEL": CHANNEL,
+        "ILBOT_KAFKA__ENABLED": "true",
+        "ILBOT_KAFKA__BOOTSTRAP": where["broker"],
+        "ILBOT_KAFKA__TOPIC": where["topic"],
+        "ILBOT_KAFKA__CLIENT_MODE": "assign",
+        "ILBOT_BOT__STATE_DIR": str(folder / "state"),
+        "ILBOT_BOT__POLICIES_FILE": str(folder / "policies.yaml"),
+        "ILBOT_BOT__CARD_INTERVAL_S": "1",
+        "ILBOT_HTTP__PORT": "0",
+    }
+
+
+async def _write_policies(stage: Stage, staging: Staging) -> None:
+    tiers = [t["id"] for t in (await stage.look("state"))["tiers"] if t["name"] in AUTOMATIC_TIERS]
+    everything = {"runbooks": ["*"], "targets": ["*"]}
+    mode = "automatic" if staging.automatic else "approve"
+    recover: dict[str, object] = {"mode": mode, "approvers": "approver"}
+    if staging.automatic:
+        recover["automatic_on"] = tiers
+    policies = {
+        "people": [
+            {"slack": ANA.id, "name": "Ana", "roles": ["requester"]},
+            {"slack": BRUNO.id, "name": "Bruno", "roles": ["requester", "approver", "admin"]},
+            {"slack": CHEN.id, "name": "Chen", "roles": ["approver"]},
+        ],
+        "roles": {
+            "requester": {"may": ["request"], **everything},
+            "approver": {"may": ["approve"], **everything},
+            "admin": {"may": ["admin"], **everything},
+        },
+        "runbooks": {"roll": {"mode": "approve", "approvers": "approver"}, "recover": recover},
+        "incidents": {
+            kind: {"runbook": "recover", "mode": mode}
+            for kind in ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping")
+        },
+    }
+    path = stage.folder / "policies.yaml"
+    path.write_text(yaml.safe_dump(policies, sort_keys=False))
+
+
+def shifted(line: str, ids: dict[str, str], moment: str) -> tuple[bytes | None, bytes]:
+    """Return key and value of a recorded bus record, with our ids and a time of now."""
+    for recorded, ours in ids.items():
+        line = line.replace(recorded, ours)
+    record = json.loads(line)
+    if "eventDateTime" in record["value"]:
+        record["value"]["eventDateTime"] = moment
+    key = record["key"]
+    return (None if key is None else key.encode()), json.dumps(record["value"]).encode()
