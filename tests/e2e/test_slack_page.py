@@ -63,8 +63,11 @@ def operations(app: AsyncApp) -> None:
         posted = await client.chat_postMessage(
             channel=body["channel_id"], text="Pair web", blocks=card("planned", APPROVE, REJECT)
         )
-        await client.chat_postMessage(
-            channel=body["channel_id"], thread_ts=posted["ts"], text="*Plan*\n1. build the twin"
+        plan = await client.chat_postMessage(
+            channel=body["channel_id"], thread_ts=posted["ts"], text="*Plan*\n1. build"
+        )
+        await client.chat_update(
+            channel=plan["channel"], ts=plan["ts"], text="*Plan*\n1. build the twin"
         )
 
     @app.action("approve")
@@ -124,12 +127,14 @@ async def test_a_card_is_asked_for_by_one_and_approved_by_another(
         await messages.get_by_role("button", name="Approve").click()
         await page.keyboard.press("Enter")
         await expect(messages.get_by_role("heading", name="Pair web · approved")).to_be_visible()
-        await expect(messages).to_contain_text("(edited)")
         await expect(messages.get_by_role("button", name="Approve")).to_have_count(0)
 
         await messages.get_by_role("button", name="2 replies").click()
         thread = page.get_by_role("complementary", name="Thread")
         await expect(thread).to_contain_text("Approved by @bruno")
+        await expect(thread.get_by_role("listitem").filter(has_text="twin")).to_contain_text(
+            "(edited)"
+        )
         await thread.get_by_label("Reply…").fill("thank you")
         await page.keyboard.press("Enter")
         await expect(thread).to_contain_text("thank you")

@@ -282,7 +282,8 @@ async def test_an_ephemeral_is_replaced_and_deleted_through_its_response_url(roo
             await ack()
             assert body["container"]["is_ephemeral"] is True
             assert "message" not in body
-            await respond(text="replaced", replace_original=True)
+            await respond(text="beside it", replace_original=False)
+            await respond(text="replaced")
 
     async with bolt_app(room, private):
         await room.script.says("ana", "/ilb status")
@@ -291,4 +292,6 @@ async def test_an_ephemeral_is_replaced_and_deleted_through_its_response_url(roo
             await room.script.clicks("bruno", "Approve")
         await room.script.clicks("ana", "Approve")
         replaced = await room.script.sees("ana", "replaced", ts=card["ts"])
-    assert replaced["visible_to"] == "U0ANA00001"
+        beside = await room.script.sees("ana", "beside it")
+    assert replaced["visible_to"] == beside["visible_to"] == "U0ANA00001"
+    assert beside["ts"] != card["ts"]

@@ -114,6 +114,20 @@ async def test_only_own_and_existing_public_messages_can_be_edited(room: Room) -
         assert error_of(caught) == error
 
 
+async def test_an_update_with_text_alone_takes_the_blocks_away(room: Room) -> None:
+    client = room.client()
+    posted = await client.chat_postMessage(channel=OPS, text="card", blocks=[section("card")])
+    place = {"channel": OPS, "ts": posted["ts"]}
+    metadata = {"event_type": "operation", "event_payload": {}}
+    kept = await client.api_call("chat.update", json=place | {"metadata": metadata})
+    edited = await client.chat_update(**place, text="card", blocks=[section("other")])
+    bare = await client.chat_update(**place, text="plain")
+    assert kept["message"]["blocks"][0]["text"]["text"] == "card"
+    assert "edited" not in edited["message"]
+    assert "blocks" not in bare["message"]
+    assert bare["message"]["edited"]["user"] == "U0ILBOT001"
+
+
 async def test_a_deleted_message_is_gone_and_a_deleted_parent_leaves_a_tombstone(
     room: Room,
 ) -> None:

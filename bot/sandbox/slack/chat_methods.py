@@ -168,11 +168,19 @@ def _reaction_name(call: Call) -> str:
 
 
 def _content(call: Call, replaces: Message | None = None) -> Content:
-    """Read what to say; an update with a text alone takes the old blocks away."""
+    """Read what to say.
+
+    An update with a text alone takes the old blocks away, one with neither keeps both
+    (https://docs.slack.dev/reference/methods/chat.update).
+    """
     text = call.text("text") or ""
     blocks: Any = call.structure("blocks", "invalid_blocks_format") or []
+    metadata = call.structure("metadata", "invalid_metadata_format")
+    _check_metadata(metadata)
     if not text and not blocks:
-        raise SlackError("no_text")
+        if replaces is None or metadata is None:
+            raise SlackError("no_text")
+        return Content(replaces.content.text, replaces.content.blocks, metadata)
     if len(text) > MAX_TEXT:
         raise SlackError("msg_too_long")
     if not isinstance(blocks, list):
@@ -181,10 +189,8 @@ def _content(call: Call, replaces: Message | None = None) -> Content:
         raise SlackError("invalid_blocks", *problems)
     if block_kit.characters(blocks) > block_kit.MAX_TOTAL_CHARACTERS:
         raise SlackError("msg_blocks_too_long")
-    metadata = call.structure("metadata", "invalid_metadata_format")
     if metadata is None and replaces is not None:
         metadata = replaces.content.metadata
-    _check_metadata(metadata)
     return Content(text, tuple(blocks), metadata)
 
 

@@ -1,7 +1,20 @@
 """Turn scripts' requests under /control/ into what people do, and into faults and waits.
 
 A page, a demo and a test act through the same door. Bodies are JSON and must say so in their
-content type, so that a form of another site cannot act here.
+content type, so that a form of another site cannot act here. Answers are `{"ok": true, …}`, or
+`ok: false` with an `error` in words.
+
+    POST say          as, channel, text, thread_ts?, wait?      a leading slash is a command
+    POST click        as, label | action_id, ts?, channel?, value?, option?, wait?
+    POST wait         as?, channel?, thread_ts?, ts?, from?, contains?, lacks?, matches?, button?,
+                      without_button?, is_ephemeral?, after?, timeout_s?
+    POST faults       kind, method?, count?, error?, seconds?
+    POST faults/clear
+    POST disconnect   reason: cut | warning | refresh_requested | link_disabled
+    POST rate-limits  scale: 0 is off, 1 is Slack's
+    GET  state?as=  messages?as=&channel=&thread_ts=  faults  counters
+
+People and channels are named by name or id.
 """
 
 import asyncio

@@ -33,12 +33,11 @@ class Feed:
         return f"{self._epoch}.{number}"
 
     def number_at(self, position: str) -> int | None:
-        """Read a position; None when it is of another feed or no longer followed by all."""
+        """Read a position; None when it is of the feed of another start."""
         epoch, _, digits = position.partition(".")
         if epoch != self._epoch or not digits.isdigit():
             return None
-        number = int(digits)
-        return number if self._reaches_back_to(number) else None
+        return int(digits)
 
     def publish(self, kind: str, body: Json, visible_to: str | None = None) -> int:
         self.last += 1
@@ -58,5 +57,5 @@ class Feed:
             return False
         return True
 
-    def _reaches_back_to(self, number: int) -> bool:
+    def remembers_all_since(self, number: int) -> bool:
         return number == self.last or self._changes[0].number <= number + 1 <= self.last

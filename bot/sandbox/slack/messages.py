@@ -7,6 +7,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+# A progress card is edited all day; slow clients click on what it said lately.
+MAX_VERSIONS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
@@ -52,7 +55,7 @@ class Message:
             self,
             content=content,
             edited_ts=edited_ts,
-            versions=(*self.versions, self.content),
+            versions=(*self.versions, self.content)[-MAX_VERSIONS:],
         )
 
     def with_reaction(self, name: str, user: str) -> "Message":

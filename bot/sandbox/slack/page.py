@@ -66,16 +66,14 @@ class Page:
     async def _follow(self, person: str, number: int | None) -> AsyncIterator[str]:
         feed = self._workspace.feed
         yield "retry: 500\n\n"
-        if number is None:
-            yield _event(feed.position(feed.last), {"kind": "reload"})
-            return
-        while True:
+        while number is not None and feed.remembers_all_since(number):
             for change in feed.since(number):
                 number = change.number
                 if change.visible_to in (None, person):
                     yield _event(feed.position(number), self._shown(change, person))
             if feed.last == number and not await feed.news(_HEARTBEAT_S):
                 yield ": still here\n\n"
+        yield _event(feed.position(feed.last), {"kind": "reload"})
 
     def _shown(self, change: Change, person: str) -> Json:
         if change.kind != "message":

@@ -85,7 +85,12 @@ class ResponseUrls:
 
 
 def respond(workspace: Workspace, grant: Grant, body: Json) -> str | None:
-    """Do what a response asks for, or name the error. An ack's payload is a response too."""
+    """Do what a response asks for, or name the error. An ack's payload is a response too.
+
+    The answer to a click replaces the message that was clicked unless it says
+    `replace_original: false` (legacy interactive message guide; Netflix/dispatch pull request
+    2865). The answer to a command has nothing to replace (slackapi/bolt-js issue 2287).
+    """
     original = workspace.timeline.get(grant.channel, grant.original_ts or "")
     if body.get("delete_original"):
         if original is not None:
@@ -98,7 +103,7 @@ def respond(workspace: Workspace, grant: Grant, body: Json) -> str | None:
     if not isinstance(blocks, list) or block_kit.problems(blocks):
         return "invalid_blocks"
     content = Content(text, tuple(blocks), body.get("metadata"))
-    if body.get("replace_original") and original is not None:
+    if body.get("replace_original", True) and original is not None:
         workspace.edit(original, content)
         return None
     _post(workspace, grant, body, content)

@@ -75,6 +75,12 @@ CHEN = Person("U0CHEN0001", "chen", "Chen Wei", "Cloud operations", "chen@exampl
 DORA = Person("U0DORA0001", "dora", "Dora Novak", "Billing team", "dora@example.org")
 
 
+ILB = Command(
+    "/ilb",
+    "Ask about or change an internal load balancer",
+    "help | status | diagnose web | pair web",
+)
+
 # Not secrets: they open nothing but this pretend workspace, and stand in its documentation.
 BOT_TOKEN = "xoxb-sandbox-bot"  # noqa: S105
 APP_TOKEN = "xapp-sandbox-app"  # noqa: S105
@@ -85,7 +91,7 @@ def default_seed(
     *,
     bot_token: str = BOT_TOKEN,
     app_token: str = APP_TOKEN,
-    command: str = "/ilb",
+    commands: tuple[Command, ...] = (ILB,),
     bot_name: str = "ilbot",
 ) -> Seed:
     """Describe the workspace of the demo: one who asks, two who approve, one with no rights."""
@@ -108,9 +114,7 @@ def default_seed(
             bot_token=bot_token,
             app_token=app_token,
             verification_token=VERIFICATION_TOKEN,
-            commands=(
-                Command(command, "Ask about or change an internal load balancer", "help | status"),
-            ),
+            commands=commands,
         ),
         groups=(UserGroup("S0APPROVE1", "ilb-approvers", "ILB approvers", (BRUNO.id, CHEN.id)),),
     )

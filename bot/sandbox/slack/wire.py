@@ -84,7 +84,8 @@ def message(workspace: Workspace, said: Message) -> Json:
         shown["blocks"] = list(said.content.blocks)
     if said.content.metadata is not None:
         shown["metadata"] = said.content.metadata
-    if said.edited_ts is not None:
+    if said.edited_ts is not None and not said.content.blocks:
+        # https://docs.slack.dev/reference/methods/chat.update: an edit of blocks is not flagged.
         shown["edited"] = {"user": said.user, "ts": said.edited_ts}
     if said.reactions:
         shown["reactions"] = [
