@@ -1,9 +1,10 @@
-"""Turns settings into clients of what is outside: CloudStack and Kafka."""
+"""Turns settings into clients of what is outside: CloudStack, Kafka and Slack."""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 from pydantic import SecretStr
@@ -15,6 +16,9 @@ from bot.adapters.kafka import KafkaSettings
 from bot.errors import Refused
 from bot.ports import Clock, Pace
 from bot.settings import CloudStackSettings, Settings
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_client import AsyncWebClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def pace(settings: CloudStackSettings) -> Pace:
         job_deadline_s=settings.job_deadline_s,
         settle_deadline_s=settings.settle_deadline_s,
         power_sync_s=settings.power_sync_s,
+        again_s=settings.again_s,
     )
 
 
@@ -99,6 +104,17 @@ def kafka(settings: Settings) -> KafkaSettings:
         start=bus.start,
         max_age_s=bus.max_age_s,
         client_mode=bus.client_mode,
+    )
+
+
+def slack_web(settings: Settings) -> AsyncWebClient:
+    """Return Slack's Web API client with the bot's token."""
+    # Here, because it needs aiohttp, and what only checks or plans should not wait for that.
+    from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
+
+    token = settings.slack.bot_token
+    return AsyncWebClient(
+        token=token.get_secret_value() if token else None, base_url=settings.slack.base_url
     )
 
 

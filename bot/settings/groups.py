@@ -136,22 +136,6 @@ class CloudStackSettings(Group):
             " jobs after job.cancel.threshold.minutes, an hour by default"
         ),
     )
-    settle_deadline_s: Seconds = Field(
-        default=300.0,
-        gt=0,
-        description=(
-            "How long what a job promised may take to show, as a version reported by a machine"
-            " that has just started"
-        ),
-    )
-    power_sync_s: Seconds = Field(
-        default=120.0,
-        gt=0,
-        description=(
-            "How long a machine may be Stopping before it counts as stuck: hosts' power reports"
-            " correct the state of a job that was lost, about a minute after a restart"
-        ),
-    )
 
     @model_validator(mode="after")
     def _keys_come_in_pairs(self) -> Self:
