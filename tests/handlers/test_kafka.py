@@ -225,6 +225,41 @@ async def test_a_second_member_joins_and_the_first_leaves_without_loss(
         assert await bus.committed() == dict.fromkeys(range(PARTITIONS), 100)
 
 
+async def test_what_is_in_hand_when_a_partition_is_taken_is_left_to_its_next_owner(
+    kafka: str, kafka_topic: str
+) -> None:
+    async with bus_on(kafka, kafka_topic) as bus:
+        named = [f"p{partition}-{number}" for number in range(5) for partition in range(PARTITIONS)]
+        await bus.publish(*named)
+        in_hand, go_on = asyncio.Event(), asyncio.Event()
+        first_asked: list[str] = []
+        second_asked: list[str] = []
+
+        async def wait_in_the_middle(observation: Observation) -> None:
+            first_asked.append(observation.target_id)
+            in_hand.set()
+            await go_on.wait()
+            await bus.store(observation)
+
+        async def note_second(observation: Observation) -> None:
+            second_asked.append(observation.target_id)
+            await bus.store(observation)
+
+        first, _ = bus.intake(wait_in_the_middle)
+        second, _ = bus.intake(note_second)
+        async with running(first):
+            await asyncio.wait_for(in_hand.wait(), WAIT_S)
+            async with running(second):
+                await until(lambda: len(second_asked) == 10)
+                before = len(first_asked)
+                go_on.set()
+                await until(lambda: len(bus.stored) == 20)
+
+        theirs = {machine.split("-")[0] for machine in second_asked}
+        assert not [m for m in first_asked[before:] if m.split("-")[0] in theirs]
+        assert sorted(bus.stored) == sorted(named)
+
+
 async def test_what_cannot_be_read_goes_to_the_dead_letters_and_the_rest_goes_on(
     kafka: str, kafka_topic: str
 ) -> None:
