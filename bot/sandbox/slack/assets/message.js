@@ -66,11 +66,13 @@ function content(message, store, actions) {
     names: store.names,
     press: (element, owner, option) => actions.press(message, element, owner, option),
   };
+  const edited = message.edited && h("span", { class: "edited", title: `Edited at ${clock(message.edited.ts)}` }, " (edited)");
   const shown = message.blocks?.length
     ? message.blocks.map((it) => block(it, context))
-    : h("div", { class: "body" }, mrkdwn(message.text, store.names));
-  const edited = message.edited && h("span", { class: "edited", title: `Edited at ${clock(message.edited.ts)}` }, "(edited)");
-  return h("div", { class: "content" }, shown, edited, reactions(message, store));
+    : [h("div", { class: "body" }, mrkdwn(message.text, store.names))];
+  const lastLine = shown.at(-1).lastElementChild;
+  if (edited) (lastLine?.className === "text" ? lastLine : shown.at(-1)).append(edited);
+  return h("div", { class: "content" }, shown, reactions(message, store));
 }
 
 function reactions(message, store) {
