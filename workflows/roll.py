@@ -80,7 +80,7 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
                 f"Stop {vm.name}",
                 undo="start it again (CloudStack then renews its disk all the same)",
             ),
-            PlannedStep(f"Start {vm.name} from template {vm.template_name}"),
+            PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
             PlannedStep(f"Check that it reports version {version} and has its rules"),
         ),
         exposure=outage(view),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from bot.domain import mrkdwn
+
+
+_MANY_LINES = re.compile(r"\n\s*\n\s*")
 
 
 class _Packaged(BaseLoader):
@@ -21,9 +25,11 @@ class _Packaged(BaseLoader):
 
 
 def duration(seconds: float | None) -> str:
-    """Say a duration the way people do: `34 s`, `2 min 10 s`, `1 h 5 min`."""
+    """Say a duration the way people do: `0.4 s`, `34 s`, `2 min 10 s`, `1 h 5 min`."""
     if seconds is None:
         return "an unknown time"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"
@@ -34,7 +40,9 @@ def duration(seconds: float | None) -> str:
 
 
 def _finalize(value: object) -> object:
-    return mrkdwn.escape(value) if isinstance(value, str) else value
+    if isinstance(value, mrkdwn.Safe) or not isinstance(value, str):
+        return value
+    return mrkdwn.escape(value)
 
 
 class Words:
@@ -52,8 +60,8 @@ class Words:
         self._environment.filters["duration"] = duration
 
     def render(self, template: str, part: str, **values: object) -> str:
-        """Render one block of a template; paragraphs are separated by blank lines."""
-        loaded = self._environment.get_template(template)
-        if part not in loaded.blocks:
-            raise KeyError(f"template {template} has no block {part}")
-        return "".join(loaded.blocks[part](loaded.new_context(values))).strip()
+        """Render one part of a template; paragraphs are separated by blank lines."""
+        text = self._environment.get_template(template).render(part=part, **values).strip()
+        if not text:
+            raise KeyError(f"template {template} has no words for {part}")
+        return _MANY_LINES.sub("\n\n", text)

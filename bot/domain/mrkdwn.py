@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+class Safe(str):
+    """Text that is mrkdwn already: made by us, with its foreign parts escaped."""
+
+    __slots__ = ()
+
+
+def mention(person_id: str) -> Safe:
+    """Mention a person by Slack user id; another id is shown as it is."""
+    is_slack = person_id[:1] in {"U", "W"} and person_id.isalnum()
+    return Safe(f"<@{person_id}>") if is_slack else Safe(escape(person_id))
+
+
+def moment(unix_s: float, how: str = "{time}") -> Safe:
+    """Show a time in the reader's own time zone; programs without it show UTC."""
+    fallback = datetime.fromtimestamp(unix_s, UTC).strftime("%H:%M UTC")
+    return Safe(f"<!date^{int(unix_s)}^{how}|{fallback}>")
 
 
 def escape(text: str) -> str:

@@ -42,10 +42,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One thing the plan does, in words; `undo` is empty at a point of no return."""
+    """One thing the plan does, in words, and how it is undone; nothing before `no_return` is."""
 
     text: str
     undo: str = ""
+    no_return: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,9 @@ class Cards:
             self.changed(operation_id)
         except IlbotError as error:
             log.error("card_not_shown", operation=operation_id, error=str(error))
+        except Exception:
+            # A card that cannot be made must not end a change that is being carried out.
+            log.exception("card_has_a_bug", operation=operation_id)
 
     async def show(self, operation_id: str) -> None:
         """Post or edit one operation's card and its thread."""
@@ -197,6 +200,7 @@ class Cards:
         return self._render(
             planned, part,
             id=found.id, target=found.target_name, reason=found.reason,
+            not_measured=self._runbooks[planned.runbook].not_measured,
             seconds=found.ended_at - found.started_at, parameters=dict(planned.parameters),
         )  # fmt: skip
 
@@ -204,7 +208,7 @@ class Cards:
         return self._words.render(planned.runbook, part, **values)
 
     def _facts(self, found: Operation) -> tuple[tuple[str, str], ...]:
-        facts = [("Asked by", _who(found.requested_by.id, found.requested_by.name))]
+        facts = [("Asked by", _asker(found))]
         if found.wish.because:
             facts.append(("Because", mrkdwn.escape(found.wish.because)))
         if found.decided_by:
@@ -213,8 +217,7 @@ class Cards:
                 (word, f"{_who(found.decided_by, found.decided_by)}{_at(found.decided_at)}")
             )
         if found.state is State.WAITING:
-            by = f"<!date^{int(found.deadline_at)}^{{time}}|{time.ctime(found.deadline_at)}>"
-            facts.append(("Decide before", by))
+            facts.append(("Decide before", mrkdwn.moment(found.deadline_at)))
         return tuple(facts)
 
     def _buttons(self, found: Operation) -> tuple[Button, ...]:
@@ -250,7 +253,7 @@ class Cards:
         return self._render(
             planned, "receipt",
             id=found.id, outcome=str(found.outcome), reason=found.reason,
-            requested_by=found.requested_by.name, decided_by=found.decided_by,
+            requested_by=mrkdwn.Safe(_asker(found)), decided_by=mrkdwn.mention(found.decided_by),
             fingerprint=found.fingerprint, steps=_words(steps),
             outage_s=await self._progress.outage_s(found.id),
             not_measured=self._runbooks[planned.runbook].not_measured,
@@ -287,13 +290,7 @@ def _words(steps: tuple[Step, ...]) -> list[dict[str, object]]:
     ]
 
 
-def _who(person_id: str, name: str) -> str:
-    return f"<@{person_id}>" if person_id[:1] in {"U", "W"} else mrkdwn.escape(name)
-
-
-def _at(moment: float) -> str:
-    if not moment:
-        return ""
-    return (
-        f" <!date^{int(moment)}^at {{time}}|at {time.strftime('%H:%M', time.gmtime(moment))} UTC>"
-    )
+def _asker(found: Operation) -> str:
+    if found.requested_by.is_person:
+        return mrkdwn.mention(found.requested_by.id)
+    return mrkdwn.escape(found.requested_by.name)

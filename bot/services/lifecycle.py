@@ -296,7 +296,7 @@ class Lifecycle:
         if left:
             unsafe = runbook.unsafe(view)
             return (Outcome.PARKED if unsafe else Outcome.FAILED), "; ".join(left)
-        return Outcome.DONE, runbook.not_measured
+        return Outcome.DONE, ""
 
     async def _end(
         self,

@@ -43,7 +43,7 @@ class Progress:
             return
         data = {
             "name": report.name,
-            "arguments": list(report.arguments[:2]),
+            "arguments": [a[:80] for a in report.arguments[:2]],
             "result": report.result,
             "attempts": report.attempts,
             "seconds": round(report.seconds, 3),
