@@ -115,12 +115,12 @@ async def test_a_reboot_renews_an_ilb_vm_too(cloud: Caller) -> None:
 
 
 async def test_a_destroyed_one_is_deployed_anew_by_a_restart_of_its_tier(cloud: Caller) -> None:
-    vm = await cloud.ilb_vm("b-33-VM")
+    vm = await cloud.ilb_vm("b-34-VM")
     job = await cloud.job("destroyRouter", id=vm["id"])
     gone = job["jobresult"]["internalloadbalancervm"]
     assert (gone["state"], gone["nic"], "guestipaddress" in gone) == ("Destroyed", [], False)
     assert await cloud.call("listInternalLoadBalancerVMs", id=vm["id"]) == {}
-    assert (await cloud.rule("web-http"))["loadbalancerrule"][0]["state"] == "Active"
+    assert (await cloud.rule("db-read"))["loadbalancerrule"][0]["state"] == "Active"
     tier = vm["guestnetworkid"]
     refused = await cloud.job("restartNetwork", id=tier, cleanup="true")
     assert refused["jobresult"]["errorcode"] == 431

@@ -13,6 +13,8 @@ JOBS = ("Advanced", "Management Server", "Jobs")
 ROUTERS = "VirtualNetworkApplianceManagerImpl"
 SERVER = "management-server"
 
+VISIBILITIES = "global,guest-network,link-local,disabled,all,default"
+
 Row = tuple[str, str | None, str, tuple[str, str, str], str, str]
 
 ROWS: tuple[Row, ...] = (
@@ -29,16 +31,17 @@ ROWS: tuple[Row, ...] = (
         "4096",
         "Load Balancer(haproxy) maximum number of concurrent connections(global max)",
         LB,
-        SERVER,
+        "NetworkOrchestrationService",
         "Number",
     ),
     (
         "network.loadbalancer.haproxy.stats.visibility",
         "global",
-        "Load Balancer(haproxy) stats visibility",
+        "Load Balancer(haproxy) stats visibility, the value can be one of the following six "
+        f"parameters : {VISIBILITIES}",
         LB,
         SERVER,
-        "String",
+        "Select",
     ),
     (
         "network.loadbalancer.haproxy.stats.port",
@@ -99,6 +102,14 @@ ROWS: tuple[Row, ...] = (
         "Number",
     ),
     (
+        "router.health.checks.max.cpu.usage.threshold",
+        "100",
+        "Max CPU Usage threshold as % above which check is considered a failure.",
+        HEALTH,
+        ROUTERS,
+        "Decimal",
+    ),
+    (
         "publish.action.events",
         "true",
         "enable or disable publishing of action events on the event bus",
@@ -152,14 +163,20 @@ ROWS: tuple[Row, ...] = (
         "Enable/Disable whether the ApiServer should only accept POST requests for state-changing "
         "APIs and requests with timestamps",
         ADVANCED,
-        SERVER,
+        "ApiServer",
         "Boolean",
     ),
 )
 
-PER_ZONE = {"minreq.sysvmtemplate.version", "router.health.checks.failures.to.recreate.vr"}
+PER_ZONE = {
+    "minreq.sysvmtemplate.version",
+    "router.health.checks.failures.to.recreate.vr",
+    "router.health.checks.max.cpu.usage.threshold",
+}
 UNDER_HEALTH_CHECKS = "router.health.checks."
-NOT_DYNAMIC = {"internallbvm.service.offering", "publish.action.events", "vm.stats.interval"}
+NOT_DYNAMIC = {"internallbvm.service.offering", "publish.action.events", "vm.stats.interval"} | {
+    "enforce.post.requests.and.timestamps"
+}
 
 
 def add_default_settings(state: CloudState) -> None:
@@ -177,5 +194,6 @@ def add_default_settings(state: CloudState) -> None:
             type=type_,
             dynamic=name not in NOT_DYNAMIC and component != SERVER,
             scope="zone" if name in PER_ZONE else None,
+            options=VISIBILITIES if type_ == "Select" else None,
             parent="router.health.checks.enabled" if is_child else None,
         )

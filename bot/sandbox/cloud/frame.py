@@ -61,6 +61,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+NOT_YOURS = "Caller does not have permission to operate with provided resource."
 UNAUTHORIZED_TEXT = "unable to verify user credentials and/or request signature"
 
 

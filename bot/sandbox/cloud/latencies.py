@@ -23,6 +23,7 @@ class Latencies:
     missed_pings: int = 3  # an out-of-band power-off is seen at the third missed ping
     router_ha_s: float = 3.0  # a dead router is Running again this long after it was noticed
     power_sync_s: float = 50.0  # from a server's death to a stuck machine's real power state
+    host_reconnect_s: float = 5.0  # hosts are Offline this long after a restart of the server
     network_gc_s: float = 120.0  # a tier without running machines becomes Allocated
 
     def scaled(self, factor: float) -> Latencies:

@@ -6,11 +6,12 @@ Field sets are those of CloudStack 4.22 for a root admin; a field that would be 
 from __future__ import annotations
 
 from bot.sandbox.cloud.frame import Body, date, present
-from bot.sandbox.cloud.model import Kind, Machine
+from bot.sandbox.cloud.model import Kind, Machine, Tier
 from bot.sandbox.cloud.state import CloudState, stable_id
 from bot.sandbox.cloud.views import owner, resource_tags
 
 CONTROL_GATEWAY = "169.254.0.1"
+PUBLIC_GATEWAY = "192.0.2.1"
 CONTROL_NETMASK = "255.255.0.0"
 
 
@@ -25,12 +26,12 @@ def system_machine(state: CloudState, machine: Machine, *, checks: bool = False)
         zonename=state.zone.name,
         dns1=state.zone.dns,
         networkdomain=None if machine.removed else state.zone.domain,
-        gateway="192.0.2.1" if machine.public_address else None,
+        gateway=PUBLIC_GATEWAY if machine.public_address else None,
         name=machine.name,
         podid=machine.pod.id,
         podname=machine.pod.name,
     )
-    fields |= _host_fields(machine)
+    fields |= _host_fields(machine, connected=state.hosts_are_connected)
     if not machine.removed:
         fields |= _link_local(machine) | _public(machine) | _guest(machine)
     fields |= present(
@@ -51,11 +52,11 @@ def system_machine(state: CloudState, machine: Machine, *, checks: bool = False)
         vpcid=machine.tier.vpc.id,
         vpcname=machine.tier.vpc.name,
         role="INTERNAL_LB_VM" if machine.kind is Kind.ILB else "VIRTUAL_ROUTER",
-        nic=[] if machine.removed else _system_nics(machine),
+        nic=[] if machine.removed else _system_nics(state, machine),
         requiresupgrade=requires_upgrade(state, machine),
         healthchecksfailed=any(check.status == "FAILED" for check in machine.checks),
     )
-    if checks and machine.checks:
+    if checks:
         fields["healthcheckresults"] = [
             {
                 "checkname": check.name,
@@ -155,13 +156,13 @@ def user_machine(state: CloudState, machine: Machine) -> Body:
     )
 
 
-def _host_fields(machine: Machine) -> Body:
+def _host_fields(machine: Machine, *, connected: bool) -> Body:
     if machine.host is None:
         return {}
     return {
         "hostid": machine.host.id,
         "hostname": machine.host.name,
-        "hostcontrolstate": "Enabled",
+        "hostcontrolstate": "Enabled" if connected else "Offline",
         "hypervisor": "KVM",
     }
 
@@ -206,23 +207,51 @@ def _control_address(machine: Machine) -> tuple[str, str]:
     return f"169.254.{high}.{low}", f"0e:00:a9:fe:{high:02x}:{low:02x}"
 
 
-def _system_nics(machine: Machine) -> list[Body]:
-    nics = [_guest_nic(machine), _control_nic(machine)]
-    if machine.public_address:
-        nics.append(
-            {
-                "id": stable_id(f"nic/public/{machine.id}"),
-                "networkid": stable_id("network/public"),
-                "netmask": "255.255.255.0",
-                "gateway": "192.0.2.1",
-                "ipaddress": machine.public_address,
-                "traffictype": "Public",
-                "isdefault": True,
-                "macaddress": _public(machine)["publicmacaddress"],
-                "mtu": 1500,
-            }
-        )
-    return nics
+def _system_nics(state: CloudState, machine: Machine) -> list[Body]:
+    if machine.kind is Kind.ILB:
+        return [_guest_nic(machine), _control_nic(machine)]
+    guests = [
+        _router_nic(machine, tier) for tier in state.all(Tier) if tier.vpc is machine.tier.vpc
+    ]
+    return [_control_nic(machine), _public_nic(machine), *guests]
+
+
+def _public_nic(machine: Machine) -> Body:
+    uri = "vlan://50" if machine.host else None
+    return present(
+        id=stable_id(f"nic/public/{machine.id}"),
+        networkid=stable_id("network/public"),
+        netmask="255.255.255.0",
+        gateway=PUBLIC_GATEWAY,
+        ipaddress=machine.public_address,
+        isolationuri=uri,
+        broadcasturi=uri,
+        traffictype="Public",
+        isdefault=True,
+        macaddress=_public(machine)["publicmacaddress"],
+        mtu=1500,
+    )
+
+
+def _router_nic(machine: Machine, tier: Tier) -> Body:
+    """Show a router's leg in one tier of its VPC; one of a redundant pair names no gateway."""
+    uri = f"vlan://{tier.vlan}" if machine.host else None
+    host_part = machine.address.rsplit(".", 1)[1]
+    return present(
+        id=stable_id(f"nic/{tier.id}/{machine.id}"),
+        networkid=tier.id,
+        networkname=tier.name,
+        netmask=tier.netmask,
+        gateway=None if machine.redundant else tier.gateway,
+        ipaddress=f"{tier.gateway.rsplit('.', 1)[0]}.{host_part}",
+        isolationuri=uri,
+        broadcasturi=uri,
+        traffictype="Guest",
+        type="Isolated",
+        isdefault=False,
+        macaddress=machine.mac,
+        mtu=1500,
+    )
 
 
 def _control_nic(machine: Machine) -> Body:
@@ -252,7 +281,7 @@ def _guest_nic(machine: Machine) -> Body:
         broadcasturi=uri,
         traffictype="Guest",
         type="Isolated",
-        isdefault=machine.kind is not Kind.ROUTER,
+        isdefault=True,
         macaddress=machine.mac,
     )
 

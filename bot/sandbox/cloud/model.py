@@ -11,6 +11,7 @@ class Role(StrEnum):
     ROOT_ADMIN = "root-admin"
     READ_ONLY = "read-only-admin"
     DOMAIN_ADMIN = "domain-admin"
+    USER = "user"
 
 
 class Kind(StrEnum):
@@ -259,6 +260,7 @@ class Setting:
     dynamic: bool = True
     scope: str | None = None
     parent: str | None = None
+    options: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,9 @@ class Request:
             "annotation for the field in api cmd class.",
         )
 
+    def may_change(self, thing: Owned) -> bool:
+        return self._may_see(thing.account)
+
     # lists
 
     def visible(self, things: Iterable[Thing], *, own_with_projects: bool = False) -> list[Thing]:
@@ -160,9 +163,11 @@ class Request:
         return record
 
     def _may_see(self, account: Account) -> bool:
-        if self.caller.role is not Role.DOMAIN_ADMIN:
-            return True
-        return account.domain_path.startswith(self.caller.domain_path)
+        if self.caller.role is Role.USER:
+            return account is self.caller
+        if self.caller.role is Role.DOMAIN_ADMIN:
+            return account.domain_path.startswith(self.caller.domain_path)
+        return True
 
     def _slice(self) -> slice:
         page, size = self.integer("page"), self.integer("pagesize")

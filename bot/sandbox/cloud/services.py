@@ -54,6 +54,28 @@ def network_services(lb_provider: str | None) -> list[Body]:
     return services
 
 
+def offering_services(lb_provider: str | None) -> list[Body]:
+    """Return the services of a network offering, which name what the offering itself chose."""
+    chosen: dict[str, list[tuple[str, str]]] = {
+        "StaticNat": [("ElasticIp", "false"), ("AssociatePublicIP", "false")],
+        "SourceNat": [("SupportedSourceNatTypes", "peraccount"), ("RedundantRouter", "false")],
+        "Lb": [
+            ("SupportedLBIsolation", "dedicated"),
+            ("ElasticLb", "false"),
+            ("InlineMode", "false"),
+            ("VmAutoScaling", "false"),
+        ],
+    }
+    providers = dict.fromkeys(ROUTER_CAPABILITIES, "VpcVirtualRouter")
+    if lb_provider is not None:
+        providers["Lb"] = lb_provider
+    return [
+        {"name": name, "provider": [{"name": provider}]}
+        | ({"capability": [_capability(*one) for one in chosen[name]]} if name in chosen else {})
+        for name, provider in providers.items()
+    ]
+
+
 def vpc_services() -> list[Body]:
     services: list[Body] = [
         {"name": name, "provider": [{"name": "VpcVirtualRouter"}]} for name in ROUTER_CAPABILITIES
@@ -67,10 +89,13 @@ def _service(name: str, provider: str, capabilities: Capabilities) -> Body:
         "name": name,
         "provider": [{"name": provider}],
         "capability": [
-            {"name": key, "value": value, "canchooseservicecapability": chosen}
-            for key, (value, chosen) in capabilities.items()
+            _capability(key, value, chosen) for key, (value, chosen) in capabilities.items()
         ],
     }
+
+
+def _capability(name: str, value: str, chosen: bool = False) -> Body:
+    return {"name": name, "value": value, "canchooseservicecapability": chosen}
 
 
 def _lb_capabilities(provider: str) -> Capabilities:

@@ -72,6 +72,12 @@ class CloudState:
         """Do everything that was due until now. Every look at the world begins with it."""
         self.processes.run_until(self._now())
 
+    @property
+    def hosts_are_connected(self) -> bool:
+        """Tell whether the hosts found their way back to a server that was restarted."""
+        back = self.server_started + self.latencies.host_reconnect_s
+        return self.server_stopped is None or self.at >= back
+
     # records
 
     def number(self, table: str) -> int:

@@ -17,7 +17,8 @@ def list_settings(request: Request) -> Body:
         for one in request.state.settings.values()
         if name in (None, one.name) and keyword in one.name and category in (None, one.category)
     ]
-    return request.page("configuration", found, _setting)
+    in_zone = request.text("zoneid") is not None
+    return request.page("configuration", found, lambda one: _setting(one, in_zone))
 
 
 def update_setting(request: Request) -> Body:
@@ -41,11 +42,14 @@ def update_setting(request: Request) -> Body:
         doing=f"Updating configuration.  Name: {name} New Value: {value}",
     )
     record_event(request.state, action, Stage.COMPLETED, account=request.caller)
-    return {"configuration": _setting(one)}
+    return {"configuration": _setting(one, request.text("zoneid") is not None)}
 
 
-def _setting(one: Setting) -> Body:
-    """Show a setting; one that was never set has neither value nor default."""
+def _setting(one: Setting, in_zone: bool) -> Body:
+    """Show a setting; one that was never set has neither value nor default.
+
+    Its scope is named only where a scope was asked for.
+    """
     return present(
         category=one.category,
         group=one.group,
@@ -55,9 +59,10 @@ def _setting(one: Setting) -> Body:
         defaultvalue=one.default,
         description=one.description,
         isdynamic=one.dynamic,
-        scope=one.scope,
+        scope=one.scope if in_zone else None,
         component=one.component,
         parent=one.parent,
         displaytext=one.name.replace(".", " ").capitalize(),
         type=one.type,
+        options=one.options,
     )

@@ -43,7 +43,7 @@ def system_machines(request: Request, kind: Kind) -> list[Machine]:
         machine
         for machine in request.visible(request.state.machines(kind))
         if wanted in (None, machine)
-        and tier in (None, machine.tier)
+        and (tier is None or _has_nic_in(machine, tier))
         and vpc in (None, machine.tier.vpc)
         and host in (None, machine.host)
         and name in (None, machine.name)
@@ -52,6 +52,11 @@ def system_machines(request: Request, kind: Kind) -> list[Machine]:
         and for_vpc in (None, True)
         and zone in (None, request.state.zone.id)
     ]
+
+
+def _has_nic_in(machine: Machine, tier: Tier) -> bool:
+    """An ILB VM is in one tier, a router in every tier of its VPC."""
+    return tier is machine.tier or (machine.kind is Kind.ROUTER and tier.vpc is machine.tier.vpc)
 
 
 def start_ilb_vm(request: Request) -> Body:

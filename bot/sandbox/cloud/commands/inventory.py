@@ -45,6 +45,7 @@ def list_pods(request: Request) -> Body:
             "zonename": zone.name,
             "gateway": f"172.16.{pod.number}.1",
             "netmask": "255.255.255.0",
+            **_pod_range(pod),
             "allocationstate": "Enabled",
             "hasannotations": False,
         },
@@ -235,6 +236,17 @@ def _host(state: CloudState, host: Host) -> Body:
     }
 
 
+def _pod_range(pod: Pod) -> Body:
+    """Show the range of management addresses twice, as CloudStack does."""
+    shown = {
+        "startip": f"172.16.{pod.number}.100",
+        "endip": f"172.16.{pod.number}.200",
+        "forsystemvms": "0",
+        "vlanid": "vlan://untagged",
+    }
+    return {"ipranges": [shown]} | {key: [value] for key, value in shown.items()}
+
+
 def _template(state: CloudState, one: Template) -> Body:
     return (
         {
@@ -264,6 +276,16 @@ def _template(state: CloudState, one: Template) -> Body:
             "isextractable": False,
             "checksum": "",
             "details": {},
+            "downloaddetails": [
+                {
+                    "downloadState": "DOWNLOADED",
+                    "datastore": name,
+                    "datastoreRole": role,
+                    "downloadPercent": "100",
+                    "datastoreId": stable_id(f"datastore/{name}"),
+                }
+                for name, role in (("secondary-1", "Image"), ("primary-1", "Primary"))
+            ],
             "arch": "x86_64",
             "bits": 0,
             "sshkeyenabled": False,
@@ -272,6 +294,7 @@ def _template(state: CloudState, one: Template) -> Body:
             "deployasis": False,
             "forcks": False,
             "requireshvm": False,
+            "url": f"https://templates.example/{one.name}.qcow2.bz2",
             "tags": [],
             "hasannotations": False,
         }
@@ -279,34 +302,35 @@ def _template(state: CloudState, one: Template) -> Body:
 
 
 def _offering(one: ServiceOffering) -> Body:
-    return present(
+    """Show an offering; those that come with CloudStack lack what a created one says of itself."""
+    built_in = one.default or one.systemvm_type is None
+    shown = present(
         id=one.id,
         name=one.name,
         state="Active",
-        displaytext=one.name,
+        displaytext=None if one.default else one.name,
         cpunumber=one.cpus,
         cpuspeed=one.mhz,
         memory=one.memory_mb,
         created=date(one.created),
         storagetype="shared",
         provisioningtype="thin",
-        offerha=False,
+        offerha=one.default,
         limitcpuuse=False,
         isvolatile=False,
         issystem=one.systemvm_type is not None,
         defaultuse=one.default,
         systemvmtype=one.systemvm_type,
-        iscustomizediops=False,
-        miniops=0,
-        maxiops=0,
         iscustomized=False,
         rootdisksize=0,
         dynamicscalingenabled=True,
         diskofferingstrictness=False,
         diskofferingid=stable_id(f"disk-offering/{one.name}"),
         diskofferingname=one.name,
-        diskofferingdisplaytext=one.name,
+        diskofferingdisplaytext=None if one.default else one.name,
         encryptroot=False,
-        gpudisplay=False,
         hasannotations=False,
     )
+    if built_in:
+        return shown
+    return shown | {"iscustomizediops": False, "miniops": 0, "maxiops": 0, "gpudisplay": False}

@@ -10,7 +10,8 @@ from bot.sandbox.cloud.model import NetworkOffering, Tier, Vpc
 from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import Action
 from bot.sandbox.cloud.request import Request
-from bot.sandbox.cloud.services import network_services
+from bot.sandbox.cloud.services import offering_services
+from bot.sandbox.cloud.state import stable_id
 from bot.sandbox.cloud.views import network, vpc
 
 
@@ -119,12 +120,14 @@ def _offering(one: NetworkOffering) -> Body:
         "networkrate": 200,
         "state": "Enabled",
         "guestiptype": "Isolated",
-        "service": network_services(one.lb_provider),
+        "serviceofferingid": stable_id("service-offering/System Offering For Software Router"),
+        "service": offering_services(one.lb_provider),
         "forvpc": True,
         "fornsx": False,
         "fortungsten": False,
         "ispersistent": False,
-        "egressdefaultpolicy": False,
+        "egressdefaultpolicy": True,
+        "maxconnections": 4096,
         "supportsstrechedl2subnet": False,
         "supportspublicaccess": False,
         "supportsinternallb": internal,

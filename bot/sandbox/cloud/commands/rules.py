@@ -10,7 +10,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from bot.sandbox.cloud import balancing
 from bot.sandbox.cloud.coverage import COVERAGE
-from bot.sandbox.cloud.frame import ApiError, Body, JobFailed, present
+from bot.sandbox.cloud.frame import NOT_YOURS, ApiError, Body, JobFailed, present
 from bot.sandbox.cloud.jobs import Task, submit
 from bot.sandbox.cloud.machine_views import user_machine
 from bot.sandbox.cloud.model import Kind, Machine, Rule, Tier
@@ -53,7 +53,7 @@ def list_members(request: Request) -> Body:
     members = [] if one.removed else one.members
     if not request.boolean("lbvmips"):
         return request.page(
-            "loadbalancerruleinstance", members, lambda member: user_machine(request.state, member)
+            "loadbalancerruleinstance", members, lambda member: _plain_member(request, member)
         )
     return request.page(
         "lbrulevmidip",
@@ -63,6 +63,13 @@ def list_members(request: Request) -> Body:
             "lbvmipaddresses": [member.address],
         },
     )
+
+
+def _plain_member(request: Request, member: Machine) -> Body:
+    """Show a member without lbvmips: the same object, less what only a full view has."""
+    full = user_machine(request.state, member)
+    hidden = ("arch", "hostid", "hostname", "instancename")
+    return {key: value for key, value in full.items() if key not in hidden}
 
 
 def create_rule(request: Request) -> Body:
@@ -121,6 +128,8 @@ def delete_rule(request: Request) -> Body:
     )
 
     def work() -> Work:
+        if not request.may_change(rule):
+            raise JobFailed(530, NOT_YOURS)
         yield from balancing.delete(request.state, rule)
         publish_usage(request.state, "LB.DELETE", rule)
         return {"success": True}
@@ -141,7 +150,7 @@ def assign(request: Request) -> Body:
     )
 
     def work() -> Work:
-        if _names_a_foreign_address(request):
+        if _names_a_foreign_address(request) or not request.may_change(rule):
             raise JobFailed(530, "Failed to assign load balancer rule")
         yield from balancing.assign(request.state, rule, members)
         return {"success": True}
@@ -162,6 +171,8 @@ def remove(request: Request) -> Body:
     )
 
     def work() -> Work:
+        if not request.may_change(rule):
+            raise JobFailed(530, NOT_YOURS)
         yield from balancing.unassign(request.state, rule, members)
         return {"success": True}
 
@@ -175,6 +186,8 @@ def _checked_rule(request: Request) -> Rule:
     vip_tier = request.required_entity("sourceipaddressnetworkid", Tier)
     source, instance = _port(request, "source"), _port(request, "instance")
     algorithm = request.required("algorithm")
+    if not request.may_change(tier):
+        raise ApiError(531, NOT_YOURS, cserrorcode=4365)
     _require_internal(scheme)
     if algorithm.lower() not in ALGORITHMS:
         raise ApiError(431, f"Invalid algorithm: {algorithm}", cserrorcode=4350)

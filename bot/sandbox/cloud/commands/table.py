@@ -22,6 +22,8 @@ from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.model import Role
 from bot.sandbox.cloud.request import Request
 
+RANKS = (Role.USER, Role.DOMAIN_ADMIN, Role.ROOT_ADMIN)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -30,32 +32,34 @@ class Command:
     name: str
     stem: str
     answer: Callable[[Request], Body]
-    root_only: bool
+    least: Role
 
     def is_open_to(self, role: Role) -> bool:
         """Tell whether CloudStack's default roles allow it (dynamic roles, 432 otherwise)."""
-        if role is Role.ROOT_ADMIN:
-            return True
         if role is Role.READ_ONLY:
             return self.name.startswith(("list", "get", "query", "find"))
-        return not self.root_only
+        return RANKS.index(role) >= RANKS.index(self.least)
 
 
 def _command(
-    name: str, answer: Callable[[Request], Body], *, stem: str | None = None, root: bool = False
+    name: str,
+    answer: Callable[[Request], Body],
+    *,
+    stem: str | None = None,
+    least: Role = Role.USER,
 ) -> Command:
-    return Command(name, stem or name.lower(), answer, root)
+    return Command(name, stem or name.lower(), answer, least)
 
 
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         _command("listZones", inventory.list_zones),
-        _command("listPods", inventory.list_pods, root=True),
-        _command("listHosts", inventory.list_hosts, root=True),
+        _command("listPods", inventory.list_pods, least=Role.ROOT_ADMIN),
+        _command("listHosts", inventory.list_hosts, least=Role.ROOT_ADMIN),
         _command("listTemplates", inventory.list_templates),
         _command("listServiceOfferings", inventory.list_service_offerings),
-        _command("listManagementServers", inventory.list_management_servers, root=True),
+        _command("listManagementServers", inventory.list_management_servers, least=Role.ROOT_ADMIN),
         _command("listCapabilities", inventory.list_capabilities),
         _command("listApis", apis.list_apis),
         _command("listVPCs", networks.list_vpcs),
@@ -66,23 +70,26 @@ COMMANDS: dict[str, Command] = {
             "listInternalLoadBalancerVMs",
             ilb_vms.list_ilb_vms,
             stem="listinternallbvms",
-            root=True,
+            least=Role.ROOT_ADMIN,
         ),
         _command(
             "startInternalLoadBalancerVM",
             ilb_vms.start_ilb_vm,
             stem="startinternallbvm",
-            root=True,
+            least=Role.ROOT_ADMIN,
         ),
         _command(
-            "stopInternalLoadBalancerVM", ilb_vms.stop_ilb_vm, stem="stopinternallbvm", root=True
+            "stopInternalLoadBalancerVM",
+            ilb_vms.stop_ilb_vm,
+            stem="stopinternallbvm",
+            least=Role.ROOT_ADMIN,
         ),
-        _command("listRouters", routers.list_routers),
-        _command("rebootRouter", routers.reboot_router),
-        _command("destroyRouter", routers.destroy_router),
-        _command("startRouter", routers.start_router),
-        _command("stopRouter", routers.stop_router),
-        _command("changeServiceForRouter", routers.change_service),
+        _command("listRouters", routers.list_routers, least=Role.DOMAIN_ADMIN),
+        _command("rebootRouter", routers.reboot_router, least=Role.DOMAIN_ADMIN),
+        _command("destroyRouter", routers.destroy_router, least=Role.DOMAIN_ADMIN),
+        _command("startRouter", routers.start_router, least=Role.DOMAIN_ADMIN),
+        _command("stopRouter", routers.stop_router, least=Role.DOMAIN_ADMIN),
+        _command("changeServiceForRouter", routers.change_service, least=Role.DOMAIN_ADMIN),
         _command("listLoadBalancers", rules.list_rules),
         _command("listLoadBalancerRuleInstances", rules.list_members),
         _command("createLoadBalancer", rules.create_rule),
@@ -95,9 +102,9 @@ COMMANDS: dict[str, Command] = {
         _command("queryAsyncJobResult", jobs.query_job),
         _command("listAsyncJobs", jobs.list_jobs),
         _command("listEvents", events.list_events),
-        _command("listAlerts", events.list_alerts, root=True),
-        _command("listConfigurations", configuration.list_settings, root=True),
-        _command("updateConfiguration", configuration.update_setting, root=True),
+        _command("listAlerts", events.list_alerts, least=Role.ROOT_ADMIN),
+        _command("listConfigurations", configuration.list_settings, least=Role.DOMAIN_ADMIN),
+        _command("updateConfiguration", configuration.update_setting, least=Role.ROOT_ADMIN),
         _command("createTags", tags.create_tags),
         _command("deleteTags", tags.delete_tags),
         _command("listTags", tags.list_tags),
