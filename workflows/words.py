@@ -10,7 +10,6 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from bot.domain import mrkdwn
 
-
 _MANY_LINES = re.compile(r"\n\s*\n\s*")
 
 

@@ -213,9 +213,8 @@ class Cards:
             facts.append(("Because", mrkdwn.escape(found.wish.because)))
         if found.decided_by:
             word = "Approved by" if found.outcome is not Outcome.REJECTED else "Decided by"
-            facts.append(
-                (word, f"{_who(found.decided_by, found.decided_by)}{_at(found.decided_at)}")
-            )
+            when = mrkdwn.moment(found.decided_at)
+            facts.append((word, f"{mrkdwn.mention(found.decided_by)} at {when}"))
         if found.state is State.WAITING:
             facts.append(("Decide before", mrkdwn.moment(found.deadline_at)))
         return tuple(facts)

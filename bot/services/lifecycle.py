@@ -188,7 +188,7 @@ class Lifecycle:
             "target_name": view.target.name,
         }
         if isinstance(planned, NothingToDo):
-            text = " ".join((planned.reason, *(f"({e})" for e in planned.evidence)))
+            text = "\n• ".join((planned.reason, *planned.evidence))
             await self._end(found, (State.ASKED,), Outcome.NOTHING_TO_DO, text, **about)
             return
         mode, why = await self._mode(found, ilb)
