@@ -67,6 +67,9 @@ def test_the_command_helps_from_any_folder(ilbot: Path, tmp_path: Path) -> None:
 def test_a_scenario_runs_to_its_end_from_any_folder(ilbot: Path, tmp_path: Path) -> None:
     assert SCENARIO in run(ilbot, "demo", "--list", cwd=tmp_path)
 
-    told = run(ilbot, "demo", "--scenario", SCENARIO, "--headless", "--json", cwd=tmp_path)
+    document = json.loads(
+        run(ilbot, "demo", "--scenario", SCENARIO, "--headless", "--json", cwd=tmp_path)
+    )
 
-    assert json.loads(told.splitlines()[-1])
+    assert document["scenario"] == SCENARIO
+    assert document["outcome"] == document["expected"]
