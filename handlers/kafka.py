@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from aiokafka import AIOKafkaConsumer
 
+from bot.errors import IlbotError
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_metrics import IntakeMetrics
 from handlers.kafka_partitions import Batch, ClientMode, Partitions, ReadSettings, Start
@@ -124,15 +125,18 @@ class Intake:
 
     async def _settle_all(self, partitions: Partitions, batches: list[Batch]) -> None:
         ends_at = asyncio.get_running_loop().time() + self._settings.turn_s
-        for batch in batches:
-            await self._settle(partitions, batch, ends_at)
+        for number, batch in enumerate(batches):
+            # One record a turn is settled however late it is: else nothing would ever move.
+            await self._settle(partitions, batch, ends_at, at_least=0 if number else 1)
 
-    async def _settle(self, partitions: Partitions, batch: Batch, ends_at: float) -> None:
-        """Settle a batch in order, at least one of it, up to the first record that must wait."""
+    async def _settle(
+        self, partitions: Partitions, batch: Batch, ends_at: float, *, at_least: int
+    ) -> None:
+        """Settle a batch in order, up to the first record that must wait."""
         for number, record in enumerate(batch.records):
             if not partitions.still_ours(batch):
                 return
-            if number and asyncio.get_running_loop().time() > ends_at:
+            if number >= at_least and asyncio.get_running_loop().time() > ends_at:
                 partitions.rewind(batch, record)
                 return
             try:
@@ -161,7 +165,8 @@ class Intake:
         """Log the first loss in full and then ever more rarely: at 1, 2, 4, 8 … attempts."""
         self._failures += 1
         self._metrics.reconnects.inc()
-        self._trouble = str(error) if isinstance(error, Silent) else self._explain(error)
+        ours = isinstance(error, Silent | IlbotError)
+        self._trouble = str(error) if ours else self._explain(error)
         if self._failures & (self._failures - 1) == 0:
             log.warning("bus_connection_lost", attempt=self._failures, why=self._trouble)
 

@@ -389,11 +389,27 @@ async def test_a_group_that_read_nothing_yet_still_loses_nothing_to_a_death(
 async def test_a_slow_sink_cuts_the_batch_but_nothing_is_lost(kafka: str, kafka_topic: str) -> None:
     async with bus_on(kafka, kafka_topic) as bus:
         await bus.publish(*machines(6), partition=0)
+        await bus.publish("other-0", "other-1", partition=1)
         intake, _ = bus.intake(turn_s=0)
         async with running(intake):
-            await until(lambda: len(bus.stored) == 6)
+            await until(lambda: len(bus.stored) == 8)
 
-        assert bus.stored == machines(6)
+        assert [machine for machine in bus.stored if machine[0] == "m"] == machines(6)
+        assert len(bus.asked) == 8
+
+
+async def test_clients_that_cannot_even_be_made_are_told_in_their_own_words() -> None:
+    settings = KafkaSettings(bootstrap="k:1", security_protocol="SSL", ca_file="/no/such/ca")
+    intake = Intake(
+        lambda: consumer(settings),
+        IntakeSettings(read=ReadSettings(topic="cloudstack"), reconnect_min_s=0.01),
+        Bus("k:1", "cloudstack").store,
+        DeadLetterTopic(lambda: producer(settings), "cloudstack.dlq"),
+        metrics=IntakeMetrics(CollectorRegistry()),
+    )
+    async with running(intake):
+        await until(lambda: "/no/such/ca" in intake.health()[1])
+        assert not intake.health()[0]
 
 
 async def until_committed(bus: Bus) -> None:
