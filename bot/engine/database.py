@@ -94,3 +94,33 @@ class OneProcess:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+class OneReplica:
+    """An advisory lock on a PostgreSQL database: runs of a dead process belong to its successor,
+    which only holds while there is one process at a time."""
+
+    _KEY = 7311_2204
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+        self._connection: sa.Connection | None = None
+
+    def acquire(self) -> None:
+        """Take the lock for as long as the connection lives; `Refused` where another has it."""
+        connection = self._engine.connect()
+        taken = connection.execute(sa.select(sa.func.pg_try_advisory_lock(self._KEY))).scalar()
+        connection.commit()  # the lock is the session's; the transaction need not stay open
+        if not taken:
+            connection.close()
+            raise Refused(
+                "open the engine's database: another ilbot uses it.",
+                instead="This release runs one process on PostgreSQL. Stop that one first.",
+            )
+        self._connection = connection
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -23,7 +23,13 @@ from dbos import (
 )
 
 from bot.engine.api import Checkpoints, Json
-from bot.engine.database import OneProcess, is_sqlite, open_database, sqlite_path
+from bot.engine.database import (
+    OneProcess,
+    OneReplica,
+    is_sqlite,
+    open_database,
+    sqlite_path,
+)
 
 QUEUE = "changes"
 Entry = Callable[[str, Checkpoints], Awaitable[None]]
@@ -33,8 +39,8 @@ Entry = Callable[[str, Checkpoints], Awaitable[None]]
 class DbosSettings:
     """Where DBOS keeps its tables and how eagerly it looks.
 
-    `executor_id` must be the process's own on PostgreSQL; on SQLite it is fixed, and the lock on
-    the file makes it unique.
+    `executor_id` is fixed, so that a process takes up what the one before it left; a lock makes it
+    unique.
     """
 
     url: str
@@ -51,15 +57,18 @@ class DbosEngine:
         self._settings = settings
         self._entry = entry
         self._database: sa.Engine | None = None
-        self._lock = OneProcess(sqlite_path(settings.url)) if is_sqlite(settings.url) else None
+        self._lock = (
+            OneProcess(sqlite_path(settings.url))
+            if is_sqlite(settings.url)
+            else OneReplica(settings.url)
+        )
         self._running: set[asyncio.Task[object]] = set()
         self._closing = False
         self._workflow: Callable[[str], Awaitable[None]] | None = None
 
     async def launch(self) -> None:
         """Take the file's lock, migrate, and take up what was running."""
-        if self._lock is not None:
-            self._lock.acquire()
+        self._lock.acquire()
         logging.getLogger("dbos").addHandler(logging.NullHandler())
         self._database = await asyncio.to_thread(open_database, self._settings.url, pool_size=20)
         DBOS(config=self._config(self._database))
@@ -93,8 +102,7 @@ class DbosEngine:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         if self._database is not None:
             self._database.dispose()
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.release()
 
     async def start(self, kind: str, run_id: str, lane: str = "") -> None:
         """Start a run, once per id: in its lane's turn, or at once where it has no lane."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.api import Retry, Run, Settled, StepFailed, Stopped, verb
+from bot.engine.api import Checkpoints, Retry, Run, Settled, StepFailed, Stopped, verb
+from bot.engine.database import OneProcess, OneReplica
+from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
 from tests.engine.harness import Machine, machines
@@ -300,3 +302,24 @@ async def test_a_new_run_has_the_changes_of_its_code(machine: Machine) -> None:
     await engine.start("k", "r1")
     await machine.over("r1")
     assert seen == [True]
+
+
+@pytest.mark.parametrize("kind", ENGINES[1:])
+async def test_a_second_process_on_the_same_database_is_refused(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'engine.db'}"
+    if kind == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    lock = OneReplica(url) if kind == "postgres" else OneProcess(tmp_path / "engine.db")
+    lock.acquire()
+    try:
+        engine = DbosEngine(DbosSettings(url), _no_runs)
+        with pytest.raises(Refused, match="another ilbot"):
+            await engine.launch()
+    finally:
+        lock.release()
+
+
+async def _no_runs(kind: str, checkpoints: Checkpoints) -> None:
+    raise AssertionError("nothing was started")
