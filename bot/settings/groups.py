@@ -298,7 +298,7 @@ class HttpSettings(Group):
         description="Address to listen on; this machine alone, as the answers need no login",
     )
     port: Count = Field(
-        default=8091, ge=0, le=65535, description="Port to listen on; 0 takes any free one"
+        default=8091, ge=0, le=65535, description="Port to listen on; 0 for no server"
     )
 
 

@@ -1,0 +1,95 @@
+"""What the installation guide and the service unit say, held against the program."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
+from bot.cli.init_file import init_file
+from bot.cli.roles import role_commands
+from bot.settings import Settings
+from bot.settings.given import group_fields, is_secret
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "INSTALL.md").read_text()
+UNIT = (ROOT / "deploy" / "ilbot.service").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def rules(role: str) -> list[tuple[str, str]]:
+    """Read a role's rules from the command as a shell would, in their order."""
+    command = next(part for part in role_commands().split("\n\n") if f"name={role}" in part)
+    words = dict(word.split("=", 1) for word in shlex.split(command) if "=" in word)
+    count = sum(name.endswith(".rule") for name in words)
+    return [(words[f"rules[{i}].rule"], words[f"rules[{i}].permission"]) for i in range(count)]
+
+
+def test_the_guide_shows_the_roles_that_the_program_prints() -> None:
+    assert role_commands() in blocks("sh")
+
+
+@pytest.mark.parametrize("role", ["ilbot-read", "ilbot-write"])
+def test_a_role_ends_by_denying_the_rest(role: str) -> None:
+    found = rules(role)
+    assert found[-1] == ("*", "deny")
+    assert {permission for _, permission in found[:-1]} == {"allow"}
+
+
+def test_the_reading_role_allows_no_change() -> None:
+    names = {name for name, _ in rules("ilbot-read")[:-1]} - {"listApis"}
+    assert {COMMANDS[name].effect for name in names} == {Effect.READ}
+
+
+def test_both_roles_together_allow_all_that_the_bot_calls() -> None:
+    allowed = {name for role in ("ilbot-read", "ilbot-write") for name, _ in rules(role)}
+    assert allowed - {"listApis", "*"} == set(COMMANDS)
+
+
+def test_every_setting_in_the_guide_exists() -> None:
+    for block in blocks("toml"):
+        for group, fields in tomllib.loads(block).items():
+            for key in fields:
+                stem = key.removesuffix("_file")
+                assert key in group_fields(group) or is_secret(group, stem), f"{group}.{key}"
+
+
+def test_every_variable_in_guide_and_unit_exists() -> None:
+    found = re.findall(r"ILBOT_([A-Z]+)__([A-Z_]+)", GUIDE + UNIT + init_file())
+    assert found
+    for group, key in found:
+        assert key.lower().removesuffix("_file") in group_fields(group.lower()), key
+
+
+def test_the_guide_names_the_port_that_is_the_default() -> None:
+    assert f"http://127.0.0.1:{Settings().http.port}/health/ready" in GUIDE
+
+
+def test_the_examples_in_yaml_properties_and_xml_are_whole() -> None:
+    assert yaml.safe_load((ROOT / "deploy" / "policies.example.yaml").read_text())
+    (properties,) = blocks("properties")
+    assert f"topic={Settings().kafka.topic}" in properties
+    (bean,) = blocks("xml")
+    assert bean.count("<bean ") == bean.count("</bean>") == 1
+
+
+def test_the_unit_runs_what_the_guide_installs() -> None:
+    started = re.search(r"^ExecStart=(.*)$", UNIT, re.MULTILINE)
+    assert started is not None
+    program, *arguments = started[1].split()
+    assert arguments == ["run", "--config", "/etc/ilbot/ilbot.toml"]
+    assert f"sudo {program} init {arguments[-1]}" in GUIDE
+
+
+def test_the_unit_keeps_state_where_the_guide_backs_it_up() -> None:
+    assert "StateDirectory=ilbot\n" in UNIT
+    assert "ILBOT_BOT__STATE_DIR=%S/ilbot\n" in UNIT
+    assert "tar -C /var/lib -czf" in GUIDE
