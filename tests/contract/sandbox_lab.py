@@ -120,7 +120,8 @@ class Exchange:
 
     @property
     def _job_status(self) -> int | None:
-        return self.body.get("queryasyncjobresultresponse", {}).get("jobstatus")
+        status: int | None = self.body.get("queryasyncjobresultresponse", {}).get("jobstatus")
+        return status
 
     def __str__(self) -> str:
         return f"#{self.index} {self.command} ({self.raw.get('note')})"

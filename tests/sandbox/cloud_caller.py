@@ -69,7 +69,8 @@ class Caller:
         """Return what is inside the wrapper of a 200."""
         response = await self.send(command, **parameters)
         assert response.status_code == 200, response.text
-        [(_, body)] = response.json().items()
+        wrapped: dict[str, dict[str, Any]] = response.json()
+        [body] = wrapped.values()
         return body
 
     async def refused(self, command: str, **parameters: Any) -> tuple[int, str]:
@@ -99,12 +100,14 @@ class Caller:
 
     async def ilb_vm(self, name: str) -> dict[str, Any]:
         body = await self.call("listInternalLoadBalancerVMs", listall="true", projectid="-1")
-        [found] = [one for one in body["internalloadbalancervm"] if one["name"] == name]
+        rows: list[dict[str, Any]] = body["internalloadbalancervm"]
+        [found] = [one for one in rows if one["name"] == name]
         return found
 
     async def rule(self, name: str) -> dict[str, Any]:
         body = await self.call("listLoadBalancers", listall="true", projectid="-1", name=name)
-        return body["loadbalancer"][0]
+        rows: list[dict[str, Any]] = body["loadbalancer"]
+        return rows[0]
 
     def effects(self) -> list[str]:
         return [f"{one.kind} {one.target}" for one in self.world.effects]

@@ -6,12 +6,15 @@ submitted during a stop runs after it, in order. Follows VirtualMachineManagerIm
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.sandbox.cloud.frame import JobFailed
 from bot.sandbox.cloud.model import Host, Kind, Machine, ServiceOffering, Template, Tier
 from bot.sandbox.cloud.processes import Work, in_turn
 from bot.sandbox.cloud.records import change_state
 from bot.sandbox.cloud.state import CloudState, stable_id
 
+PINGS_TOLD = 3
 PREFIX = {Kind.ILB: "ilb_vm", Kind.ROUTER: "router", Kind.USER: "vm"}
 
 
@@ -98,6 +101,15 @@ def boot(state: CloudState, machine: Machine) -> None:
         machine.version = machine.disk.version
     if machine.kind is Kind.ROUTER:
         machine.software_version = f"{machine.disk.version}.0"
+    for ping in range(1, PINGS_TOLD + 1):
+        moment = state.at + ping * state.latencies.ping_interval_s
+        state.processes.call_at(moment, partial(_tell_ping, state, machine, machine.boots))
+
+
+def _tell_ping(state: CloudState, machine: Machine, boots: int) -> None:
+    """Publish Running to Running, which CloudStack does at the first pings after a start."""
+    if machine.state == "Running" and machine.boots == boots and state.server_is_up:
+        change_state(state, machine, "Running")
 
 
 def host_for(state: CloudState) -> Host:

@@ -15,6 +15,13 @@ from bot.sandbox.cloud.frame import Body, present
 from bot.sandbox.cloud.model import Account, Alert, Event, Job, Kind, Machine, Pod, Record, Rule
 from bot.sandbox.cloud.state import CloudState
 
+RESPONSES = "org.apache.cloudstack.api.response"
+RESPONSE_CLASSES = {
+    "internalloadbalancervm": "DomainRouterResponse",
+    "router": "DomainRouterResponse",
+    "loadbalancer": "ApplicationLoadBalancerResponse",
+    "virtualmachine": "UserVmResponse",
+}
 ALERT_DOMAIN_ROUTER = 9
 ALERT_MANAGEMENT = 14
 
@@ -144,7 +151,7 @@ def publish_alert(
     )
 
 
-def publish_job(state: CloudState, job: Job, result_class: str | None = None) -> None:
+def publish_job(state: CloudState, job: Job) -> None:
     """Publish a job's record, with the caller's apikey and signature in it as CloudStack does."""
     status = {0: "IN_PROGRESS", 1: "SUCCEEDED", 2: "FAILED"}[job.status]
     state.publish(
@@ -156,7 +163,7 @@ def publish_job(state: CloudState, job: Job, result_class: str | None = None) ->
             cmdInfo=_command_info(job),
             instanceType=job.bus_instance_type,
             instanceUuid=job.bus_instance_id,
-            jobResult=_bus_result(job, result_class),
+            jobResult=_bus_result(job),
             resultCode=str(job.result_code),
             user=job.account.user_id,
             account=job.account.id,
@@ -192,7 +199,9 @@ def entity_of(machine: Machine) -> str:
 
 
 def _command_info(job: Job) -> Body:
-    return job.parameters | {
+    """Return the parameters of the call, which CloudStack keeps with the job: keys and all."""
+    sent = {name: value for name, value in job.parameters.items() if name != "command"}
+    return sent | {
         "httpmethod": "POST",
         "ctxAccountId": str(job.account.number),
         "ctxUserId": str(job.account.number),
@@ -202,16 +211,14 @@ def _command_info(job: Job) -> Body:
     }
 
 
-def _bus_result(job: Job, result_class: str | None) -> Body | None:
+def _bus_result(job: Job) -> Body | None:
     if job.result is None:
         return None
     if job.status == 2:
-        name = "org.apache.cloudstack.api.response.ExceptionResponse"
+        name = f"{RESPONSES}.ExceptionResponse"
         return job.result | {"uuidList": [], "class": name, "object": "null"}
     if "success" in job.result:
-        name = "org.apache.cloudstack.api.response.SuccessResponse"
-        return job.result | {"class": name, "object": "null"}
+        return job.result | {"class": f"{RESPONSES}.SuccessResponse", "object": "null"}
     kind, inner = next(iter(job.result.items()))
     found: dict[str, Any] = inner if isinstance(inner, dict) else {}
-    name = result_class or "org.apache.cloudstack.api.response.DomainRouterResponse"
-    return found | {"class": name, "object": kind}
+    return found | {"class": f"{RESPONSES}.{RESPONSE_CLASSES[kind]}", "object": kind}

@@ -104,12 +104,15 @@ def create_rule(request: Request) -> Body:
     task = Task(
         command=COVERAGE[request.command].java,
         account=request.caller,
-        parameters=request.parameters | {"uuid": rule.id},
+        parameters=request.parameters | {"uuid": rule.id, "id": str(rule.number)},
         work=work(),
         action=action,
         bus_instance_type="LoadBalancerRule",
         shown_type="LoadBalancerRule",
-        context={"interface com.cloud.network.Network": rule.tier.id},
+        context={
+            "interface com.cloud.network.Network": rule.tier.id,
+            "interface com.cloud.network.rules.LoadBalancer": rule.id,
+        },
         spoiled=request.spoiled,
         logs_only_schedule=True,
     )
@@ -334,6 +337,13 @@ def _member_action(
     )
 
 
+def _context(rule: Rule, action: Action) -> dict[str, str]:
+    context = {"interface com.cloud.network.rules.FirewallRule": rule.id}
+    if "VirtualMachine" in action.pairs:
+        context["interface com.cloud.vm.VirtualMachine"] = action.pairs["VirtualMachine"]
+    return context
+
+
 def _submit(request: Request, rule: Rule, work: Work, action: Action, *, bus_type: str) -> Body:
     """Submit a job on a rule: its bus key is an empty string, and it shows no instance."""
     task = Task(
@@ -345,7 +355,7 @@ def _submit(request: Request, rule: Rule, work: Work, action: Action, *, bus_typ
         bus_key="",
         bus_instance_type=bus_type,
         bus_instance_id="",
-        context={"interface com.cloud.network.rules.FirewallRule": rule.id},
+        context=_context(rule, action),
         spoiled=request.spoiled,
     )
     return {"jobid": submit(request.state, task).id}
