@@ -118,7 +118,7 @@ def from_file(path: Path) -> Layer:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         if not layer.problems:
-            layer.problems.append(f"{path}: this is not TOML: {exc}")
+            layer.problems.append(_not_toml(path, text, exc))
         return layer
     except RecursionError:
         layer.problems.append(f"{path}: too deeply nested")
@@ -232,6 +232,15 @@ def _secret_in(path: Path) -> str:
     if not secret.strip():
         raise ValueError("it is empty")
     return secret
+
+
+def _not_toml(path: Path, text: str, exc: tomllib.TOMLDecodeError) -> str:
+    """Say it as all other problems are said; `tomllib` has the place at the end of its text."""
+    why, _, place = str(exc).rpartition(" (at ")
+    if place == "end of document)":
+        lines = text.split("\n")
+        place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
+    return f"{path}, {place.rstrip(')')}: this is not TOML: {why or exc}"
 
 
 def _repeated(path: Path, found: Iterable[Spot]) -> Iterator[str]:

@@ -337,6 +337,21 @@ async def test_a_server_that_does_not_answer_is_refused_without_its_password(
     assert "planted-s3cret" not in report(list(found.values()))
 
 
+@pytest.mark.postgres
+async def test_a_postgresql_server_is_told_before_and_after_the_first_start(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    database: dict[str, object] = {"url": postgres_url}
+    found = await lines({"database": database}, tmp_path)
+    assert "made at the first start" in found["database"].text
+    journal = Journal(postgres_url, WallClock())
+    await journal.open()
+    await journal.close()
+    found = await lines({"database": database}, tmp_path)
+    assert found["database"].verdict is Verdict.OK
+    assert "its schema is this release's" in found["database"].text
+
+
 async def test_the_check_makes_no_files(tmp_path: Path) -> None:
     await lines({}, tmp_path)
     assert list(tmp_path.iterdir()) == []
