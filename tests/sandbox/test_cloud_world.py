@@ -106,6 +106,45 @@ async def test_a_killed_server_leaves_a_job_failed_and_a_vm_stopping(cloud: Call
     ]
 
 
+async def test_a_restart_happens_when_it_was_due_not_when_somebody_looked(cloud: Caller) -> None:
+    cloud.world.restart_server(10.0)
+    due = cloud.clock.now + 10.0
+    cloud.clock.now += 3600.0
+    await cloud.call("listZones")
+    assert cloud.world.server_started == due
+
+
+async def test_a_failing_check_is_told_to_those_who_ask_for_everything(cloud: Caller) -> None:
+    details = "Missing load balancing for 10.20.1.21:8080. "
+    cloud.world.set_check("b-31-VM", "haproxy_check.py", "FAILED", details)
+    mine = await cloud.call("listEvents", type="ROUTER.HEALTH.CHECKS")
+    everybodys = await cloud.call("listEvents", type="ROUTER.HEALTH.CHECKS", listall="true")
+    assert (mine, everybodys["event"][0]["account"]) == ({}, "system")
+    alert = (await cloud.call("listAlerts", type=9))["alert"][0]
+    assert alert["description"].startswith("Health checks failed: 1 failing checks on router b-31")
+    keys = [key for key, one in cloud.bus.records if one["event"].startswith("ALERT.")]
+    assert keys == [None]
+    shown = await cloud.call(
+        "listInternalLoadBalancerVMs", name="b-31-VM", fetchhealthcheckresults="true"
+    )
+    [vm] = shown["internalloadbalancervm"]
+    assert vm["healthchecksfailed"] is True
+    assert [one["details"] for one in vm["healthcheckresults"] if not one["success"]] == [details]
+
+
+async def test_the_newest_page_of_events_comes_first_with_its_oldest_on_top(cloud: Caller) -> None:
+    async def page(number: int) -> list[str]:
+        body = await cloud.call("listEvents", page=number, pagesize=4)
+        assert body["count"] == 12
+        return [one["created"] for one in body["event"]]
+
+    newest, middle, oldest = [await page(number) for number in (1, 2, 3)]
+    assert newest == sorted(newest)
+    assert oldest + middle + newest == sorted(oldest + middle + newest)
+    since = await cloud.call("listEvents", startdate=newest[0])
+    assert since["count"] == 4
+
+
 async def test_a_server_that_is_down_may_refuse_connections(cloud: Caller) -> None:
     cloud.world.kill_server(refuses_connections=True)
     with pytest.raises(httpx.ConnectError):

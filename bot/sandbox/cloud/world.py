@@ -187,6 +187,14 @@ class World(CloudState):
     def start_server(self) -> None:
         """Start the server again: what it had been doing has failed, without a result."""
         self.advance()
+        self._start_server()
+
+    def restart_server(self, down_s: float, *, refuses_connections: bool = False) -> None:
+        """Kill the server and start it again `down_s` later."""
+        self.kill_server(refuses_connections=refuses_connections)
+        self.processes.call_at(self.at + down_s, self._start_server)
+
+    def _start_server(self) -> None:
         self.server_is_up = True
         self.server_started = self.at
         self.refuses_connections = False
@@ -194,11 +202,6 @@ class World(CloudState):
         self.effect("server.started", "management server")
         subject = "Management server node 127.0.0.1 is up"
         raise_alert(self, ALERT_MANAGEMENT, "ALERT.MANAGEMENT", subject, "")
-
-    def restart_server(self, down_s: float, *, refuses_connections: bool = False) -> None:
-        """Kill the server and start it again `down_s` later."""
-        self.kill_server(refuses_connections=refuses_connections)
-        self.processes.call_at(self.at + down_s, self.start_server)
 
     def _sync_power(self, stuck: list[Machine]) -> None:
         if not self.server_is_up:
