@@ -100,7 +100,7 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
 async def apply(run: Run, planned: Plan) -> None:
     """Stop, start and check, as the module's docstring numbers it."""
     target = planned.target
-    run.undo(f"start {target.name} again", lambda: ilb_vm.start(run, target.id, target.name))
+    run.undo(f"start {target.name} again", lambda: ilb_vm.put_back(run, target.id, target.name))
     await ilb_vm.stop(run, target.id, target.name)
     run.commit()
     await ilb_vm.start(run, target.id, target.name)

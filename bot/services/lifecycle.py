@@ -14,7 +14,7 @@ from bot.domain.operation import Mode, Operation, Outcome, Source, State
 from bot.domain.plan import NothingToDo, Plan
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
-from bot.errors import Refused, Transient
+from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock, World
 from bot.services.fleet import Fleet, Ilb
 from bot.services.journal import Journal
@@ -26,6 +26,7 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _READ_RETRY = Retry(attempts=6, first_wait_s=1.0, max_wait_s=20.0)
 _PROOF_RETRY = Retry(attempts=12, first_wait_s=1.0, max_wait_s=30.0)
 """About 3.5 minutes: a change is proven after a restart of the management server too."""
+_LOOK_AGAIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Lifecycle:
         except (StepFailed, Stopped) as no:
             run.commit()
             outcome = Outcome.REJECTED if isinstance(no, Stopped) else Outcome.FAILED
-            text = f"{no}; nothing was changed"
+            text = f"{_clause(no)}; nothing was changed"
             await run.step(self._give_up, operation_id, outcome.value, text)
             return
         if planned_text:
@@ -96,23 +97,28 @@ class Lifecycle:
             await self._prove(run, operation_id, failure)
 
     async def _prove(self, run: Run, operation_id: str, failure: Failure) -> None:
+        failure_text = _FAILURE.dump_json(failure).decode()
         try:
-            await run.step(self._finish, operation_id, _FAILURE.dump_json(failure).decode())
-        except StepFailed as unseen:
-            done = "every step succeeded" if not failure.kind else failure.text
-            outcome = Outcome.PARKED if failure.kind else Outcome.UNVERIFIED
-            text = f"{done}; what it left could not be looked at: {unseen}"
-            await run.step(self._give_up, operation_id, outcome.value, text)
+            await run.step(self._finish, operation_id, failure_text)
+        except StepFailed:
+            await run.sleep(_LOOK_AGAIN_S)
+            try:
+                await run.step(self._finish, operation_id, failure_text)
+            except StepFailed as unseen:
+                done = failure.text or "every step succeeded"
+                outcome = Outcome.PARKED if failure.kind else Outcome.UNVERIFIED
+                text = f"{done}; what it left could not be looked at: {unseen}"
+                await run.step(self._give_up, operation_id, outcome.value, text)
 
     async def _carry_out(self, run: Run, planned: Plan) -> Failure:
         try:
             await self._office.runbooks[planned.runbook].apply(run, planned)
         except Stopped as stop:
             undone, failed = await run.compensate()
-            return Failure("stopped", str(stop), undone=undone, undo_failed=failed)
+            return Failure("stopped", _clause(stop), undone=undone, undo_failed=failed)
         except StepFailed as error:
             undone, failed = await run.compensate()
-            return Failure(error.kind, str(error), error.in_doubt, undone, failed)
+            return Failure(error.kind, _clause(error), error.in_doubt, undone, failed)
         return Failure()
 
     async def consider(self, world: World, operation_id: str) -> float:
@@ -337,6 +343,11 @@ def _of_failure(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
     if failure.kind == "stopped":
         return Outcome.REJECTED, f"{failure.text}; nothing was changed"
     return Outcome.FAILED, failure.text
+
+
+def _clause(error: IlbotError) -> str:
+    """Return what an error says so that a sentence can go on after it."""
+    return str(error).rstrip(".")
 
 
 def _target_id(ilb: Ilb) -> str:

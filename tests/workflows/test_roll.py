@@ -20,10 +20,7 @@ async def test_an_approved_roll_renews_the_disk_once(home: House) -> None:
     asked = await home.ask("roll", "b-31-VM")
     assert asked.state is State.WAITING
     ended = await home.approve(asked)
-    assert (ended.outcome, ended.reason) == (
-        Outcome.DONE,
-        "Traffic through the VIP was not measured.",
-    )
+    assert ended.outcome is Outcome.DONE, ended.reason
     assert home.effects() == [
         "ilb_vm.stopped b-31-VM",
         "ilb_vm.disk_renewed b-31-VM",

@@ -7,13 +7,17 @@ from bot.domain.view import rules_digest
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
-from workflows.steps.jobs import await_job
+from workflows.steps.jobs import PATIENT, await_job
 
 STOP = "INTERNALLBVM.STOP"
 START = "INTERNALLBVM.START"
 TRIES = 3
 """How often a stop or start is submitted before a person is asked: once more after a job that a
 restart of the management server cut off, and once more after that."""
+AT_REST = ""
+"""Instead of a state to wait for: whatever it stays in."""
+AGAIN_S = 10.0
+"""The wait before a start that failed is tried again."""
 
 
 async def _vm(world: World, vm_id: str) -> IlbVm:
@@ -48,13 +52,13 @@ async def _start_taken(world: World, vm_id: str, since: str) -> Settled[str] | N
     return await _taken(world, vm_id, START, since, frozenset({VmState.STARTING, VmState.RUNNING}))
 
 
-@verb()
+@verb(retry=PATIENT)
 async def newest(world: World, vm_id: str, event_type: str) -> str:
     """Return the id of the newest such event, by which an act of ours is told from older ones."""
     return await _last_event(world, vm_id, event_type)
 
 
-@verb(settle=_stop_taken)
+@verb(settle=_stop_taken, retry=PATIENT)
 async def submit_stop(world: World, vm_id: str, since: str) -> str:
     """Submit a plain stop and return its job id, `""` where it was taken before but not told."""
     vm = await _vm(world, vm_id)
@@ -65,7 +69,7 @@ async def submit_stop(world: World, vm_id: str, since: str) -> str:
     return await world.cloud.stop_ilb_vm(vm_id)
 
 
-@verb(settle=_start_taken)
+@verb(settle=_start_taken, retry=PATIENT)
 async def submit_start(world: World, vm_id: str, since: str) -> str:
     """Submit a start and return its job id, `""` where it is running or was taken before."""
     vm = await _vm(world, vm_id)
@@ -120,16 +124,32 @@ async def stop(run: Run, vm_id: str, name: str) -> None:
 
 
 async def start(run: Run, vm_id: str, name: str) -> None:
-    """Bring an ILB VM to Running; tried again after a failed job: nothing serves meanwhile."""
-    for _ in range(TRIES):
-        since = await run.step(newest, vm_id, START)
-        job = await run.step(submit_start, vm_id, since)
-        end = await run.step(await_job, job)
-        state = await run.step(settled, vm_id, VmState.RUNNING.value)
-        if state is VmState.RUNNING:
-            return
-    text = f"start ILB VM {name}: after {TRIES} tries it is {state}: {end.text}"
+    """Bring an ILB VM to Running; whatever fails is tried again: nothing serves meanwhile."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            state, text = await _try_to_start(run, vm_id)
+        except StepFailed:
+            if not tries_left:
+                raise
+            await run.sleep(AGAIN_S)
+        else:
+            if state is VmState.RUNNING:
+                return
+    text = f"start ILB VM {name}: after {TRIES} tries it is {state}: {text}"
     raise StepFailed("start", "permanent", text, in_doubt=state.is_moving)
+
+
+async def _try_to_start(run: Run, vm_id: str) -> tuple[VmState, str]:
+    since = await run.step(newest, vm_id, START)
+    job = await run.step(submit_start, vm_id, since)
+    end = await run.step(await_job, job)
+    return await run.step(settled, vm_id, VmState.RUNNING.value), end.text
+
+
+async def put_back(run: Run, vm_id: str, name: str) -> None:
+    """Undo a stop, also one that is still under way: it would win over a start made too soon."""
+    await run.step(settled, vm_id, AT_REST)
+    await start(run, vm_id, name)
 
 
 @verb(retry=Retry(attempts=1), timeout_s=3600.0)
@@ -155,7 +175,7 @@ async def bring_back(run: Run, vm_id: str, name: str) -> None:
         await start(run, vm_id, name)
 
 
-@verb(retry=Retry(attempts=1))
+@verb(retry=PATIENT)
 async def expect_version(world: World, vm_id: str, version: str) -> str:
     """Fail unless the guest reports that template version: a job's success says nothing of it."""
     vm = await _vm(world, vm_id)
@@ -167,7 +187,7 @@ async def expect_version(world: World, vm_id: str, version: str) -> str:
     return vm.version
 
 
-@verb(retry=Retry(attempts=1))
+@verb(retry=PATIENT)
 async def expect_rules(world: World, tier_id: str, vip: str, digest: str) -> str:
     """Fail unless the rules on the VIP are those of the plan."""
     rules = tuple(r for r in await world.cloud.rules(tier_id=tier_id) if r.vip == vip)

@@ -6,7 +6,7 @@ from bot.domain.cloud import VmState
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Transient
 from bot.ports import World
-from workflows.steps.jobs import await_job
+from workflows.steps.jobs import PATIENT, await_job
 
 RESTART = "NETWORK.RESTART"
 
@@ -20,13 +20,13 @@ async def _newest_restart(world: World, tier_id: str) -> str:
     return next((event.id for event in events if event.resource_id == tier_id), "")
 
 
-@verb()
+@verb(retry=PATIENT)
 async def newest_restart(world: World, tier_id: str) -> str:
     """Return the id of the tier's newest restart event, by which ours is told from older ones."""
     return await _newest_restart(world, tier_id)
 
 
-@verb(settle=_restart_taken)
+@verb(settle=_restart_taken, retry=PATIENT)
 async def submit_restart(world: World, tier_id: str, since: str) -> str:
     """Submit `restartNetwork cleanup=false` and return its job id."""
     return await world.cloud.restart_tier(tier_id)

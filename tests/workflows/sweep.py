@@ -1,0 +1,224 @@
+"""Turns one scenario into every way to die in it and every way its cloud can fail it.
+
+A scenario is run once undisturbed; that run counts the steps and the calls there are. Then each
+is disturbed in a world of its own, and what is left is compared with the undisturbed run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import Any
+
+from bot.domain.operation import Operation, Outcome, State
+from bot.engine.memory import Death, Point
+from bot.sandbox.cloud.control import snapshot
+from tests.workflows.harness import House, house
+from tests.workflows.wire import CHANGES, JOB_TROUBLES, Trouble
+
+CALL_TROUBLES = (
+    Trouble.BUSY,
+    Trouble.PROXY,
+    Trouble.FAILED,
+    Trouble.REFUSED,
+    Trouble.LOST,
+    Trouble.RESTART,
+)
+DEATHS_IN_A_CALL = (Trouble.DIES_BEFORE, Trouble.DIES_AFTER)
+_NO_WORSE = frozenset({Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.REFUSED, Outcome.STALE})
+_ACT = re.compile(r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job)\b.*: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A wish in a cloud that was prepared for it.
+
+    `as_planned` says whether the cloud is as a fulfilled wish leaves it, and `as_before` whether
+    it is no worse than it was found; both are asked when everything under way has ended.
+    """
+
+    name: str
+    runbook: str
+    target: str
+    prepare: Callable[[House], None]
+    as_planned: Callable[[House], bool]
+    as_before: Callable[[House], bool]
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What one run of a scenario left: the end, the cloud, its effects and what was asked of it."""
+
+    ended: Operation
+    cloud: dict[str, Any]
+    effects: tuple[tuple[str, str], ...]
+    changes: tuple[str, ...]
+    calls: tuple[str, ...]
+    steps: int
+    deaths: int
+    is_as_planned: bool
+    is_as_before: bool
+
+
+async def play(
+    scenario: Scenario,
+    *,
+    death: Death | None = None,
+    at: int = -1,
+    trouble: Trouble | None = None,
+) -> Story:
+    """Run a scenario in a world of its own, with at most one thing going wrong."""
+    async with house() as home:
+        scenario.prepare(home)
+        first = len(home.cloud.effects)
+        home.engine.death = home.death = death
+        home.wire.at, home.wire.trouble = at, trouble
+        home.wire.calls.clear()
+        ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
+        calls, steps = tuple(home.wire.calls), home.store.recorded
+        home.later(1800.0)  # what is still under way in the cloud comes to its end
+        effects = [one for one in home.cloud.effects[first:] if not one.kind.startswith("server.")]
+        told = [note for note in await home.journal.notes(ended.id) if note.kind == "ended"]
+        assert len(told) == 1, "an operation ends once"
+        assert (await home.journal.verify())[1] == ""
+        return Story(
+            ended=ended,
+            cloud=_end_state(home),
+            effects=tuple((one.kind, one.target) for one in effects),
+            changes=tuple(
+                call.command
+                for call in home.cloud.calls
+                if call.command in CHANGES and call.status == 200
+            ),
+            calls=calls,
+            steps=steps,
+            deaths=home.deaths,
+            is_as_planned=scenario.as_planned(home),
+            is_as_before=scenario.as_before(home),
+        )
+
+
+async def crash_sweep(scenario: Scenario) -> int:
+    """Die at every step and point of `ask` and `apply`, boot and go on: nothing may differ.
+
+    Returns how often the bot died.
+    """
+    calm, wrong = await play(scenario), Complaints()
+    for step, point in product(range(calm.steps), Point):
+        with wrong.about(f"{scenario.name}: died at step {step}, {point}"):
+            story = await play(scenario, death=Death(step, point))
+            assert story.deaths == 1, "it did not die"
+            _is_the_same(story, calm)
+    wrong.raise_any()
+    return calm.steps * len(Point)
+
+
+async def call_crash_sweep(scenario: Scenario, commands: Collection[str] = ()) -> int:
+    """Die inside the steps: before every call is sent and before every answer is read.
+
+    Returns how often the bot died. `commands` narrows the calls to those.
+    """
+    calm, wrong, deaths = await play(scenario), Complaints(), 0
+    for at, trouble in _each(calm.calls, DEATHS_IN_A_CALL, commands):
+        with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
+            story = await play(scenario, at=at, trouble=trouble)
+            deaths += story.deaths
+            assert story.deaths == 1, "it did not die"
+            _is_the_same(story, calm)
+    wrong.raise_any()
+    return deaths
+
+
+async def fault_sweep(
+    scenario: Scenario, troubles: Collection[Trouble], commands: Collection[str] = ()
+) -> Counter[Outcome]:
+    """Let every call meet every trouble, once: the operation ends, and its outcome is true.
+
+    Returns how often it ended how. `commands` narrows the calls to those.
+    """
+    calm, wrong = await play(scenario), Complaints()
+    ends: Counter[Outcome] = Counter()
+    for at, trouble in _each(calm.calls, troubles, commands):
+        with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
+            story = await play(scenario, at=at, trouble=trouble)
+            assert story.ended.outcome is not None
+            ends[story.ended.outcome] += 1
+            _is_truthful(story)
+    wrong.raise_any()
+    return ends
+
+
+@dataclass
+class Complaints:
+    """What was wrong in a sweep, all of it: the second failure often explains the first."""
+
+    texts: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def about(self, where: str) -> Iterator[None]:
+        """Keep a failed assertion, or an error, with where it happened."""
+        try:
+            yield
+        except Exception as error:
+            self.texts.append(f"{where}: {type(error).__name__}: {error}")
+
+    def raise_any(self) -> None:
+        """Fail with everything that was wrong."""
+        if self.texts:
+            raise AssertionError("\n".join([f"{len(self.texts)} went wrong", *self.texts]))
+
+
+def _each(
+    calls: tuple[str, ...], troubles: Collection[Trouble], commands: Collection[str]
+) -> Iterator[tuple[int, Trouble]]:
+    """Yield calls and what may happen to them; of a long poll only its ends."""
+    for at, command in enumerate(calls):
+        if commands and command not in commands:
+            continue
+        if len(set(calls[max(0, at - 2) : at + 3])) == 1 and 2 <= at < len(calls) - 2:
+            continue
+        for trouble in troubles:
+            if command in CHANGES or trouble not in JOB_TROUBLES:
+                yield at, trouble
+
+
+def _is_the_same(story: Story, calm: Story) -> None:
+    assert story.ended.state is State.ENDED
+    assert (story.ended.outcome, story.ended.reason) == (calm.ended.outcome, calm.ended.reason)
+    assert story.effects == calm.effects
+    assert story.changes == calm.changes
+    assert story.cloud == calm.cloud
+
+
+def _is_truthful(story: Story) -> None:
+    outcome, says = story.ended.outcome, f"{story.ended.outcome}: {story.ended.reason}"
+    assert story.ended.state is State.ENDED
+    twice = [one for one, times in Counter(story.effects).items() if times > 1]
+    assert not twice, f"{says}: done twice: {twice}"
+    if outcome is Outcome.DONE:
+        assert story.is_as_planned, f"{says}: the cloud is not as planned"
+        return
+    assert _ACT.search(story.ended.reason), f"{says}: it does not say what was attempted"
+    if outcome in _NO_WORSE:
+        assert story.is_as_before, f"{says}: the cloud is worse than before: {story.effects}"
+    else:
+        assert outcome in {Outcome.PARKED, Outcome.UNVERIFIED}, says
+
+
+def _end_state(home: House) -> dict[str, Any]:
+    """Return the cloud without its clock and without what each boot makes anew."""
+    seen = snapshot(home.cloud)
+    machines = [
+        {name: value for name, value in one.items() if name not in {"created", "scriptsversion"}}
+        for one in seen["machines"]
+    ]
+    seen.pop("at")
+    return seen | {
+        "machines": machines,
+        "settings": [asdict(s) for s in home.cloud.settings.values()],
+    }

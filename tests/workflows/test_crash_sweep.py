@@ -1,0 +1,36 @@
+"""Every runbook survives a death at every step, at every point, with nothing done twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.operation import Outcome
+from tests.workflows.scenarios import ALL
+from tests.workflows.sweep import Scenario, call_crash_sweep, crash_sweep, play
+from tests.workflows.wire import CHANGES
+
+every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
+
+
+@every_scenario
+async def test_undisturbed_it_is_done(scenario: Scenario) -> None:
+    story = await play(scenario)
+    assert story.ended.outcome is Outcome.DONE, story.ended.reason
+    assert story.is_as_planned
+
+
+@every_scenario
+async def test_a_death_at_any_step_changes_nothing(scenario: Scenario) -> None:
+    assert await crash_sweep(scenario) > 20
+
+
+@every_scenario
+async def test_a_death_around_a_change_changes_nothing(scenario: Scenario) -> None:
+    assert await call_crash_sweep(scenario, CHANGES) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@every_scenario
+async def test_a_death_in_any_call_changes_nothing(scenario: Scenario) -> None:
+    assert await call_crash_sweep(scenario) > 60

@@ -1,0 +1,48 @@
+"""Whatever the cloud fails at, an operation ends, says truly how, and does nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.operation import Outcome
+from tests.workflows.scenarios import ALL, ROLL
+from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep
+from tests.workflows.wire import CHANGES, JOB_TROUBLES, Trouble
+
+PASSING = tuple(
+    trouble
+    for trouble in (*CALL_TROUBLES, *JOB_TROUBLES)
+    if trouble not in {Trouble.FAILED, Trouble.JOB_FAILS}
+)
+every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
+
+
+@every_scenario
+async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
+    ends = await fault_sweep(scenario, PASSING, CHANGES)
+    assert set(ends) == {Outcome.DONE}
+
+
+@every_scenario
+async def test_a_change_that_fails_is_told_as_it_is(scenario: Scenario) -> None:
+    ends = await fault_sweep(scenario, [Trouble.FAILED, Trouble.JOB_FAILS], CHANGES)
+    assert ends.total() >= 2
+
+
+async def test_a_failing_poll_is_no_failure() -> None:
+    ends = await fault_sweep(ROLL, CALL_TROUBLES, {"queryAsyncJobResult"})
+    assert set(ends) == {Outcome.DONE}
+
+
+@pytest.mark.slow
+async def test_a_roll_outlasts_a_restart_of_the_management_server_at_any_call() -> None:
+    ends = await fault_sweep(ROLL, [Trouble.RESTART])
+    assert set(ends) <= {Outcome.DONE, Outcome.FAILED}  # failed: while planning or looking again
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@every_scenario
+async def test_any_failing_call_ends_truthfully(scenario: Scenario) -> None:
+    ends = await fault_sweep(scenario, CALL_TROUBLES)
+    assert ends[Outcome.DONE] > 0
