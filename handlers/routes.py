@@ -1,0 +1,81 @@
+"""Turns the runbooks there are into the table of what may be said, clicked and noticed.
+
+A new runbook is one line here: help, usage, the parser and Slack's manifest follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bot.domain.policy import IncidentKind
+from bot.services.menu import Ask, Entry, Kind
+from bot.services.runbooks import Runbook
+from workflows import recover, roll
+
+RUNBOOKS: Mapping[str, Runbook] = {
+    runbook.name: runbook for runbook in (roll.RUNBOOK, recover.RUNBOOK)
+}
+
+QUESTIONS: Mapping[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry("status", Kind.LOOK, "status", "all ILBs, what is open, what was noticed"),
+        Entry(
+            "why", Kind.LOOK, "why OPERATION|ILB",
+            "who asked, the plan, the decision and every step; or why nothing was done",
+            example="why app-tier",
+        ),
+        Entry("stop", Kind.ADMIN, "stop [REASON]", "stop all changes at their next safe point"),
+        Entry("resume", Kind.ADMIN, "resume", "let changes start again"),
+        Entry("help", Kind.LOOK, "help", "this list"),
+    )
+}  # fmt: skip
+
+BUTTONS: Mapping[str, bool] = {"approve": True, "reject": False}
+"""Action id of a card's button → whether it approves."""
+
+INCIDENTS: Mapping[IncidentKind, str] = dict.fromkeys(IncidentKind, recover.NAME)
+"""Incident → the runbook that answers it where a policy does not name another."""
+
+BECAUSE = "because"
+"""The one option every runbook takes: the reason, for the card and the audit journal."""
+
+
+def menu() -> tuple[Entry, ...]:
+    """Return everything that may be said, in the order in which people need it."""
+    asks = tuple(_entry(runbook) for runbook in RUNBOOKS.values())
+    return (QUESTIONS["status"], *asks, *(q for n, q in QUESTIONS.items() if n != "status"))
+
+
+def usage(name: str) -> str:
+    """Return how to say a command: `roll TARGET [version=VERSION] [restart]`."""
+    return next(entry.usage for entry in menu() if entry.name == name)
+
+
+def options(request: type[BaseModel]) -> Mapping[str, FieldInfo]:
+    """Return the fields of a request that are said by name: all but the target."""
+    return {name: info for name, info in request.model_fields.items() if name != "target"}
+
+
+def is_switch(info: FieldInfo) -> bool:
+    """Whether an option is said by its name alone."""
+    return info.annotation is bool
+
+
+def _entry(runbook: Runbook) -> Entry:
+    said = [_option(name, info) for name, info in options(runbook.request).items()]
+    hints = tuple(
+        Ask(name, info.description or "") for name, info in runbook.request.model_fields.items()
+    )
+    return Entry(
+        runbook.name, Kind.RUNBOOK, " ".join([runbook.name, "TARGET", *said]), runbook.summary,
+        example=f"{runbook.name} app-tier", asks=hints,
+    )  # fmt: skip
+
+
+def _option(name: str, info: FieldInfo) -> str:
+    text = name if is_switch(info) else f"{name}={name.upper()}"
+    return text if info.is_required() else f"[{text}]"
