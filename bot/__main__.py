@@ -48,9 +48,10 @@ def main() -> None:
 @cli.command()
 def run(config: Config = None) -> None:
     """Run the bot until it is told to stop."""
+    from bot.adapters.kafka import CalmLog
     from bot.app import App
 
-    logs.configure()
+    logs.configure(calm=CalmLog())
     settings = _settings(config)
 
     async def live(stop: asyncio.Event) -> None:
@@ -137,7 +138,7 @@ def init(
 @cli.command()
 def check(config: Config = None) -> None:
     """Try every connection and say in one line each what is wrong and what to do."""
-    from bot.app import SystemClock
+    from bot.adapters.clock import SystemClock
     from bot.cli.check import Verdict, report
     from bot.cli.check import check as try_all
     from bot.settings.load import read_settings
@@ -157,6 +158,14 @@ def show_config(config: Config = None) -> None:
     from bot.settings.load import read_settings
 
     typer.echo(effective(read_settings(config, os.environ)))
+
+
+@cli.command()
+def role() -> None:
+    """Print the CloudMonkey commands that create the reading and the writing role."""
+    from bot.cli.roles import role_commands
+
+    typer.echo(role_commands())
 
 
 @cli.command()

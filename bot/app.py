@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,13 +14,14 @@ import uvicorn
 
 from bot import connections
 from bot.adapters import kafka as kafka_client
+from bot.adapters.clock import SystemClock
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.slack import SlackChat
 from bot.domain.policy import Policies
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Refused
-from bot.ports import Pace, World
+from bot.ports import World
 from bot.services.answers import Answers
 from bot.services.cards import Cards, CardSettings
 from bot.services.dispatcher import Dispatcher
@@ -43,18 +43,6 @@ from handlers.slack import SlackHandler, SlackServices, SlackSettings
 from workflows.words import Words
 
 log = structlog.get_logger(__name__)
-
-
-class SystemClock:
-    """Unix seconds of this machine."""
-
-    def now(self) -> float:
-        """Return the time."""
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
 
 class PolicyFile:
@@ -189,14 +177,7 @@ class App:
     def _engine(self, core: Core) -> tuple[DbosEngine, list[Lifecycle]]:
         """The engine needs the bodies of its runs, and they need the engine: bound late, once."""
         late: list[Lifecycle] = []
-        cloudstack = self._settings.cloudstack
-        pace = Pace(
-            poll_s=cloudstack.job_poll_s,
-            job_deadline_s=self._settings.bot.job_deadline_s,
-            settle_deadline_s=cloudstack.settle_deadline_s,
-            power_sync_s=cloudstack.power_sync_s,
-            again_s=cloudstack.again_s,
-        )
+        pace = connections.pace(self._settings.cloudstack)
         hands = Hands(World(core.cloud, core.clock, pace), core.journal, core.progress, core.switch)
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:
@@ -224,7 +205,8 @@ class App:
         self._parts["poller"] = poller.health
         self._spawn("poller", poller.run())
         if self._settings.kafka.enabled:
-            intake = self._intake(incidents)
+            words = self._stack.enter_context(kafka_client.last_words())
+            intake = self._intake(incidents, words)
             self._parts["kafka"] = intake.health
             self._spawn("kafka", intake.run())
         answers = Answers(
@@ -242,7 +224,7 @@ class App:
         self._parts["slack"] = handler.health
         self._stack.push_async_callback(handler.stop)
 
-    def _intake(self, incidents: Incidents) -> Intake:
+    def _intake(self, incidents: Incidents, words: kafka_client.LastWords) -> Intake:
         bus = connections.kafka(self._settings)
         read = ReadSettings(
             bus.topic, ClientMode(bus.client_mode), Start(bus.start), window_s=bus.max_age_s
@@ -252,7 +234,7 @@ class App:
             IntakeSettings(read, TriageSettings(max_age_s=bus.max_age_s)),
             incidents.hear,
             DeadLetterTopic(lambda: kafka_client.producer(bus), bus.dead_letters),
-            explain=lambda error: kafka_client.advice(bus, error),
+            explain=lambda error: kafka_client.advice(bus, error, words.last),
         )
 
     async def _serve_http(self) -> None:

@@ -34,8 +34,13 @@ def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
     return event
 
 
-def configure(*, level: str = "INFO", readable: bool = False) -> None:
-    """Set up structlog and the standard library's logging, to standard error."""
+def configure(
+    *, level: str = "INFO", readable: bool = False, calm: logging.Filter | None = None
+) -> None:
+    """Set up structlog and the standard library's logging, to standard error.
+
+    `calm` keeps foreign libraries from flooding the log.
+    """
     renderer = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -57,6 +62,8 @@ def configure(*, level: str = "INFO", readable: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    if calm is not None:
+        handler.addFilter(calm)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))

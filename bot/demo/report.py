@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from bot.adapters.clock import SystemClock
 from bot.demo.scenarios import Scenario
 from bot.demo.stage import Stage, staged
 from bot.domain.operation import Operation
@@ -26,14 +27,6 @@ class Played:
 
     document: dict[str, Any]
     as_expected: bool
-
-
-class _Clock:
-    def now(self) -> float:
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 async def play(scenario: Scenario) -> Played:
@@ -68,7 +61,7 @@ async def play(scenario: Scenario) -> Played:
 
 async def _document(stage: Stage) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
-        journal = Journal(stage.journal_url, _Clock())
+        journal = Journal(stage.journal_url, SystemClock())
         stack.push_async_callback(journal.close)
         progress = Progress(journal, lambda _: None)
         operations = [

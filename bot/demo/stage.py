@@ -90,7 +90,7 @@ class Stage:
 async def until(fact: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
     """Ask again and again for a fact of another process, which cannot tell by itself."""
     async with asyncio.timeout(timeout_s):
-        while not await fact():
+        while not await fact():  # noqa: ASYNC110  another process has no event of ours
             await asyncio.sleep(0.02)
 
 
