@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.cloud import machines
-from bot.sandbox.cloud.model import Kind, Template
+from bot.sandbox.cloud.model import Kind, Refusal, Template
 from tests.contract.sandbox_lab import WIRE, Exchange, Lab, add_ilb, exchanges, new_lab
 
 WEB = {
@@ -195,6 +195,25 @@ async def test_a_server_killed_in_the_middle_of_jobs() -> None:
         more, also = await replay("job-restart", lab, numbers)
         sent, different = sent + more, different + also
     assert (sent >= 30, different) == (True, "")
+
+
+async def test_stops_and_starts_that_the_host_refuses() -> None:
+    lab = new_lab()
+    add_ilb(lab, "tier1", "web", "10.10.1.50", WEB, "web1")
+    name = "job-queue-and-failures"
+    steps = (
+        (Refusal.STOP, range(73, 77)),
+        (Refusal.STOP, range(77, 81)),  # forced: the machine stays Stopping
+        (None, range(81, 84)),
+        (None, range(84, 87)),
+        (Refusal.START, range(87, 91)),
+        (None, range(91, 95)),
+    )
+    for refusal, numbers in steps:
+        if refusal is not None:
+            lab.world.refuse_next(refusal)
+        sent, different = await replay(name, lab, numbers)
+        assert (sent >= 2, different) == (True, "")
 
 
 async def test_versions_before_and_after_an_upgrade() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.sandbox.cloud.model import Tier
+from bot.sandbox.cloud.model import Refusal, Tier
 from bot.sandbox.cloud.seed import READ_ONLY
 from tests.sandbox.cloud_caller import Caller, demo_cloud
 
@@ -100,6 +100,40 @@ async def test_members_come_and_go_on_a_rule_without_end(cloud: Caller) -> None:
     empty = await cloud.rule("db-read")
     assert (empty["loadbalancerinstance"], empty["loadbalancerrule"][0]["state"]) == ([], "Add")
     assert (await cloud.ilb_vm("b-34-VM"))["state"] == "Running"
+
+
+async def test_a_refused_removal_leaves_the_member_and_the_rule_in_add(cloud: Caller) -> None:
+    rule = await cloud.rule("app-http")
+    member = cloud.world.machine("app-1").id
+    cloud.world.refuse_next(Refusal.RULES)
+    job = await cloud.job("removeFromLoadBalancerRule", id=rule["id"], virtualmachineids=member)
+    assert job["jobresult"]["errortext"].startswith("Failed to apply load balancing rules for ip")
+    half_done = await cloud.rule("app-http")
+    assert half_done["loadbalancerrule"][0]["state"] == "Add"
+    assert member in [one["id"] for one in half_done["loadbalancerinstance"]]
+
+
+async def test_a_refused_deletion_leaves_the_rule_deleting_until_the_next(cloud: Caller) -> None:
+    rule = await cloud.rule("app-grpc")
+    cloud.world.refuse_next(Refusal.RULES)
+    assert (await cloud.job("deleteLoadBalancer", id=rule["id"]))["jobstatus"] == 2
+    assert (await cloud.rule("app-grpc"))["loadbalancerrule"][0]["state"] == "Deleting"
+    assert (await cloud.job("deleteLoadBalancer", id=rule["id"]))["jobstatus"] == 1
+
+
+async def test_a_first_assign_without_a_host_leaves_a_stopped_vm_and_no_member(
+    cloud: Caller,
+) -> None:
+    rule = await create(cloud, "app-tier", "10.20.1.50")
+    member = cloud.world.machine("app-1").id
+    cloud.world.refuse_next(Refusal.START)
+    job = await cloud.job("assignToLoadBalancerRule", id=rule, virtualmachineids=member)
+    assert job["jobresult"]["errortext"] == "Failed to assign load balancer rule"
+    [left] = (await cloud.call("listInternalLoadBalancerVMs", state="Stopped"))[
+        "internalloadbalancervm"
+    ]
+    assert (left["guestipaddress"], "scriptsversion" in left) == ("10.20.1.50", False)
+    assert (await cloud.rule("extra"))["loadbalancerinstance"] == []
 
 
 async def test_listing_by_address_is_broken_as_upstream(cloud: Caller) -> None:

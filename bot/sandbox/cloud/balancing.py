@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bot.sandbox.cloud import machines
 from bot.sandbox.cloud.frame import JobFailed
-from bot.sandbox.cloud.model import Kind, Machine, Rule, Tier
+from bot.sandbox.cloud.model import Kind, Machine, Refusal, Rule, Tier
 from bot.sandbox.cloud.processes import Work, in_turn
 from bot.sandbox.cloud.records import change_state
 from bot.sandbox.cloud.state import CloudState
@@ -67,6 +67,8 @@ def apply_rules(state: CloudState, tier: Tier) -> Work:
         rule.vip for rule in state.rules_of(tier) if rule.members and rule.state != "Deleting"
     )
     for vip in vips:
+        if state.host_refuses(Refusal.RULES):
+            raise JobFailed(530, _not_applied(tier, vip))
         machine = state.ilb_vm_at(tier, vip)
         if machine is None:
             yield from in_turn(
@@ -74,6 +76,14 @@ def apply_rules(state: CloudState, tier: Tier) -> Work:
             )
         else:
             yield from machines.start(state, machine)
+
+
+def _not_applied(tier: Tier, vip: str) -> str:
+    return (
+        f"Failed to apply load balancing rules for ip {vip} in network Network "
+        f'{{"id": {tier.number}, "name": "{tier.name}", "uuid": "{tier.id}", '
+        f'"networkofferingid": {tier.offering.number}}} on element InternalLbVm'
+    )
 
 
 def implement(state: CloudState, tier: Tier, machine: Machine) -> Work:

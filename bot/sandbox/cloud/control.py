@@ -14,7 +14,7 @@ from starlette.routing import Route
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.machine_views import system_machine
-from bot.sandbox.cloud.model import Job, Kind, Machine, Rule, Tier
+from bot.sandbox.cloud.model import Job, Kind, Machine, Refusal, Rule, Tier
 from bot.sandbox.cloud.views import rule as rule_view
 from bot.sandbox.cloud.world import World
 
@@ -119,6 +119,9 @@ ACTIONS: dict[str, Act] = {
     ),
     "fault": lambda world, body: world.fail_next(
         Fault(**(body | {"kind": FaultKind(body["kind"])}))
+    ),
+    "refuse": lambda world, body: world.refuse_next(
+        Refusal(body["operation"]), int(body.get("times", 1))
     ),
     "clear-faults": lambda world, body: world.faults.clear(),
     "reset": lambda world, body: world.reset(),

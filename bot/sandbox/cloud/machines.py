@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from bot.sandbox.cloud.frame import JobFailed
-from bot.sandbox.cloud.model import Host, Kind, Machine, ServiceOffering, Template, Tier
+from bot.sandbox.cloud.model import Host, Kind, Machine, Refusal, ServiceOffering, Template, Tier
 from bot.sandbox.cloud.processes import Work, in_turn
 from bot.sandbox.cloud.records import change_state
 from bot.sandbox.cloud.state import CloudState, stable_id
@@ -23,9 +23,12 @@ def start(state: CloudState, machine: Machine) -> Work:
     yield from in_turn(state.processes, machine.id, _start(state, machine))
 
 
-def stop(state: CloudState, machine: Machine) -> Work:
-    """Stop a machine; a Stopped one is left as it is, which is a success."""
-    yield from in_turn(state.processes, machine.id, _stop(state, machine))
+def stop(state: CloudState, machine: Machine, *, forced: bool = False) -> Work:
+    """Stop a machine; a Stopped one is left as it is, which is a success.
+
+    If the host refuses, a plain stop goes back to Running; a forced one leaves Stopping behind.
+    """
+    yield from in_turn(state.processes, machine.id, _stop(state, machine, forced=forced))
 
 
 def reboot(state: CloudState, machine: Machine) -> Work:
@@ -165,18 +168,33 @@ def _start(state: CloudState, machine: Machine) -> Work:
     change_state(state, machine, "Starting")
     change_state(state, machine, "Starting")  # recorded twice: the host is chosen in between
     yield state.latencies.start_s
+    _require_host(state, machine)
     boot(state, machine)
     change_state(state, machine, "Running")
     state.effect(f"{PREFIX[machine.kind]}.started", machine.name, id=machine.id)
 
 
-def _stop(state: CloudState, machine: Machine) -> Work:
+def _require_host(state: CloudState, machine: Machine) -> None:
+    if state.host_refuses(Refusal.START):
+        text = f"Unable to create a deployment for {machine.described}"
+        change_state(state, machine, "Stopped")
+        machine.host = None
+        raise JobFailed(530, f"Unable to start a VM [{machine.id}] due to [{text}].")
+
+
+def _stop(state: CloudState, machine: Machine, *, forced: bool = False) -> Work:
     if machine.state == "Stopped":
         return
+    described = machine.described
     if machine.state != "Stopping":
         yield state.latencies.stop_queue_s
         change_state(state, machine, "Stopping")
     yield state.latencies.stop_s
+    if state.host_refuses(Refusal.STOP):
+        if forced:
+            raise JobFailed(530, "Unable to stop the virtual machine due to Simulated failure")
+        change_state(state, machine, "Running")
+        raise JobFailed(530, f"Unable to stop {described}")
     machine.powered_on = False
     change_state(state, machine, "Stopped")
     machine.host = None
@@ -206,6 +224,7 @@ def _deploy(state: CloudState, machine: Machine) -> Work:
     change_state(state, machine, "Starting")
     change_state(state, machine, "Starting")
     yield state.latencies.deploy_s
+    _require_host(state, machine)
     boot(state, machine)
     change_state(state, machine, "Running")
     state.effect(

@@ -14,6 +14,14 @@ class Role(StrEnum):
     USER = "user"
 
 
+class Refusal(StrEnum):
+    """What a host can be told to refuse."""
+
+    STOP = "stop"
+    START = "start"
+    RULES = "rules"
+
+
 class Kind(StrEnum):
     """What a machine is; the value is the type name of com.cloud.vm.VirtualMachine."""
 

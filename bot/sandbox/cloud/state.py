@@ -15,6 +15,7 @@ from bot.sandbox.cloud.model import (
     Kind,
     Machine,
     Record,
+    Refusal,
     Role,
     Rule,
     Setting,
@@ -56,6 +57,7 @@ class CloudState:
         self.settings: dict[str, Setting] = {}
         self.effects: list[Effect] = []
         self.calls: list[Call] = []
+        self.refusals: Counter[Refusal] = Counter()
         self.server_id = stable_id("management-server")
         self.server_started = self._now()
         self.server_stopped: float | None = None
@@ -156,6 +158,15 @@ class CloudState:
 
     def setting(self, name: str) -> str:
         return self.settings[name].value or ""
+
+    # what hosts refuse
+
+    def host_refuses(self, operation: Refusal) -> bool:
+        """Tell whether a host refuses this time, and use that refusal up."""
+        if self.refusals[operation] <= 0:
+            return False
+        self.refusals[operation] -= 1
+        return True
 
     # what the outside may see afterwards
 

@@ -15,7 +15,7 @@ from bot.sandbox.cloud.faults import Fault, Faults
 from bot.sandbox.cloud.jobs import Task, cut_off, submit
 from bot.sandbox.cloud.latencies import Latencies
 from bot.sandbox.cloud.machine_views import system_machine
-from bot.sandbox.cloud.model import HealthCheck, Kind, Machine, Rule, Template
+from bot.sandbox.cloud.model import HealthCheck, Kind, Machine, Refusal, Rule, Template
 from bot.sandbox.cloud.outages import notice_power_off
 from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import (
@@ -60,6 +60,10 @@ class World(CloudState):
     def fail_next(self, fault: Fault) -> None:
         """Let the next calls of a command go wrong; see FaultKind for how."""
         self.faults.add(fault)
+
+    def refuse_next(self, operation: Refusal, times: int = 1) -> None:
+        """Let hosts refuse the next stops, starts or rule changes, whoever asks for them."""
+        self.refusals[operation] += times
 
     def machine(self, name_or_id: str) -> Machine:
         """Return a machine by id, name or display name; LookupError if there is not exactly one."""

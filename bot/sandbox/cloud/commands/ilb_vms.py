@@ -7,6 +7,7 @@ InternalLoadBalancerVMManagerImpl.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bot.sandbox.cloud import machines
 from bot.sandbox.cloud.coverage import COVERAGE
@@ -65,9 +66,10 @@ def start_ilb_vm(request: Request) -> Body:
 
 
 def stop_ilb_vm(request: Request) -> Body:
-    """Stop an ILB VM; `forced` is accepted and makes no difference while the host answers."""
+    """Stop an ILB VM; `forced` makes a difference only where the host refuses."""
     machine = _ilb_vm(request)
-    return _submit(request, machine, machines.stop, stop_action(machine))
+    stop = partial(machines.stop, forced=bool(request.boolean("forced")))
+    return _submit(request, machine, stop, stop_action(machine))
 
 
 def start_action(machine: Machine) -> Action:
