@@ -27,7 +27,7 @@ from bot.engine.memory import Death, MemoryEngine, Store, VirtualClock
 from bot.ports import World as Ports
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, seed_demo
 from bot.sandbox.cloud.build import KeyPair
-from bot.sandbox.cloud.model import Machine, Rule, Tier
+from bot.sandbox.cloud.model import Kind, Machine, Rule, Tier
 from bot.services.dispatcher import Dispatcher
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
@@ -85,6 +85,7 @@ class House:
     death: Death | None = None
     store: Store = field(default_factory=Store)
     deaths: int = 0
+    wishes: int = 0
 
     # the process
 
@@ -133,10 +134,7 @@ class House:
         """Let Ana ask for a runbook; return the operation once it is planned or over."""
         wish = Wish(runbook, target, tuple(parameters.items()))
         opened, _ = await self.operations.open_for_person(
-            wish,
-            Source.SLACK,
-            Actor(ANA, "ana"),
-            dedupe=f"ask-{self.clock.now()}-{runbook}-{target}",
+            wish, Source.SLACK, Actor(ANA, "ana"), dedupe=self._new_key()
         )
         return await self.quiet(opened)
 
@@ -144,7 +142,7 @@ class House:
         """Let a policy ask in the name of an incident."""
         opened, _ = await self.operations.open_for_incident(
             Wish(runbook, target), Source.KAFKA, mode,
-            dedupe=f"incident-{self.clock.now()}", evidence={},
+            dedupe=self._new_key(), evidence={},
         )  # fmt: skip
         return await self.quiet(opened)
 
@@ -166,6 +164,10 @@ class House:
         asked = await self.ask(runbook, target, **parameters)
         return await self.approve(asked) if asked.state is State.WAITING else asked
 
+    def _new_key(self) -> str:
+        self.wishes += 1
+        return f"wish-{self.wishes}"
+
     # what a test looks at
 
     async def look(self, found: Operation) -> Operation:
@@ -182,6 +184,11 @@ class House:
         """Return a machine of the cloud as it is now."""
         self.cloud.advance()
         return self.cloud.machine(name)
+
+    def vm_at(self, vip: str) -> str:
+        """Return the name of the ILB VM that has an address."""
+        [found] = [one for one in self.cloud.machines(Kind.ILB) if one.address == vip]
+        return found.name
 
     def rule(self, name: str) -> Rule:
         """Return a rule of the cloud."""

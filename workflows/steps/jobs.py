@@ -9,7 +9,6 @@ from bot.engine.api import Retry, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
 
-
 PATIENT = Retry(attempts=12, first_wait_s=1.0, max_wait_s=30.0)
 """About 3.5 minutes: a management server may restart in the middle of a change."""
 
