@@ -22,7 +22,7 @@ from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Refused
 from bot.ports import World
-from bot.services.answers import Answers
+from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.dispatcher import Dispatcher
 from bot.services.fleet import Fleet
@@ -35,11 +35,12 @@ from bot.services.progress import Progress
 from bot.services.switch import KillSwitch
 from bot.settings import Settings
 from handlers import http as http_handler
+from handlers.conversation import Conversation
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start, TriageSettings
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.poll import Poller
-from handlers.routes import RUNBOOKS
-from handlers.slack import SlackHandler, SlackServices, SlackSettings
+from handlers.routes import RUNBOOKS, menu
+from handlers.slack import SlackAccess, SlackHandler
 from workflows.words import Words
 
 log = structlog.get_logger(__name__)
@@ -209,16 +210,16 @@ class App:
             intake = self._intake(incidents, words)
             self._parts["kafka"] = intake.health
             self._spawn("kafka", intake.run())
-        answers = Answers(
-            core.journal, core.fleet, core.progress, core.policies, core.switch, RUNBOOKS,
-            health=self.health,
-        )  # fmt: skip
         slack = self._settings.slack
         assert slack.bot_token is not None and slack.app_token is not None, "looked at in start"
-        handler = SlackHandler(
-            SlackSettings(slack.bot_token, slack.app_token, slack.base_url, slack.command),
-            SlackServices(operations, answers),
-        )
+        answers = Answers(
+            Sources(
+                core.journal, core.progress, core.fleet, core.policies, core.switch, menu(),
+                slack.command, lambda: tuple(self.health().values()),
+            )
+        )  # fmt: skip
+        access = SlackAccess(slack.bot_token, slack.app_token, slack.base_url, slack.command)
+        handler = SlackHandler(access, Conversation(operations, answers))
         await self._serve_http()
         await handler.start()
         self._parts["slack"] = handler.health

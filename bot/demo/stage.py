@@ -172,7 +172,6 @@ def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[
 
 async def _write_policies(stage: Stage, staging: Staging) -> None:
     tiers = [t["id"] for t in (await stage.look("state"))["tiers"] if t["name"] in AUTOMATIC_TIERS]
-    everything = {"runbooks": ["*"], "targets": ["*"]}
     mode = "automatic" if staging.automatic else "approve"
     recover: dict[str, object] = {"mode": mode, "approvers": "approver"}
     if staging.automatic:
@@ -184,9 +183,12 @@ async def _write_policies(stage: Stage, staging: Staging) -> None:
             {"slack": CHEN.id, "name": "Chen", "roles": ["approver"]},
         ],
         "roles": {
-            "requester": {"may": ["request"], **everything},
-            "approver": {"may": ["approve"], **everything},
-            "admin": {"may": ["admin"], **everything},
+            name: {"may": [power], "runbooks": ["*"], "targets": ["*"]}
+            for name, power in (
+                ("requester", "request"),
+                ("approver", "approve"),
+                ("admin", "admin"),
+            )
         },
         "runbooks": {"roll": {"mode": "approve", "approvers": "approver"}, "recover": recover},
         "incidents": {

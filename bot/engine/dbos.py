@@ -80,16 +80,7 @@ class DbosEngine:
 
         self._workflow = DBOS.workflow(name="ilbot.run", max_recovery_attempts=20)(live)
         DBOS.launch()
-        client = DBOSClient(
-            system_database_engine=self._database, serializer=DBOSPortableJSONSerializer()
-        )
-        client.register_queue(
-            QUEUE,
-            partition_concurrency=1,
-            global_concurrency=self._settings.changes_at_once,
-            polling_interval_sec=self._settings.queue_poll_s,
-        )
-        client.destroy()
+        await asyncio.to_thread(self._register_queue, self._database)
 
     async def close(self) -> None:
         """Cancel running steps and wait for them, then DBOS; rows stay as they are."""
@@ -135,6 +126,18 @@ class DbosEngine:
             await self._entry(kind, DbosCheckpoints(run_id))
         finally:
             self._running.discard(task)
+
+    def _register_queue(self, database: sa.Engine) -> None:
+        client = DBOSClient(
+            system_database_engine=database, serializer=DBOSPortableJSONSerializer()
+        )
+        client.register_queue(
+            QUEUE,
+            partition_concurrency=1,
+            global_concurrency=self._settings.changes_at_once,
+            polling_interval_sec=self._settings.queue_poll_s,
+        )
+        client.destroy()
 
     def _config(self, database: sa.Engine) -> DBOSConfig:
         return DBOSConfig(
