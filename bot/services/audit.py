@@ -6,7 +6,7 @@ hash = SHA-256 over the canonical JSON of (previous, seq, at, operation, step, k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,10 +83,18 @@ def verify(connection: sa.Connection) -> tuple[int, str]:
 def entries(connection: sa.Connection, operation: str) -> Iterator[Entry]:
     """Yield the rows about one operation, oldest first."""
     query = sa.select(audit).where(audit.c.operation == operation).order_by(audit.c.seq)
-    for row in connection.execute(query):
-        yield Entry(
-            row.seq, row.at, row.operation, row.step, row.kind, json.loads(row.data), row.hash
-        )
+    yield from (_entry(row) for row in connection.execute(query))
+
+
+def newest(connection: sa.Connection, kinds: Sequence[str], limit: int) -> Iterator[Entry]:
+    """Yield the newest rows of some kinds, newest first."""
+    query = sa.select(audit).where(audit.c.kind.in_(kinds)).order_by(audit.c.seq.desc())
+    yield from (_entry(row) for row in connection.execute(query.limit(limit)))
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    data = json.loads(row.data)
+    return Entry(row.seq, row.at, row.operation, row.step, row.kind, data, row.hash)
 
 
 def _link(previous: str, seq: int, at: float, about: tuple[str, str, str], data: str) -> str:

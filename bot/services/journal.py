@@ -102,6 +102,10 @@ class Journal:
         """Return the audit rows about one operation or observation, oldest first."""
         return await self._run(lambda c: tuple(chain.entries(c, about)))
 
+    async def newest_notes(self, *kinds: str, limit: int = 20) -> tuple[chain.Entry, ...]:
+        """Return the newest audit rows of some kinds, whatever they are about."""
+        return await self._run(lambda c: tuple(chain.newest(c, kinds, limit)))
+
     async def verify(self) -> tuple[int, str]:
         """Walk the whole chain: how many rows are sound, and how it breaks where it does."""
         return await self._run(chain.verify)

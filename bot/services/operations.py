@@ -157,7 +157,7 @@ class Operations:
     def _not_decidable(self, found: Operation, seen: str) -> str:
         if found.state is not State.WAITING:
             return f"Operation {found.id} {standing(found)}; this changes nothing."
-        if seen and seen != found.fingerprint:
+        if seen and not found.fingerprint.startswith(seen):
             return f"The plan of {found.id} has changed; look at its card again."
         if self._door.clock.now() > found.deadline_at:
             return f"The time to decide on {found.id} is over."

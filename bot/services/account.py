@@ -1,0 +1,92 @@
+"""Turns one operation and its audit rows into the account of it: who, why, what, how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.domain.operation import Operation, State
+from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who, duration
+from bot.domain.plan import Plan
+from bot.services.audit import Entry
+from bot.services.cards import STEP_WORDS
+from bot.services.operations import plan_of, standing
+from bot.services.progress import Step
+
+
+def account_of(
+    found: Operation,
+    notes: tuple[Entry, ...],
+    steps: tuple[Step, ...],
+    name_of: Callable[[str], str],
+) -> Page:
+    """Tell an operation from the wish to the outcome; `name_of` gives a person id's name."""
+    subject = found.target_name or found.wish.target
+    sections = [Section("", ((Code(found.id), f" {standing(found)}."),)), _asked(found, notes)]
+    if found.plan:
+        planned = plan_of(found)
+        sections += [_plan(planned, found.fingerprint), _facts(planned)]
+    sections += [_decision(found, name_of), _steps(steps), _outcome(found)]
+    shown = tuple(section for section in sections if section.rows)
+    return Page(f"{found.wish.runbook.capitalize()} {subject}", shown)
+
+
+def _asked(found: Operation, notes: tuple[Entry, ...]) -> Section:
+    by = Who(found.requested_by.id, found.requested_by.name)
+    rows: list[Row] = [(by, f", by {found.source.value}, ", When(found.created_at))]
+    if found.wish.parameters:
+        said = ", ".join(f"{name}={value}" for name, value in found.wish.parameters)
+        rows.append(("with ", Code(said)))
+    if found.wish.because:
+        rows.append(("because: ", found.wish.because))
+    asked = next((note.data for note in notes if note.kind == "asked"), {})
+    known = ("incident", "hint", "mode", "policy")
+    rows += [(f"{key}: {asked[key]}",) for key in known if asked.get(key)]
+    rows += [(f"• {line}",) for line in asked.get("evidence", ())]
+    return Section("Asked", tuple(rows))
+
+
+def _plan(planned: Plan, fingerprint: str) -> Section:
+    lasts = planned.exposure.seconds
+    how_long = "an unknown time" if lasts is None else duration(lasts)
+    rows: list[Row] = [(planned.summary, ", in ", planned.target.where)]
+    rows += [(f"{i}. {step.text}",) for i, step in enumerate(planned.steps, 1)]
+    if lasts != 0.0:
+        what = f"not served meanwhile: {planned.exposure.what}, for {how_long}"
+        rows.append((f"{what} ({planned.exposure.evidence})",))
+    rows.append(("plan ", Code(fingerprint[:12])))
+    return Section("Plan", tuple(rows))
+
+
+def _facts(planned: Plan) -> Section:
+    rows = tuple((f"• {fact.name}: ", Code(fact.value)) for fact in planned.facts if fact.value)
+    return Section("It relied on", rows)
+
+
+def _decision(found: Operation, name_of: Callable[[str], str]) -> Section:
+    if not found.decided_by:
+        text = "nobody has decided yet" if found.is_open else "nobody decided"
+        return Section("Decision", ((text,),))
+    by = Who(found.decided_by, name_of(found.decided_by))
+    word = "rejected" if found.outcome == "rejected" else "approved"
+    return Section("Decision", ((f"{word} by ", by, ", ", When(found.decided_at)),))
+
+
+def _steps(steps: tuple[Step, ...]) -> Section:
+    return Section("Steps", tuple(_step(i, step) for i, step in enumerate(steps, 1)))
+
+
+def _step(number: int, step: Step) -> Row:
+    mark = Mark("white_check_mark", "+") if step.result == "ok" else Mark("x", "!")
+    tries = f"{step.attempts} attempt{'s' if step.attempts != 1 else ''}"
+    words = STEP_WORDS.get(step.name, step.name)
+    said = f" {number}. {words}: {duration(step.seconds)}, {tries}"
+    return (mark, said, f": {step.error}" if step.error else "")
+
+
+def _outcome(found: Operation) -> Section:
+    if found.state is not State.ENDED:
+        return Section("Outcome", (("none yet; deadline ", When(found.deadline_at)),))
+    rows: list[Row] = [(Strong(str(found.outcome)), ", ", When(found.ended_at))]
+    if found.reason:
+        rows.append((found.reason,))
+    return Section("Outcome", tuple(rows))

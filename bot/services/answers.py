@@ -1,0 +1,235 @@
+"""Turns questions into pages: what may be said, how things stand, why something was done or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.domain.operation import Operation, State
+from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who
+from bot.domain.policy import Denied, Person, Policies, Power
+from bot.errors import IlbotError, Refused
+from bot.services.account import account_of
+from bot.services.fleet import Fleet, Ilb
+from bot.services.journal import Journal
+from bot.services.menu import Entry, Kind
+from bot.services.operations import standing
+from bot.services.progress import Progress
+from bot.services.schema import operation as table
+from bot.services.switch import KillSwitch
+
+LEFT_ALONE, DECIDED = "left alone", "decided"
+"""Kinds of audit rows about something noticed (`bot.services.incidents`)."""
+SHOWN_ILBS = 40
+SHOWN_OPERATIONS = 10
+SHOWN_NOTES = 3
+
+Health = tuple[bool, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What answers are made from; `health` says how each way of noticing things is doing."""
+
+    journal: Journal
+    progress: Progress
+    fleet: Fleet
+    policies: Callable[[], Policies]
+    switch: KillSwitch
+    menu: tuple[Entry, ...]
+    command: str
+    health: Callable[[], Sequence[Health]] = tuple
+
+
+class Answers:
+    """Answers people's questions; `stop` and `resume` are for administrators."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._from = sources
+
+    async def help(self, person_id: str) -> Page:
+        """Say what that person may say, in the order of use, with two examples."""
+        entries = [entry for entry in self._from.menu if self._may(person_id, entry)]
+        rows: list[Row] = []
+        for entry in entries:
+            rows.append((Code(f"{self._from.command} {entry.usage}"),))
+            rows.append((f"    {entry.summary}",))
+            rows += [(f"    {ask.name}: {ask.words}",) for ask in entry.asks]
+        sections = [Section("", tuple(rows)), self._examples(entries)]
+        if self._from.policies().person(person_id) is None:
+            text = f"The policies do not know you ({person_id}), so you can only look."
+            sections.append(Section("", ((text,),)))
+        return Page("What you can say", tuple(sections))
+
+    async def status(self) -> Page:
+        """Say how every ILB is, what is open, whether all is stopped, and what was heard."""
+        sections = [await self._switch(), await self._ilbs(), await self._open(), self._health()]
+        sections.append(await self._noticed(SHOWN_NOTES, ""))
+        return Page("Status", tuple(section for section in sections if section.rows))
+
+    async def why(self, about: str) -> Page:
+        """Account for one operation, or for what was done and left alone on one ILB."""
+        named = about.strip().strip("`#")
+        found = await self._from.journal.operation(named)
+        if found is not None:
+            notes = await self._from.journal.notes(found.id)
+            return account_of(
+                found, notes, await self._from.progress.steps(found.id), self._name_of
+            )
+        return await self._why_ilb(named)
+
+    async def stop(self, person_id: str, reason: str = "") -> Page:
+        """Stop all changes; `Refused` for who may not."""
+        person = self._administrator(person_id)
+        text = f"{person.name} stopped all changes"
+        await self._from.switch.set(person.name, f"{text}: {reason}" if reason else text)
+        return Page(
+            "Stopped",
+            (
+                Section(
+                    "",
+                    (
+                        ("Nothing new starts, and running changes halt at their next safe point.",),
+                        (Code(f"{self._from.command} resume"), " lets changes start again."),
+                    ),
+                ),
+            ),
+        )
+
+    async def resume(self, person_id: str) -> Page:
+        """Let changes start again; `Refused` for who may not."""
+        person = self._administrator(person_id)
+        still = await self._from.switch.release(person.name)
+        if still:
+            return Page("Still stopped", (Section("", ((still,),)),))
+        return Page("Changes may start again")
+
+    def _administrator(self, person_id: str) -> Person:
+        policies = self._from.policies()
+        answer = policies.may_administer(person_id)
+        person = policies.person(person_id)
+        if isinstance(answer, Denied) or person is None:
+            raise Refused(str(answer))
+        return person
+
+    def _may(self, person_id: str, entry: Entry) -> bool:
+        policies = self._from.policies()
+        if entry.kind is Kind.ADMIN:
+            return not isinstance(policies.may_administer(person_id), Denied)
+        if entry.kind is Kind.RUNBOOK:
+            person = policies.person(person_id)
+            return person is not None and any(
+                role.name in person.roles
+                and Power.REQUEST in role.powers
+                and role.runbooks & {entry.name, "*"}
+                for role in policies.roles
+            )
+        return True
+
+    def _examples(self, entries: list[Entry]) -> Section:
+        said = [entry.example for entry in entries if entry.example] or [entries[0].usage]
+        shown = [said[0], said[-1]] if len(said) > 1 else [entries[0].usage, said[0]]
+        return Section(
+            "For example", tuple((Code(f"{self._from.command} {text}"),) for text in shown)
+        )
+
+    async def _switch(self) -> Section:
+        reason = await self._from.switch.reason()
+        if not reason:
+            return Section("", ((Mark("large_green_circle", "+ "), " Changes may start."),))
+        return Section("", ((Mark("octagonal_sign", "! "), " Nothing starts: ", reason),))
+
+    async def _ilbs(self) -> Section:
+        try:
+            ilbs, _ = await self._from.fleet.ilbs()
+        except IlbotError as error:
+            row: Row = (Mark("warning", "! "), " They cannot be read now: ", str(error))
+            return Section("Internal load balancers", (row,))
+        ordered = sorted(ilbs, key=_is_well)
+        rows = [row for ilb in ordered[:SHOWN_ILBS] for row in _ilb_rows(ilb)]
+        if len(ordered) > SHOWN_ILBS:
+            rows.append((f"… and {len(ordered) - SHOWN_ILBS} more",))
+        return Section(
+            f"Internal load balancers ({len(ilbs)})", tuple(rows) or (("There is none.",),)
+        )
+
+    async def _open(self) -> Section:
+        found = await self._from.journal.operations(
+            table.c.state != State.ENDED.value, limit=SHOWN_OPERATIONS
+        )
+        return Section("Open operations", tuple(_operation_row(one) for one in found))
+
+    def _health(self) -> Section:
+        rows = tuple(
+            (Mark("ear", "+ ") if well else Mark("warning", "! "), f" {text}")
+            for well, text in self._from.health()
+        )
+        return Section("Listening", rows)
+
+    async def _noticed(self, limit: int, target: str) -> Section:
+        notes = await self._from.journal.newest_notes(LEFT_ALONE, DECIDED, limit=200)
+        mine = [n for n in notes if not target or str(n.data.get("target")).casefold() == target]
+        rows = tuple(
+            (
+                When(note.at), " ", Strong(str(note.data.get("target", "?"))), ": ",
+                str(note.data.get("hint", "")), " → ",
+                str(note.data.get("decision") or f"left alone: {note.data.get('reason', '')}"),
+            )
+            for note in mine[:limit]
+        )  # fmt: skip
+        return Section("Noticed", rows)
+
+    async def _why_ilb(self, named: str) -> Page:
+        name = await self._target_name(named)
+        found = await self._from.journal.operations(
+            table.c.target_name == name, limit=SHOWN_OPERATIONS
+        )
+        noticed = await self._noticed(SHOWN_OPERATIONS, name.casefold())
+        operations = Section("Operations", tuple(_operation_row(one) for one in found))
+        sections = tuple(section for section in (operations, noticed) if section.rows)
+        if not sections:
+            raise Refused(f"Nothing is on record about “{named}”.", instead="`status` shows all.")
+        return Page(f"Why: {name}", sections)
+
+    async def _target_name(self, named: str) -> str:
+        """Return the name under which the journal has what a person called so."""
+        known = await self._from.journal.operations(table.c.target_name == named, limit=1)
+        if known:
+            return named
+        ilb = await self._from.fleet.find(named)
+        return ilb.vm.name if ilb.vm else f"the ILB at {ilb.vip}"
+
+    def _name_of(self, person_id: str) -> str:
+        person = self._from.policies().person(person_id)
+        return person.name if person else person_id
+
+
+def _is_well(ilb: Ilb) -> bool:
+    vm = ilb.vm
+    return (
+        vm is not None
+        and vm.state.value == "Running"
+        and not vm.requires_upgrade
+        and not vm.health_checks_failed
+    )
+
+
+def _ilb_rows(ilb: Ilb) -> tuple[Row, Row]:
+    """Two short rows, which a phone shows without breaking a table."""
+    vm = ilb.vm
+    mark = Mark("large_green_circle", "+ ") if _is_well(ilb) else Mark("large_orange_circle", "! ")
+    first: Row = (mark, " ", Strong(f"{ilb.tier.vpc_name}/{ilb.tier.name}"), f" {ilb.vip}")
+    if vm is None:
+        return first, ("    no ILB VM has this address",)
+    said = [str(vm.state), f"version {vm.version or 'not reported'}"]
+    said += ["needs update"] * vm.requires_upgrade + ["health check fails"] * (
+        vm.health_checks_failed
+    )
+    return first, ("    ", Code(vm.name), " · " + " · ".join(said))
+
+
+def _operation_row(found: Operation) -> Row:
+    subject = found.target_name or found.wish.target
+    asked_by = Who(found.requested_by.id, found.requested_by.name)
+    stands = f" {standing(found)}, asked by "
+    return (Code(found.id), f" {found.wish.runbook} ", Strong(subject), stands, asked_by)
