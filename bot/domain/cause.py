@@ -14,6 +14,11 @@ JUST_ENDED_S = 300.0
 """How long after a VPC or network restart its stops still count as part of it."""
 
 
+LONGEST_RESTART_S = 3600.0
+"""A restart that began longer ago and never ended was cut off with its management server:
+CloudStack cancels jobs after an hour (setting `job.cancel.threshold.minutes`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Whether to leave it alone, in one sentence, with what was looked at."""
@@ -54,7 +59,8 @@ def _restarting(view: View) -> str:
     for event in view.restarts:
         age_s = view.read_at - event.created.timestamp()
         what = "VPC" if event.type == "VPC.RESTART" else "network"
-        if event.state != "Completed" and not _has_completed(view.restarts, event):
+        is_over = event.state == "Completed" or _has_completed(view.restarts, event)
+        if not is_over and age_s <= LONGEST_RESTART_S:
             return f"a restart of its {what} is running"
         if event.state == "Completed" and age_s <= JUST_ENDED_S:
             return f"a restart of its {what} ended {age_s:.0f} s ago"

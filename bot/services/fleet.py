@@ -14,9 +14,9 @@ from bot.ports import Clock, CloudReader
 
 MINIMUM_VERSION = "minreq.sysvmtemplate.version"
 RECREATE_CHECKS = "router.health.checks.failures.to.recreate.vr"
-_EVENT_KINDS = ("InternalLbVm", "VirtualMachine")
-"""Resource types under which `listEvents` files an ILB VM's rows; an out-of-band stop is filed
-under the second (CloudStack `ApiCommandResourceType`)."""
+_EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
+"""Resource types under which `listEvents` files an ILB VM's rows: what the router commands do to it
+under the second, an out-of-band stop under the third (CloudStack `ApiCommandResourceType`)."""
 
 History = Callable[[str, str], Awaitable[tuple[tuple[float, ...], str]]]
 """Given a target id and our own operation's id: outages we measured on it, newest first, and the
