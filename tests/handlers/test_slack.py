@@ -201,9 +201,7 @@ async def test_an_old_or_forged_button_decides_nothing(
 ) -> None:
     operation_id = await asked(room, inside)
     ts = await card_of(room, inside, operation_id)
-    await room.script.clicks(
-        "bruno", action_id=action, ts=ts, value=value.format(id=operation_id)
-    )
+    await room.script.clicks("bruno", action_id=action, ts=ts, value=value.format(id=operation_id))
     await room.script.sees("bruno", told)
     found = await inside.journal.operation(operation_id)
     assert found is not None

@@ -1,0 +1,123 @@
+"""What people type becomes a typed request, or one sentence that helps."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.commands import MAX_LENGTH, Ask, Complaint, Question, parse
+from handlers.routes import RUNBOOKS, menu, usage
+
+
+def wish_of(text: str) -> tuple[str, str, dict[str, str], str]:
+    read = parse(text)
+    assert isinstance(read, Ask), read
+    wish = read.wish
+    return wish.runbook, wish.target, dict(wish.parameters), wish.because
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "parameters"),
+    [
+        ("roll app-tier", "app-tier", {}),
+        ("ROLL App-Tier RESTART", "App-Tier", {"restart": "True"}),
+        ("roll restart app-tier", "app-tier", {"restart": "True"}),
+        ("roll app-tier --restart --version=4.22.0", "app-tier",
+         {"version": "4.22.0", "restart": "True"}),
+        ("roll app-tier —restart", "app-tier", {"restart": "True"}),
+        ("roll app-tier restart=no", "app-tier", {"restart": "False"}),
+        ('roll "web tier" version="4.22.0"', "web tier", {"version": "4.22.0"}),
+        ("roll “web tier”", "web tier", {}),
+        ('roll "restart"', "restart", {}),
+        ("roll target=shop/app-tier", "shop/app-tier", {}),
+        ("roll ana's-tier", "ana's-tier", {}),
+        ("  roll\u00a0app-tier\n", "app-tier", {}),
+        ("ro\u200bll app\u2060-tier", "app-tier", {}),
+        ("roll \u202eapp-tier", "app-tier", {}),
+        ("roll <http://10.1.1.10|10.1.1.10>", "10.1.1.10", {}),
+        ("roll R&amp;D-tier", "R&D-tier", {}),
+        ("roll tier-ñandú", "tier-ñandú", {}),
+    ],
+)  # fmt: skip
+def test_a_wish_is_read_however_it_is_typed(
+    text: str, target: str, parameters: dict[str, str]
+) -> None:
+    assert wish_of(text) == ("roll", target, parameters, "")
+
+
+def test_any_runbook_takes_a_reason() -> None:
+    assert wish_of("recover app-tier because='the alert of 9:40'")[3] == "the alert of 9:40"
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("", Question("help")),
+        ("   ", Question("help")),
+        ("Status", Question("status")),
+        ("why 270115-080000-5eu9", Question("why", "270115-080000-5eu9")),
+        ("stop the network team asked", Question("stop", "the network team asked")),
+        ("resume", Question("resume")),
+    ],
+)
+def test_questions_are_read(text: str, question: Question) -> None:
+    assert parse(text) == question
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("rol x", "I know no command `rol`. Did you mean `roll`?"),
+        ("roll", f"`roll` needs a target: tier, ILB VM or VIP. Usage: `{usage('roll')}`"),
+        ("roll x restrat", "I do not understand `restrat`. Did you mean `restart`? "
+                           f"Usage: `{usage('roll')}`"),
+        ("recover x y", "I do not understand `y`. One target at a time. Usage: `recover TARGET`"),
+        ("roll x verson=1", "I know no option `verson=`. Did you mean `version`? "
+                            f"Usage: `{usage('roll')}`"),
+        ("roll x --force", "I know no option `--force`. There is `version`, `restart`, `because`. "
+                           f"Usage: `{usage('roll')}`"),
+        ("roll x version=1 version=2", f"`version` is there twice. Usage: `{usage('roll')}`"),
+        ("roll x version=", f"`version=` has no value. Usage: `{usage('roll')}`"),
+        ("roll x restart=maybe",
+         f"`restart` is said alone, or with yes or no. Usage: `{usage('roll')}`"),
+        ('roll "x', "A quotation mark is not closed, or stands inside a word."),
+        ("status now", "`status` takes nothing after it. Usage: `status`"),
+        ("why", "Why what? Usage: `why OPERATION|ILB`"),
+        ("x" * 3000, f"That is too long: a command has at most {MAX_LENGTH} characters."),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_gets_one_sentence(text: str, sentence: str) -> None:
+    assert parse(text) == Complaint(sentence)
+
+
+@pytest.mark.parametrize(
+    "text", ["&lt;!channel&gt;", "<!channel>", "<@U0BRUNO001|bruno>", "`<!here>` *x*",
+             "rоll app-tier", "roll x y=&lt;@U1&gt;", "roll a &lt;!everyone&gt;"],
+)  # fmt: skip
+def test_what_was_typed_is_shown_escaped(text: str) -> None:
+    read = parse(text)
+    assert isinstance(read, Complaint)
+    assert "<" not in read.text
+    assert read.text.count("`") % 2 == 0
+
+
+@given(st.text(max_size=600))
+def test_nothing_that_can_be_typed_breaks_the_reader(text: str) -> None:
+    read = parse(text)
+    if isinstance(read, Complaint):
+        assert "<" not in read.text
+    if isinstance(read, Ask):
+        assert read.wish.target
+
+
+@given(st.sampled_from(sorted(RUNBOOKS)), st.from_regex(r"[a-z][a-z0-9/.-]{0,40}", fullmatch=True))
+def test_every_runbook_takes_a_target_as_typed(runbook: str, target: str) -> None:
+    assert wish_of(f'{runbook} "{target}"')[:2] == (runbook, target)
+
+
+def test_every_example_in_the_menu_is_understood() -> None:
+    for entry in menu():
+        assert not isinstance(parse(entry.example or entry.name), Complaint) or entry.name == "why"
+        if entry.example:
+            assert isinstance(parse(entry.example), Ask | Question)
