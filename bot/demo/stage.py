@@ -27,12 +27,16 @@ AUTOMATIC_TIERS = ("app-tier", "web-tier")
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """How a demo runs: `pace` below 1 makes the cloud faster, `automatic` lets recover act."""
+    """How a demo runs: `pace` below 1 makes the cloud faster, `automatic` lets recover act.
+
+    Without `database_url` the bot keeps its state in SQLite files that go with the demo.
+    """
 
     pace: float = 0.25
     automatic: bool = False
     slack_port: int = 0
     bus_of_world: bool = True
+    database_url: str = ""
 
 
 @dataclass
@@ -111,7 +115,8 @@ async def staged(staging: Staging) -> AsyncIterator[Stage]:
             ):
                 environment = _environment(staging, where, folder)
                 bot = Child("bot", ["run"], environment, folder / "bot.log")
-                journal = f"sqlite:///{folder / 'state' / 'journal.db'}"
+                here = f"sqlite:///{folder / 'state' / 'journal.db'}"
+                journal = staging.database_url or here
                 stage = Stage(
                     bot, sandbox, slack, slack_url, cloud, where["broker"], folder, journal,
                     environment,
@@ -167,7 +172,7 @@ def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[
         "ILBOT_BOT__POLICIES_FILE": str(folder / "policies.yaml"),
         "ILBOT_BOT__CARD_INTERVAL_S": "1",
         "ILBOT_HTTP__PORT": "0",
-    }
+    } | ({"ILBOT_DATABASE__URL": staging.database_url} if staging.database_url else {})
 
 
 async def _write_policies(stage: Stage, staging: Staging) -> None:

@@ -1,0 +1,74 @@
+"""Every scenario with real processes: the pretend world, the bot, and SIGKILL where it says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from bot.demo.report import Played, play
+from bot.demo.scenarios import SCENARIOS
+
+pytestmark = [pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(120)]
+CHANGED_ONCE = {"ilb_vm.stopped": 1, "ilb_vm.disk_renewed": 1, "ilb_vm.started": 1}
+
+
+async def _played(name: str, **staging: object) -> Played:
+    scenario = SCENARIOS[name]
+    if staging:
+        scenario = replace(scenario, staging=replace(scenario.staging, **staging))
+    return await play(scenario)
+
+
+def _effects(played: Played, target: str = "b-31-VM") -> dict[str, int]:
+    counted = Counter(e["kind"] for e in played.document["effects"] if e["target"] == target)
+    return dict(counted)
+
+
+@pytest.mark.parametrize("name", ["roll-approved", "crash", "crash-in-doubt", "cloud-restart"])
+async def test_a_roll_is_done_once_whatever_dies(name: str) -> None:
+    played = await _played(name)
+    assert played.as_expected, played.document
+    assert _effects(played) == CHANGED_ONCE
+    (operation,) = played.document["operations"]
+    assert operation["requested_by"] == "Ana"
+    assert operation["approved_by"] == "U0BRUNO001"
+    assert all(step["result"] == "ok" for step in operation["steps"])
+    assert played.document["audit"]["broken"] == ""
+
+
+async def test_a_call_in_doubt_is_not_made_again() -> None:
+    played = await _played("crash-in-doubt")
+    assert played.as_expected, played.document
+    assert played.document["cloud_calls"]["stopInternalLoadBalancerVM"] == 1
+
+
+@pytest.mark.parametrize("name", ["roll-rejected", "roll-stale"])
+async def test_what_is_not_approved_or_stale_changes_nothing(name: str) -> None:
+    played = await _played(name)
+    assert played.as_expected, played.document
+    assert _effects(played) == {}
+    assert "stopInternalLoadBalancerVM" not in played.document["cloud_calls"]
+
+
+async def test_jobs_that_succeed_without_a_new_version_are_a_failure() -> None:
+    played = await _played("roll-version-unchanged")
+    assert played.as_expected, played.document
+    assert "still reports version 4.20.0" in played.document["operations"][0]["reason"]
+
+
+async def test_a_dead_ilb_vm_is_brought_back_and_a_stopped_one_left_alone() -> None:
+    played = await _played("ilb-down")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("recover", "kafka")
+    assert operation["approved_by"].startswith("policy ")
+    assert _effects(played)["ilb_vm.started"] == 1
+    assert _effects(played, "b-32-VM") == {"ilb_vm.stopped": 1}
+
+
+async def test_the_same_on_postgresql(postgres_url: str) -> None:
+    played = await _played("crash", database_url=postgres_url)
+    assert played.as_expected, played.document
+    assert _effects(played) == CHANGED_ONCE
