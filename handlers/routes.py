@@ -51,7 +51,7 @@ def menu() -> tuple[Entry, ...]:
 
 
 def usage(name: str) -> str:
-    """Return how to say a command: `roll TARGET [version=VERSION] [restart]`."""
+    """Return how to say a command: `recover TARGET [because=REASON]`."""
     return next(entry.usage for entry in menu() if entry.name == name)
 
 
@@ -70,10 +70,9 @@ def _entry(runbook: Runbook) -> Entry:
     hints = tuple(
         Ask(name, info.description or "") for name, info in runbook.request.model_fields.items()
     )
-    return Entry(
-        runbook.name, Kind.RUNBOOK, " ".join([runbook.name, "TARGET", *said]), runbook.summary,
-        example=f"{runbook.name} app-tier", asks=hints,
-    )  # fmt: skip
+    usage_line = " ".join([runbook.name, "TARGET", *said, f"[{BECAUSE}=REASON]"])
+    example = f"{runbook.name} app-tier"
+    return Entry(runbook.name, Kind.RUNBOOK, usage_line, runbook.summary, example, hints)
 
 
 def _option(name: str, info: FieldInfo) -> str:

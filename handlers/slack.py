@@ -70,7 +70,7 @@ class SlackHandler:
         )
         self._client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=1))
         self._sockets: AsyncSocketModeHandler | None = None
-        self._team = ("", "")
+        self._team = ""
         self._bot_user = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._remembered: OrderedDict[str, asyncio.Task[str]] = OrderedDict()
@@ -134,8 +134,12 @@ class SlackHandler:
 
     async def _learn_who_we_are(self) -> None:
         who = await self._client.auth_test()
-        is_org = bool(who.get("is_enterprise_install"))
-        self._team = ("" if is_org else str(who["team_id"]), str(who.get("enterprise_id") or ""))
+        if who.get("is_enterprise_install"):
+            raise Refused(
+                "The Slack app is installed for a whole organization.",
+                instead="Install it in one workspace: people are known by their id in that one.",
+            )
+        self._team = str(who["team_id"])
         self._bot_user = str(who["user_id"])
 
     def _new_sockets(self) -> AsyncSocketModeHandler:
@@ -169,7 +173,7 @@ class SlackHandler:
         self._trouble = why
 
     async def _on_command(self, ack: Any, body: Json, respond: Any) -> None:
-        if not self._is_ours(body.get("team_id"), body.get("enterprise_id")):
+        if not self._is_ours(body.get("team_id")):
             await ack(NOT_OURS)
             return
         key = f"slack:command:{body['trigger_id']}"
@@ -214,11 +218,9 @@ class SlackHandler:
         work = self._once(key, lambda: self._conversation.clicked(click))
         self._spawn(tell(await self._soon(work, tell)))
 
-    def _is_ours(self, team: object, enterprise: object = None) -> bool:
-        ours, our_enterprise = self._team
-        if ours:
-            return team == ours
-        return not enterprise or enterprise == our_enterprise
+    def _is_ours(self, team: object) -> bool:
+        """Whether somebody is of our workspace; shared channels bring in people of others."""
+        return team == self._team
 
     def _once(self, key: str, work: Callable[[], Coroutine[Any, Any, str]]) -> asyncio.Task[str]:
         """Begin work, or return what a first delivery of the same request began."""

@@ -72,7 +72,8 @@ def test_questions_are_read(text: str, question: Question) -> None:
         ("roll", f"`roll` needs a target: tier, ILB VM or VIP. Usage: `{usage('roll')}`"),
         ("roll x restrat", "I do not understand `restrat`. Did you mean `restart`? "
                            f"Usage: `{usage('roll')}`"),
-        ("recover x y", "I do not understand `y`. One target at a time. Usage: `recover TARGET`"),
+        ("recover x y", "I do not understand `y`. One target at a time. "
+                        f"Usage: `{usage('recover')}`"),
         ("roll x verson=1", "I know no option `verson=`. Did you mean `version`? "
                             f"Usage: `{usage('roll')}`"),
         ("roll x --force", "I know no option `--force`. There is `version`, `restart`, `because`. "

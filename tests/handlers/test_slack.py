@@ -230,6 +230,19 @@ async def test_when_nothing_can_be_stored_the_person_hears_that_it_was_not_done(
     assert await inside.journal.operations() == ()
 
 
+@pytest.mark.usefixtures("bot")
+async def test_what_nobody_foresaw_is_a_sentence_with_an_error_id(
+    room: Room, inside: House, tmp_path: Path
+) -> None:
+    await asked(room, inside)
+    with sqlite3.connect(tmp_path / "journal.db") as database:
+        database.execute("UPDATE operation SET state = 'nonsense'")
+    sent = await room.script.says("ana", "/ilb status")
+    assert sent["delivery"] == "acked"
+    told = await room.script.sees("ana", "Something broke here (error ")
+    assert "nonsense" not in told["text"]
+
+
 async def test_when_storing_is_slow_the_person_hears_so_and_then_the_outcome(
     room: Room, inside: House, tmp_path: Path
 ) -> None:
@@ -271,3 +284,45 @@ async def test_a_wrong_token_is_refused_at_the_start(room: Room, inside: House) 
         await handler.start()
     await handler.stop()
     assert "xoxb" not in str(refusal.value)
+
+
+async def test_a_slack_that_is_not_there_at_the_start_is_found_when_it_comes(
+    inside: House,
+) -> None:
+    async with pretend_slack() as gone:
+        port = int(gone.url.rpartition(":")[2])
+        how = replace(access(gone), watch_s=0.1)
+    handler = SlackHandler(how, Conversation(inside.operations, inside.answers))
+    await handler.start()
+    assert handler.health()[0] is False
+    assert "connect to Slack" in handler.health()[1]
+    async with pretend_slack(port=port) as room:
+        await room.has_connections(1)
+        assert (await room.script.says("ana", "/ilb help"))["delivery"] == "acked"
+        await handler.stop()
+
+
+async def test_a_decision_that_takes_long_is_answered_when_it_is_taken(
+    room: Room, inside: House, tmp_path: Path
+) -> None:
+    async with listening(room, inside, patience_s=0.2):
+        operation_id = await asked(room, inside)
+        ts = await card_of(room, inside, operation_id)
+        other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        sent = await room.script.clicks("bruno", "Approve", ts=ts)
+        assert sent["delivery"] == "acked"
+        await room.script.sees("bruno", "takes longer than usual")
+        other.execute("ROLLBACK")
+        other.close()
+        await room.script.sees("bruno", f"You approved {operation_id}")
+
+
+@pytest.mark.usefixtures("bot")
+async def test_an_administrator_stops_everything_and_nobody_else(room: Room) -> None:
+    await room.script.says("ana", "/ilb stop")
+    await room.script.sees("ana", "Ana may not administer the bot. Chen may.")
+    await room.script.says("chen", "/ilb stop storage is &lt;slow&gt;")
+    await room.script.sees("chen", "Nothing new starts")
+    await room.script.says("ana", "/ilb roll app-tier")
+    await room.script.sees("ana", "Chen stopped all changes: storage is")

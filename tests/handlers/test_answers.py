@@ -1,0 +1,134 @@
+"""Questions are answered from the journal and the cloud, for that person, with nothing forged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.operation import Actor, Operation, Outcome, Source, State, Wish
+from bot.domain.page import Code, Mark, Page, Section, Strong, When, Who, as_mrkdwn, as_plain
+from bot.errors import Refused
+from bot.sandbox.cloud.faults import Fault, FaultKind
+from tests.handlers.slack_house import House, house
+
+ANA, BRUNO, CHEN, DORA = "U0ANA00001", "U0BRUNO001", "U0CHEN0001", "U0DORA0001"
+
+
+@pytest.fixture
+async def inside(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path) as opened:
+        yield opened
+
+
+async def opened(inside: House, **more: str) -> Operation:
+    wish = Wish("roll", "app-tier", (("restart", "True"),), **more)
+    found, _ = await inside.operations.open_for_person(
+        wish, Source.SLACK, Actor(ANA, "ana"), dedupe="one"
+    )
+    return await inside.plans(found.id)
+
+
+async def test_help_shows_each_person_what_they_may_say(inside: House) -> None:
+    ana, chen, dora = [as_plain(await inside.answers.help(who)) for who in (ANA, CHEN, DORA)]
+    assert "/ilb roll TARGET [version=VERSION] [restart]" in ana
+    assert "/ilb stop" not in ana
+    assert "/ilb stop [REASON]" in chen
+    assert "/ilb roll" not in chen
+    assert "/ilb roll" not in dora
+    assert "The policies do not know you" in dora
+    for text in (ana, chen, dora):
+        examples = text.partition("For example\n")[2].split("\n\n")[0].splitlines()
+        assert len(examples) == 2
+        assert all(line.startswith("/ilb ") for line in examples)
+
+
+async def test_status_shows_every_ilb_what_is_open_and_the_switch(inside: House) -> None:
+    found = await opened(inside)
+    text = as_plain(await inside.answers.status())
+    ilbs, _ = await inside.fleet.ilbs()
+    for ilb in ilbs:
+        assert ilb.vip in text
+        assert f"{ilb.tier.vpc_name}/{ilb.tier.name}" in text
+    assert f"{found.id} roll {found.target_name} waits for a decision, asked by Ana" in text
+    assert "Changes may start." in text
+    assert "poller: looked 3 s ago" in text
+    assert max(len(line) for line in text.splitlines()) < 120
+
+
+async def test_status_still_answers_when_the_cloud_does_not(inside: House) -> None:
+    inside.world.fail_next(Fault("listNetworks", FaultKind.ERROR, times=9))
+    text = as_plain(await inside.answers.status())
+    assert "They cannot be read now" in text
+    assert "Changes may start." in text
+
+
+async def test_only_an_administrator_stops_and_resumes(inside: House) -> None:
+    with pytest.raises(Refused, match="may not administer"):
+        await inside.answers.stop(ANA)
+    await inside.answers.stop(CHEN, "storage trouble")
+    assert await inside.switch.reason() == "Chen stopped all changes: storage trouble"
+    with pytest.raises(Refused, match="Nothing starts now"):
+        await opened(inside)
+    with pytest.raises(Refused, match="may not administer"):
+        await inside.answers.resume(ANA)
+    await inside.answers.resume(CHEN)
+    assert await inside.switch.reason() == ""
+
+
+async def test_why_tells_an_operation_from_the_wish_to_the_outcome(inside: House) -> None:
+    found = await opened(inside, because="CVE-2026-1")
+    await inside.operations.decide(found.id, BRUNO, approve=True, seen=found.fingerprint[:12])
+    now = inside.clock.now()
+    step = {
+        "name": "submit_stop", "arguments": [], "result": "ok", "attempts": 2, "seconds": 1.25,
+        "error": "",
+    }  # fmt: skip
+    await inside.journal.note(found.id, "0001", "step", step)
+    await inside.journal.move(
+        found.id, (State.APPROVED,), "ended",
+        state=State.ENDED, outcome=Outcome.DONE, reason="not measured", ended_at=now,
+    )  # fmt: skip
+    text = as_plain(await inside.answers.why(found.id))
+    assert "Ana, by slack" in text
+    assert "because: CVE-2026-1" in text
+    assert f"1. Stop {found.target_name}" in text
+    assert found.fingerprint[:12] in text
+    assert "approved by Bruno" in text
+    assert "1. Asked CloudStack to stop it: 1.2 s, 2 attempts" in text
+    assert "done, 2027-" in text
+
+
+async def test_why_tells_what_was_left_alone_and_why(inside: House) -> None:
+    ilb = await inside.fleet.find("app-tier")
+    assert ilb.vm is not None
+    data = {
+        "target": ilb.vm.name, "reason": "admin stopped it", "evidence": [], "hint": "stopped",
+    }  # fmt: skip
+    await inside.journal.note("ilb-stopped:x:y", "", "left alone", data)
+    for said in ("app-tier", ilb.vm.name, ilb.vip):
+        text = as_plain(await inside.answers.why(said))
+        assert "left alone: admin stopped it" in text
+
+
+async def test_why_of_something_unknown_says_so(inside: House) -> None:
+    with pytest.raises(Refused, match="No ILB, tier or VIP"):
+        await inside.answers.why("991231-235959-abcd")
+    with pytest.raises(Refused, match="Nothing is on record"):
+        await inside.answers.why("ledger-tier")
+
+
+def test_a_page_is_escaped_in_slack_and_bare_in_a_terminal() -> None:
+    row = (
+        Mark("x", "!"), " ", Strong("*<!here>*"), " ", Code("a`b"), " ", Who("U0ANA00001", "Ana"),
+        " ", Who("policy <1>", "policy <1>"), " ", When(0.0), " \x1b[2J",
+    )  # fmt: skip
+    page = Page("T & t", (Section("", (row,)),))
+    assert as_mrkdwn(page) == (
+        "*T &amp; t*\n\n:x: *∗&lt;!here&gt;∗* `aʼb` <@U0ANA00001> policy &lt;1&gt; "
+        "<!date^0^{date_short_pretty} {time_secs}|1970-01-01 00:00:00 UTC> \x1b[2J"
+    )
+    assert as_plain(page) == (
+        "T & t\n\n! *<!here>* a`b Ana policy <1> 1970-01-01 00:00:00 UTC  [2J"
+    )
