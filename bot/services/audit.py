@@ -74,7 +74,9 @@ def verify(connection: sa.Connection) -> tuple[int, str]:
         ):
             return sound, f"row {row.seq} ({row.kind} of {row.operation}) was changed"
         previous, sound = row.hash, sound + 1
-    head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).one()
+    head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).first()
+    if head is None:
+        return sound, f"the chain ends at row {sound}, its head is missing"
     if (head.seq, head.hash) != (sound, previous):
         return sound, f"the chain ends at row {sound}, its head says {head.seq}"
     return sound, ""

@@ -29,6 +29,8 @@ T = TypeVar("T")
 _ROW: TypeAdapter[Operation] = TypeAdapter(Operation)
 _NESTED = ("wish", "requested_by")
 STOP = "stop"
+_MIGRATION_LOCK = 0x696C626F74
+"""A PostgreSQL advisory lock of our own: `ilbot` in ASCII."""
 
 
 class Journal:
@@ -142,6 +144,8 @@ class Journal:
 
 
 def _migrate(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":  # replicas start together; SQLite has one process
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
@@ -198,17 +202,23 @@ def _move(
 def _intend(
     connection: sa.Connection, run_id: str, step: str, note: dict[str, str]
 ) -> dict[str, str] | None:
-    where = (intent.c.run == run_id) & (intent.c.step == step)
-    if earlier := connection.execute(sa.select(intent.c.note).where(where)).first():
-        return dict(json.loads(earlier.note))
-    connection.execute(sa.insert(intent).values(run=run_id, step=step, note=json.dumps(note)))
-    return None
+    query = sa.select(intent.c.note).where((intent.c.run == run_id) & (intent.c.step == step))
+    earlier = connection.execute(query).first()
+    if earlier is None:
+        new = sa.insert(intent).values(run=run_id, step=step, note=json.dumps(note))
+        try:
+            with connection.begin_nested():
+                connection.execute(new)
+        except sa.exc.IntegrityError:  # another replica was first, between our look and our insert
+            earlier = connection.execute(query).one()
+    return dict(json.loads(earlier.note)) if earlier is not None else None
 
 
 def _set_stop(connection: sa.Connection, reason: str, by: str, now: float) -> None:
+    kind = "stopped" if reason else "released"
+    data = {"by": by, "reason": reason}
+    # First: it takes the chain's write lock, so that of two who stop together one comes after.
+    chain.append(connection, at=now, about=("switch", f"{now:.6f}", kind), data=data)
     connection.execute(sa.delete(switch).where(switch.c.name == STOP))
     if reason:
         connection.execute(sa.insert(switch).values(name=STOP, reason=reason, set_by=by, at=now))
-    kind = "stopped" if reason else "released"
-    data = {"by": by, "reason": reason}
-    chain.append(connection, at=now, about=("switch", f"{now:.6f}", kind), data=data)
