@@ -82,6 +82,9 @@ class SlackHandler:
         """Connect; `Refused` for a wrong token. An unreachable Slack is tried again for ever."""
         try:
             await self._connect()
+        except Refused:
+            await self.stop()
+            raise
         except Transient as error:
             self._note_trouble(str(error))
         self._watch = asyncio.create_task(self._keep_connected(), name="slack watchdog")

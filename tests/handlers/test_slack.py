@@ -277,12 +277,13 @@ async def test_it_heals_a_lost_connection_and_tells_its_health(room: Room, insid
     assert handler.health()[0] is False
 
 
-async def test_a_wrong_token_is_refused_at_the_start(room: Room, inside: House) -> None:
-    wrong = replace(access(room), bot_token=SecretStr("xoxb-wrong"))
+@pytest.mark.parametrize("which", ["bot_token", "app_token"])
+async def test_a_wrong_token_is_refused_at_the_start(room: Room, inside: House, which: str) -> None:
+    right, bad = access(room), SecretStr("xoxb-wrong")
+    wrong = replace(right, bot_token=bad) if which == "bot_token" else replace(right, app_token=bad)
     handler = SlackHandler(wrong, Conversation(inside.operations, inside.answers))
     with pytest.raises(Refused, match="invalid_auth") as refusal:
         await handler.start()
-    await handler.stop()
     assert "xoxb" not in str(refusal.value)
 
 
