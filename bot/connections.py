@@ -114,7 +114,9 @@ def slack_web(settings: Settings) -> AsyncWebClient:
 
     token = settings.slack.bot_token
     return AsyncWebClient(
-        token=token.get_secret_value() if token else None, base_url=settings.slack.base_url
+        token=token.get_secret_value() if token else None,
+        base_url=settings.slack.base_url,
+        retry_handlers=[],  # the SDK would repeat a post whose answer was lost: two cards
     )
 
 

@@ -103,7 +103,8 @@ class Operations:
         if not await self._settle(found, person_id, name, approve=approve):
             return Verdict(False, f"Somebody else decided on {found.id} first.")
         self._door.changed(found.id)
-        await self._door.engine.notify(found.ask_run, "decision", {"approved": approve})
+        with contextlib.suppress(Transient):  # it is decided: the dispatcher carries it on
+            await self._door.engine.notify(found.ask_run, "decision", {"approved": approve})
         word = "approved" if approve else "rejected"
         return Verdict(True, f"You {word} {found.id}.")
 

@@ -1,18 +1,14 @@
 """Debian's Chromium, driven by Playwright: a fixture for tests that look at a page.
 
-Use it with `from tests.e2e.browser import browser  # noqa: F401`. Playwright never downloads a
-browser here; `CHROMIUM` names another than /usr/bin/chromium.
+Use it with `from tests.e2e.browser import browser  # noqa: F401`. Which Chromium it is, the
+fixture `chromium` knows; Playwright never downloads one.
 """
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 # Chromium as root in a container has no sandbox of its own; the rest keeps it from the network.
 ARGUMENTS = [
@@ -29,12 +25,10 @@ DESK = (1280, 860)
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser(chromium: str) -> AsyncIterator[Browser]:
     """Start Chromium for one test; it ends with the test."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium, or set CHROMIUM")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         await browser.close()
 

@@ -14,11 +14,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(120)]
 CHANGED_ONCE = {"ilb_vm.stopped": 1, "ilb_vm.disk_renewed": 1, "ilb_vm.started": 1}
 
 
-async def _played(name: str, **staging: object) -> Played:
+async def _played(name: str, database_url: str = "") -> Played:
     scenario = SCENARIOS[name]
-    if staging:
-        scenario = replace(scenario, staging=replace(scenario.staging, **staging))
-    return await play(scenario)
+    staging = replace(scenario.staging, database_url=database_url)
+    return await play(replace(scenario, staging=staging))
 
 
 def _effects(played: Played, target: str = "b-31-VM") -> dict[str, int]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -91,10 +90,10 @@ def loaded(groups: dict[str, dict[str, object]], **extra: Any) -> Loaded:
 
 
 async def lines(
-    groups: dict[str, dict[str, object]], tmp_path: Path, **extra: Any
+    groups: Mapping[str, Mapping[str, object]], tmp_path: Path, **extra: Any
 ) -> dict[str, CheckLine]:
     files = {"state_dir": tmp_path / "state", "policies_file": tmp_path / "policies.yaml"}
-    whole = {**groups, "bot": files | groups.get("bot", {})}
+    whole = {**groups, "bot": {**files, **groups.get("bot", {})}}
     found = await check(loaded(whole, **extra), RUNBOOKS, WallClock())
     assert report(found).count("\n") >= len(found)
     return {line.part: line for line in found}
@@ -121,7 +120,7 @@ async def test_a_whole_setup_is_ok_and_told_the_next_step(
         "roles: {all: {may: [request, approve], runbooks: ['*'], targets: ['*']}}\n"
         "runbooks: {roll: {mode: approve}}\n"
     )
-    groups: dict[str, dict[str, object]] = {
+    groups: dict[str, Mapping[str, object]] = {
         "cloudstack": {"endpoint": cloud} | keys(READ_ONLY, ADMIN),
         "slack": {
             "bot_token": slack.seed.app.bot_token,
@@ -377,13 +376,6 @@ async def test_a_file_in_the_state_folders_place_is_refused(tmp_path: Path) -> N
     assert found["state"].verdict is Verdict.REFUSED
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_state_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    found = await lines({}, tmp_path)
-    assert found["state"].verdict is Verdict.REFUSED
-
-
 # --- policies and the next step ---
 
 PEOPLE = "people: [{slack: UANA, name: Ana, roles: [all]}]\n"
@@ -436,7 +428,7 @@ async def test_the_next_step_follows_the_mode(
     text = PEOPLE.replace("]}]", "]}, {slack: UBEN, name: Ben, roles: [all]}]") + ROLE
     (tmp_path / "policies.yaml").write_text(text + policies.replace("TIER", TIER))
     tokens = {"bot_token": slack.seed.app.bot_token, "app_token": slack.seed.app.app_token}
-    groups: dict[str, dict[str, object]] = {
+    groups: dict[str, Mapping[str, object]] = {
         "cloudstack": {"endpoint": cloud} | keys(READ_ONLY, write),
         "slack": tokens | {"channel": "C1", "base_url": url},
     }
