@@ -95,8 +95,11 @@ class View:
         return f"{self.vip} {word} {', '.join(ports)}"
 
     def neighbours(self) -> tuple[str, ...]:
-        """Name the other ILBs of the tier, which an LB change there would re-send or start."""
-        others = [vm for vm in self.tier_vms if vm.vip != self.vip]
+        """Name the other ILBs of the tier, which an LB change there would re-send or start.
+
+        By address: the order of CloudStack's lists is no news.
+        """
+        others = sorted((vm for vm in self.tier_vms if vm.vip != self.vip), key=lambda vm: vm.vip)
         return tuple(f"{vm.name} ({vm.vip}, {vm.state})" for vm in others)
 
 
