@@ -25,7 +25,11 @@ class KillSwitch:
             return f"the stop switch cannot be read ({error}), so nothing starts"
 
     def _file_is_there(self) -> bool:
-        return self._file.exists()
+        try:
+            self._file.stat()
+        except FileNotFoundError:  # `Path.exists` says no to other failures too
+            return False
+        return True
 
     async def set(self, by: str, reason: str = "") -> None:
         """Stop everything: nothing new starts, running changes halt at their next safe point."""
