@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from bot.domain import mrkdwn
+from bot.domain.page import duration
 
 _MANY_LINES = re.compile(r"\n\s*\n\s*")
 
@@ -21,21 +22,6 @@ class _Packaged(BaseLoader):
         if not file.is_file():
             raise TemplateNotFound(template)
         return file.read_text(encoding="utf-8"), template, lambda: True
-
-
-def duration(seconds: float | None) -> str:
-    """Say a duration the way people do: `0.4 s`, `34 s`, `2 min 10 s`, `1 h 5 min`."""
-    if seconds is None:
-        return "an unknown time"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 90:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _finalize(value: object) -> object:
@@ -56,7 +42,9 @@ class Words:
             lstrip_blocks=True,
             autoescape=False,  # noqa: S701 - mrkdwn, not HTML: _finalize escapes
         )
-        self._environment.filters["duration"] = duration
+        self._environment.filters |= {
+            "duration": duration, "code": mrkdwn.code, "strong": mrkdwn.strong,
+        }  # fmt: skip
 
     def render(self, template: str, part: str, **values: object) -> str:
         """Render one part of a template; paragraphs are separated by blank lines."""

@@ -30,9 +30,14 @@ def escape(text: str) -> str:
     return text.translate(_ENTITIES)
 
 
-def code(text: str) -> str:
+def code(text: str) -> Safe:
     """Show a text as code; a backtick in it would end the code, so it becomes an apostrophe."""
-    return f"`{escape(text.replace('`', 'ʼ')) or ' '}`"
+    return Safe(f"`{escape(text.replace('`', 'ʼ')) or ' '}`")
+
+
+def strong(text: str) -> Safe:
+    """Make a text stand out; an asterisk in it would end that, so it becomes another sign."""
+    return Safe(f"*{escape(text.replace('*', '∗'))}*")
 
 
 def plain(text: str) -> str:

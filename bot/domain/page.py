@@ -81,8 +81,10 @@ def as_plain(page: Page) -> str:
 
 def duration(seconds: float) -> str:
     """Say a duration the way people do: `0.4 s`, `34 s`, `2 min 10 s`, `1 h 5 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
+    if seconds < 0.05:
+        return "under 0.1 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"

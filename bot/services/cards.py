@@ -13,6 +13,7 @@ import structlog
 from bot.domain import mrkdwn
 from bot.domain.card import Button, Card, Tone
 from bot.domain.operation import Operation, Outcome, State
+from bot.domain.page import duration
 from bot.domain.plan import Plan
 from bot.errors import IlbotError, Transient
 from bot.ports import Chat, Posted
@@ -24,6 +25,10 @@ from bot.services.runbooks import Runbook
 log = structlog.get_logger(__name__)
 NOT_TOLD = frozenset({Outcome.REFUSED})
 """Outcomes that only the person who asked hears of."""
+IN_DOUBT = frozenset({Outcome.PARKED, Outcome.UNVERIFIED})
+"""Outcomes of which nobody knows that the target serves again, so no outage has been measured."""
+FINAL = "card final"
+"""The note that an ended operation's card and thread say all there is."""
 
 
 class Words(Protocol):
@@ -68,7 +73,7 @@ STEP_WORDS = {
     "newest": "Looked at its last start or stop",
     "submit_stop": "Asked CloudStack to stop it",
     "submit_start": "Asked CloudStack to start it",
-    "await_job": "Waited for CloudStack's job",
+    "await_job": "Waited for that job to end",
     "settled": "Watched its state until it was at rest",
     "expect_version": "Checked the template version it reports",
     "expect_rules": "Compared its rules with the plan",
@@ -103,6 +108,7 @@ class Cards:
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._last: dict[str, float] = {}
+        self._pause_until = 0.0
         self._shown: dict[str, Card] = {}
 
     def changed(self, operation_id: str) -> None:
@@ -116,13 +122,17 @@ class Cards:
             await self._wake.wait()
             self._wake.clear()
             for operation_id in list(self._dirty):
-                wait_s = self._last.get(operation_id, 0.0) + self._settings.interval_s
-                wait_s -= time.monotonic()
+                wait_s = self._not_before(operation_id) - time.monotonic()
                 if wait_s > 0:
                     asyncio.get_running_loop().call_later(wait_s, self._wake.set)
                     continue
                 del self._dirty[operation_id]
                 await self._try(operation_id)
+
+    def _not_before(self, operation_id: str) -> float:
+        last = self._last.get(operation_id)
+        due = 0.0 if last is None else last + self._settings.interval_s
+        return max(due, self._pause_until)
 
     async def flush(self) -> None:
         """Bring every card that is out of date up to date now."""
@@ -131,26 +141,30 @@ class Cards:
             await self._try(operation_id)
 
     async def _try(self, operation_id: str) -> None:
-        self._last[operation_id] = time.monotonic()
         try:
             await self.show(operation_id)
         except Transient as error:
             log.warning("card_delayed", operation=operation_id, error=str(error))
-            self._last[operation_id] += error.retry_after_s
+            # Slack counts calls for the whole workspace: whoever is next would be refused too.
+            self._pause_until = time.monotonic() + error.retry_after_s
             self.changed(operation_id)
         except IlbotError as error:
             log.error("card_not_shown", operation=operation_id, error=str(error))
         except Exception:
             # A card that cannot be made must not end a change that is being carried out.
             log.exception("card_has_a_bug", operation=operation_id)
+        now = time.monotonic()
+        recent = {one: at for one, at in self._last.items() if now - at < self._settings.interval_s}
+        self._last = recent | {operation_id: now}
 
     async def show(self, operation_id: str) -> None:
         """Post or edit one operation's card and its thread."""
         found = await self._journal.operation(operation_id)
         if found is None:
             return
-        if found.outcome in NOT_TOLD and found.requested_by.is_person:
+        if found.outcome in NOT_TOLD and found.requested_by.is_person and not found.message:
             await self._whisper_once(found)
+            await self._close(found)
             return
         if found.state is State.ASKED and not found.message:
             return  # a card with nothing on it yet would only make noise
@@ -164,12 +178,18 @@ class Cards:
             await self._chat.update(at, card)
         self._shown[operation_id] = card
         await self._thread(found, at, steps)
+        if not found.is_open:
+            await self._close(found)
+
+    async def _close(self, found: Operation) -> None:
+        """Nothing about an ended operation changes any more, so nobody need look again."""
+        await self._journal.note(found.id, "", FINAL, {})
+        self._shown.pop(found.id, None)
 
     def card(self, found: Operation, steps: tuple[Step, ...]) -> Card:
         """Return the card of an operation as it stands."""
         status = ENDINGS[found.outcome] if found.outcome else STATUS[found.state]
-        subject = found.target_name or found.wish.target
-        title = f"{found.wish.runbook.capitalize()} {subject}"
+        title = _title(found)
         return Card(
             title=title,
             summary=f"{title}: {mrkdwn.plain(status)}",
@@ -190,11 +210,11 @@ class Cards:
                 return (self._ending(found, planned, "done"),)
             case _, Outcome.FAILED | Outcome.PARKED | Outcome.ROLLED_BACK | Outcome.UNVERIFIED:
                 return (self._ending(found, planned, "failed"),)
-            case State.ENDED, _:
-                summary = mrkdwn.escape(planned.summary)
-                return (summary, mrkdwn.escape(found.reason)) if found.reason else (summary,)
+            case State.ENDED, outcome if outcome is not Outcome.OBSERVED:
+                told = mrkdwn.escape(planned.summary)
             case _:
-                return (self._render(planned, "plan", plan=planned),)
+                told = self._render(planned, "plan", plan=planned)
+        return (told, mrkdwn.escape(found.reason)) if found.outcome and found.reason else (told,)
 
     def _ending(self, found: Operation, planned: Plan, part: str) -> str:
         return self._render(
@@ -224,9 +244,9 @@ class Cards:
             return ()
         planned = plan_of(found)
         value = f"{found.id}:{found.fingerprint[:12]}"
-        confirm = f"{planned.summary}? {planned.exposure.what} is not served meanwhile."
-        if planned.exposure.seconds == 0.0:
-            confirm = f"{planned.summary}?"
+        confirm = f"{_title(found)}?"
+        if planned.exposure.seconds != 0.0:
+            confirm = f"{planned.summary}? Not served meanwhile: {planned.exposure.what}."
         return (
             Button("approve", "Approve", value, Tone.PRIMARY, confirm[:290]),
             Button("reject", "Reject", value, Tone.DANGER),
@@ -249,12 +269,13 @@ class Cards:
 
     async def _receipt(self, found: Operation, steps: tuple[Step, ...]) -> str:
         planned = plan_of(found)
+        cut = planned.exposure.seconds != 0.0 and found.outcome not in IN_DOUBT
         return self._render(
             planned, "receipt",
             id=found.id, outcome=str(found.outcome), reason=found.reason,
             requested_by=mrkdwn.Safe(_asker(found)), decided_by=mrkdwn.mention(found.decided_by),
             fingerprint=found.fingerprint, steps=_words(steps),
-            outage_s=await self._progress.outage_s(found.id),
+            outage_s=await self._progress.outage_s(found.id) if cut else None,
             not_measured=self._runbooks[planned.runbook].not_measured,
         )  # fmt: skip
 
@@ -278,15 +299,31 @@ class Cards:
 def _words(steps: tuple[Step, ...]) -> list[dict[str, object]]:
     return [
         {
-            "words": STEP_WORDS.get(step.name, step.name),
+            "words": _step_words(step),
             "result": step.result,
-            "attempts": step.attempts,
-            "seconds": step.seconds,
+            "took": _took(step),
             "error": step.error,
         }
         for step in steps
         if step.name not in {"newest", "newest_restart"}
     ]
+
+
+def _step_words(step: Step) -> str:
+    if step.name == "settled" and step.arguments[1:]:
+        wanted = step.arguments[1]
+        return f"Watched it until it was {wanted or 'at rest'}"
+    return STEP_WORDS.get(step.name, step.name)
+
+
+def _took(step: Step) -> str:
+    """Say how long a step took and how often it tried, where that is worth a word."""
+    parts = [duration(step.seconds)] if step.seconds >= 0.05 else []
+    return ", ".join(parts + ([f"{step.attempts} attempts"] if step.attempts > 1 else []))
+
+
+def _title(found: Operation) -> str:
+    return f"{found.wish.runbook.capitalize()} {found.target_name or found.wish.target}"
 
 
 def _asker(found: Operation) -> str:

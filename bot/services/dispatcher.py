@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import sqlalchemy as sa
 import structlog
 
 from bot.domain.operation import Operation, Outcome, State
 from bot.engine.api import Engine
 from bot.errors import IlbotError
 from bot.ports import Clock
+from bot.services.cards import FINAL
 from bot.services.journal import Journal
+from bot.services.schema import audit
 from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
 GRACE_S = 30.0
 """How long a run may still end its own operation before the dispatcher does."""
-FRESH_S = 3600.0
-"""Cards of operations that ended within this are looked at again after a restart."""
+FRESH_S = 86400.0
+"""Cards that are not final are looked at again after a restart, unless they ended before this."""
 
 
 class Dispatcher:
@@ -40,7 +43,10 @@ class Dispatcher:
     async def refresh_cards(self) -> None:
         """After a start: a card may be older than its operation."""
         since = self._clock.now() - FRESH_S
-        fresh = (table.c.state != State.ENDED.value) | (table.c.ended_at >= since)
+        final = sa.select(audit.c.operation).where(audit.c.kind == FINAL)
+        fresh = (table.c.state != State.ENDED.value) | (
+            (table.c.ended_at >= since) & table.c.id.not_in(final)
+        )
         for found in await self._journal.operations(fresh, limit=200):
             self._changed(found.id)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.domain.operation import Outcome
+from bot.domain.cloud import VmState
+from bot.domain.operation import Operation, Outcome
 from bot.engine.api import StepReport
 from bot.services.journal import Journal
+from bot.services.operations import plan_of
 from bot.services.schema import operation as table
 
 _STOPPED_BY = "submit_stop"
-_SEEN_BY = "settled"
+_SEEN_BY = ("settled", VmState.RUNNING.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Step:
     seconds: float
     at: float
     error: str
+    arguments: tuple[str, ...] = ()
 
 
 class Progress:
@@ -58,7 +61,7 @@ class Progress:
         return tuple(
             Step(
                 row.data["name"], row.data["result"], row.data["attempts"],
-                row.data["seconds"], row.at, row.data["error"],
+                row.data["seconds"], row.at, row.data["error"], tuple(row.data["arguments"]),
             )
             for row in sorted(rows, key=lambda row: row.step)
         )  # fmt: skip
@@ -67,7 +70,7 @@ class Progress:
         """Return the seconds from the submission of the stop to the sight of Running."""
         steps = await self.steps(operation_id)
         stops = [step for step in steps if step.name == _STOPPED_BY]
-        sights = [step for step in steps if step.name == _SEEN_BY]
+        sights = [step for step in steps if (step.name, *step.arguments[1:]) == _SEEN_BY]
         if not stops or not sights or sights[-1].at <= stops[0].at:
             return None
         return sights[-1].at - stops[0].at
@@ -75,7 +78,12 @@ class Progress:
     async def history(self, target_id: str, ours: str) -> tuple[tuple[float, ...], str]:
         """Return outages of earlier done operations on a target, and who is at work on it."""
         rows = await self._journal.operations(table.c.target_id == target_id, limit=20)
-        done = [row for row in rows if row.outcome is Outcome.DONE]
+        done = [row for row in rows if row.outcome is Outcome.DONE and _cut_something(row)]
         outages = [await self.outage_s(row.id) for row in done[:3]]
         busy = next((r.id for r in rows if r.state.value == "applying" and r.id != ours), "")
         return tuple(outage for outage in outages if outage is not None), busy
+
+
+def _cut_something(done: Operation) -> bool:
+    """Whether it stopped what was serving: how long a repair took predicts no outage."""
+    return plan_of(done).exposure.seconds != 0.0
