@@ -1,0 +1,47 @@
+"""What undisturbed `apply` runs left in the engine, and how to record and read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bot.domain.operation import Outcome
+from tests.workflows.harness import house
+from tests.workflows.scenarios import MISSING, ROLL, STOPPED, STOPPING
+from tests.workflows.sweep import Scenario
+
+HISTORIES = {
+    "roll": ROLL,
+    "recover-stopped": STOPPED,
+    "recover-stopping": STOPPING,
+    "recover-missing": MISSING,
+}
+Steps = list[tuple[str, str]]
+"""The engine's journal of one run: names, and values as JSON."""
+
+
+async def record(scenario: Scenario) -> Steps:
+    """Run a scenario undisturbed and return the journal of its `apply`."""
+    async with house() as home:
+        scenario.prepare(home)
+        ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
+        assert ended.outcome is Outcome.DONE, ended.reason
+        return home.store.runs[ended.apply_run].journal
+
+
+def write(name: str, steps: Steps) -> Path:
+    """Keep a history, readable in a diff."""
+    told: list[dict[str, Any]] = [{"step": s, "value": json.loads(text)} for s, text in steps]
+    _file(name).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return _file(name)
+
+
+def read(name: str) -> Steps:
+    """Return a kept history."""
+    told = json.loads(_file(name).read_text("utf-8"))
+    return [(one["step"], json.dumps(one["value"])) for one in told]
+
+
+def _file(name: str) -> Path:
+    return Path(__file__).with_name(f"{name}.json")
