@@ -18,7 +18,7 @@ from bot.domain.cause import why_not_running
 from bot.domain.cloud import VmState
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep
-from bot.domain.view import View
+from bot.domain.view import View, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
@@ -66,7 +66,12 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
         exposure=Exposure(view.services(), 0.0, "it is not served now; the repair cuts nothing"),
         blast_radius=_blast_radius(view),
         warnings=_warnings(view),
-        parameters=(("state", view.state), ("tier", view.tier.id), ("vip", view.vip)),
+        parameters=(
+            ("state", view.state),
+            ("tier", view.tier.id),
+            ("vip", view.vip),
+            ("rules", rules_digest(view.rules)),
+        ),
     )
 
 
@@ -82,7 +87,7 @@ async def apply(run: Run, planned: Plan) -> None:
         ilb_vm.expect_rules,
         planned.parameter("tier"),
         planned.parameter("vip"),
-        planned.fact("rules"),
+        planned.parameter("rules"),
     )
 
 
@@ -90,7 +95,7 @@ def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
     """Return what is not as planned: it must be Running with the rules the plan saw."""
     if view.vm is None or view.vm.state is not VmState.RUNNING:
         return (f"{planned.target.name} is {view.state}, not Running",)
-    return tuple(c for c in view.changes(planned) if c.startswith(("rules", "tier state")))
+    return tuple(c for c in view.changes(planned) if c.startswith(("rule on port", "tier state")))
 
 
 def unsafe(view: View) -> str:

@@ -20,7 +20,7 @@ from bot.domain.cloud import VmState
 from bot.domain.exposure import outage
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep, in_words
-from bot.domain.view import View
+from bot.domain.view import View, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
@@ -93,6 +93,7 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
             ("restart", str(restart)),
             ("tier", view.tier.id),
             ("vip", view.vip),
+            ("rules", rules_digest(view.rules)),
         ),
     )
 
@@ -109,7 +110,7 @@ async def apply(run: Run, planned: Plan) -> None:
         ilb_vm.expect_rules,
         planned.parameter("tier"),
         planned.parameter("vip"),
-        planned.fact("rules"),
+        planned.parameter("rules"),
     )
 
 
@@ -120,7 +121,7 @@ def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
     """
     if view.vm is None or view.vm.state is not VmState.RUNNING:
         return (f"{planned.target.name} is {view.state}, not Running",)
-    kept = ("rules", "offering", "tier state")
+    kept = ("rule on port", "offering", "tier state")
     left = [change for change in view.changes(planned) if change.startswith(kept)]
     if view.vm.version != planned.parameter("version"):
         left.append(f"{view.name} reports version {view.vm.version or 'none'}")

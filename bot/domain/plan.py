@@ -89,10 +89,6 @@ class Plan:
         """Return a parameter by name, `""` where the plan has none."""
         return dict(self.parameters).get(name, "")
 
-    def fact(self, name: str) -> str:
-        """Return the value of a fact it relies on."""
-        return next(fact.value for fact in self.facts if fact.name == name)
-
 
 def changes(before: tuple[Fact, ...], now: tuple[Fact, ...]) -> tuple[str, ...]:
     """Say in words which facts differ: `version: was 4.20.0, is 4.22.0`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Template, Tier
+from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Member, Template, Tier
 from bot.domain.plan import Fact, Plan, Target, changes, digest
 
 
@@ -71,17 +71,17 @@ class View:
         return next((event for event in self.events if is_move(event)), None)
 
     def facts(self) -> tuple[Fact, ...]:
-        """What every plan about this ILB relies on."""
+        """What every plan about this ILB relies on, in words that say what changed when it did."""
         vm = self.vm
         return (
             Fact("ILB VM", f"{vm.name} {vm.id}" if vm else "none"),
             Fact("state", self.state),
             Fact("version", vm.version if vm else ""),
-            Fact("template", vm.template_id if vm else ""),
-            Fact("offering", vm.offering_id if vm else ""),
+            Fact("template", f"{vm.template_name} {vm.template_id}" if vm else ""),
+            Fact("offering", f"{vm.offering_name} {vm.offering_id}" if vm else ""),
             Fact("tier state", self.tier.state),
-            Fact("rules", rules_digest(self.rules)),
-            Fact("last start or stop", self.last_move.id if self.last_move else ""),
+            *(Fact(f"rule on port {rule.source_port}", _in_words(rule)) for rule in self.rules),
+            Fact("last start or stop", _event_in_words(self.last_move)),
             Fact("minimum template version", self.minimum_version),
             Fact("checks that recreate routers", self.recreate_checks),
         )
@@ -122,6 +122,24 @@ MOVES = frozenset(
 def is_move(event: CloudEvent) -> bool:
     """Whether an event starts or stops a machine, and did not fail."""
     return event.type in MOVES and event.level != "ERROR"
+
+
+def _in_words(rule: LbRule) -> str:
+    members = (
+        ", ".join(f"{one.name} {one.address}" for one in sorted(rule.members, key=_name))
+        or "no member"
+    )
+    return f"{rule.name} to port {rule.member_port}, {rule.algorithm}, {rule.state}: {members}"
+
+
+def _name(member: Member) -> str:
+    return member.name
+
+
+def _event_in_words(event: CloudEvent | None) -> str:
+    if event is None:
+        return ""
+    return f"{event.type} of {event.created:%Y-%m-%d %H:%M:%S} UTC ({event.id[:8]})"
 
 
 def rules_digest(rules: tuple[LbRule, ...]) -> str:

@@ -300,7 +300,7 @@ async def test_other_rules_than_planned_are_stale(home: House) -> None:
     home.cloud.drift_rule("app-http", without="app-3")
     found = await home.approve(asked)
     assert found.outcome is Outcome.STALE
-    assert found.reason.startswith("the world changed since the plan: rules: was ")
+    assert found.reason.startswith("the world changed since the plan: rule")
 
 
 async def test_rules_that_change_during_the_repair_are_told(home: House) -> None:

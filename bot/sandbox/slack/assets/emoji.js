@@ -13,7 +13,7 @@ octagonal_sign 🛑|stop_sign 🛑|construction 🚧|vertical_traffic_light 🚦
 hourglass ⌛|hourglass_flowing_sand ⏳|stopwatch ⏱️|timer_clock ⏲️|alarm_clock ⏰|watch ⌚
 clock1 🕐|clock3 🕒|clock9 🕘|clock12 🕛|calendar 📆|date 📅|spiral_calendar_pad 🗓️
 red_circle 🔴|large_orange_circle 🟠|large_yellow_circle 🟡|large_green_circle 🟢
-large_blue_circle 🔵|large_purple_circle 🟣|white_circle ⚪|black_circle ⚫|large_brown_circle 🟤
+large_blue_circle 🔵|large_purple_circle 🟣|white_circle ⚪|black_circle ⚫|large_brown_circle 🟤|ear 👂
 large_red_square 🟥|large_orange_square 🟧|large_yellow_square 🟨|large_green_square 🟩
 large_blue_square 🟦|white_large_square ⬜|black_large_square ⬛|white_small_square ▫️
 black_small_square ▪️|small_blue_diamond 🔹|small_orange_diamond 🔸|large_blue_diamond 🔷
