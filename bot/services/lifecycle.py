@@ -161,6 +161,10 @@ class Lifecycle:
         if reason := await self._office.switch.reason():
             await self._end(found, (State.APPROVED,), Outcome.REJECTED, f"stopped: {reason}")
             return ""
+        if world.clock.now() > found.deadline_at:
+            text = "its turn did not come while the approval held; nothing was changed"
+            await self._end(found, (State.APPROVED,), Outcome.EXPIRED, text)
+            return ""
         outcome, reason = await self._still_holds(found)
         if outcome is not None:
             await self._end(found, (State.APPROVED,), outcome, reason)

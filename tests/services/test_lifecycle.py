@@ -163,6 +163,20 @@ async def test_changes_in_one_vpc_go_one_after_the_other(home: House) -> None:
     assert before.ended_at <= after.started_at
 
 
+async def test_an_approval_does_not_hold_for_ever(home: House) -> None:
+    asked = await home.ask("roll", VM)
+    await home.operations.decide(asked.id, BRUNO, approve=True)
+    await home.shut()  # the bot is away when its turn comes
+    home.later(1000.0)
+    await home.boot()
+    found = await home.quiet(asked)
+    assert (found.outcome, found.reason) == (
+        Outcome.EXPIRED,
+        "its turn did not come while the approval held; nothing was changed",
+    )
+    assert home.effects() == []
+
+
 @pytest.mark.parametrize("kind", [FaultKind.ERROR, FaultKind.DROP])
 async def test_a_cloud_that_cannot_be_read_ends_the_asking(home: House, kind: FaultKind) -> None:
     from_then_on(home, 3, Fault("*", kind, times=99))

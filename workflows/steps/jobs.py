@@ -45,7 +45,8 @@ async def await_job(world: World, job_id: str) -> JobEnd:
                 return JobEnd(job.status is JobStatus.SUCCEEDED, not job.was_interrupted, text)
             wait_s = world.pace.poll_s
         await world.clock.sleep(wait_s)
-    raise Permanent(
+    raise Transient(
         f"job {job_id} has not ended after {world.pace.job_deadline_s / 60:.0f} min; "
-        "CloudStack may still finish or cancel it"
+        "CloudStack may still finish or cancel it",
+        in_doubt=True,
     )
