@@ -12,14 +12,13 @@ this is the honest outage: the plan names what is cut and for how long, or that 
 
 from __future__ import annotations
 
-import re
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.cloud import VmState
 from bot.domain.exposure import outage
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep, in_words
+from bot.domain.version import is_same, named_in, number
 from bot.domain.view import View, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
@@ -27,7 +26,6 @@ from bot.services.runbooks import Runbook
 from workflows.steps import ilb_vm
 
 NAME = "roll"
-_VERSION = re.compile(r"\d+\.\d+\.\d+(?:\.\d+)?")
 
 
 class RollRequest(BaseModel):
@@ -63,12 +61,12 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
         )
     version, where_from = _target_version(view, wish)
     restart = wish.parameter("restart") == "True"
-    if vm.version == version and not restart:
+    if is_same(vm.version, version) and not restart:
         return NothingToDo(
             f"{vm.name} already reports version {version}.",
             (f"target version {version}: {where_from}", "to stop and start it anyway: `restart`"),
         )
-    if vm.version != version:
+    if not is_same(vm.version, version):
         _refuse_wrong_template(view, version)
     return Plan(
         runbook=NAME,
@@ -123,7 +121,7 @@ def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
         return (f"{planned.target.name} is {view.state}, not Running",)
     kept = ("rule on port", "offering", "tier state")
     left = [change for change in view.changes(planned) if change.startswith(kept)]
-    if view.vm.version != planned.parameter("version"):
+    if not is_same(view.vm.version, planned.parameter("version")):
         left.append(f"{view.name} reports version {view.vm.version or 'none'}")
     return tuple(left)
 
@@ -172,9 +170,9 @@ def _target_version(view: View, wish: Wish) -> tuple[str, str]:
     if asked := wish.parameter("version"):
         return asked, "asked for"
     if view.minimum_version and view.vm is not None:
-        named = _VERSION.search(view.vm.template_name)
-        if named and _number(named[0]) > _number(view.minimum_version):
-            return named[0], f"its template {view.vm.template_name}"
+        named = named_in(view.vm.template_name)
+        if named and number(named) > number(view.minimum_version):
+            return named, f"its template {view.vm.template_name}"
         return view.minimum_version, "setting minreq.sysvmtemplate.version of its zone"
     raise Refused(
         "CloudStack does not say which template version to reach.",
@@ -185,28 +183,21 @@ def _target_version(view: View, wish: Wish) -> tuple[str, str]:
 def _refuse_wrong_template(view: View, version: str) -> None:
     assert view.vm is not None
     vm = view.vm
-    if vm.version and _number(vm.version) > _number(version):
+    if number(vm.version) > number(version):
         raise Refused(
             f"{vm.name} reports {vm.version}, newer than {version}: a roll does not go back."
         )
-    named = _VERSION.search(vm.template_name)
-    if named and _number(named[0]) != _number(version):
+    named = named_in(vm.template_name)
+    if named and not is_same(named, version):
         raise Refused(
             f"{vm.name} points to template {vm.template_name}, so a stop and start would not bring "
             f"it to {version}.",
             instead="Register and activate that template (a management server upgrade does), "
-            f"or ask for `version={named[0]}`.",
+            f"or ask for `version={named}`.",
         )
     template = next((t for t in view.templates if t.id == vm.template_id), None)
     if template is not None and not template.is_ready:
         raise Refused(f"Template {template.name} is not ready in this zone.", until="it is")
-
-
-def _number(version: str) -> tuple[int, ...]:
-    parts = [int(part) for part in re.findall(r"\d+", version.partition("-")[0])]
-    while parts and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
 
 
 def _blast_radius(view: View) -> tuple[str, ...]:
@@ -219,7 +210,7 @@ def _warnings(view: View) -> tuple[str, ...]:
     warnings = ["Requests in flight and open connections through it are cut."]
     if not view.rules:
         warnings.append("No rule is visible on it: what it carries is unknown, not nothing.")
-    if not _VERSION.search(view.vm.template_name):
+    if not named_in(view.vm.template_name):
         warnings.append(
             f"Template {view.vm.template_name} names no version: whether it brings the wanted one "
             "shows only afterwards."

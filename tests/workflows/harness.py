@@ -36,13 +36,13 @@ from bot.services.operations import Door, Operations, Verdict, plan_of
 from bot.services.progress import Progress
 from bot.services.runbooks import Runbook
 from bot.services.switch import KillSwitch
+from handlers import routes
 from tests.workflows.wire import Wire
-from workflows import recover, roll
 
 ANA = "U-ANA"
 BRUNO = "U-BRUNO"
 START = 1_800_000_000.0
-RUNBOOKS: dict[str, Runbook] = {one.name: one for one in (roll.RUNBOOK, recover.RUNBOOK)}
+RUNBOOKS: dict[str, Runbook] = dict(routes.RUNBOOKS)
 _EVERYWHERE = Targets(everything=True)
 _WAITING_FOR = "deadline of decision"
 _PATIENCE_S = 60.0

@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
+from tests.workflows.harness import RUNBOOKS
 from tests.workflows.scenarios import ALL
 from tests.workflows.sweep import Scenario, call_crash_sweep, crash_sweep, play
 from tests.workflows.wire import CHANGES
 
 every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
+
+
+def test_every_runbook_is_swept() -> None:
+    assert {scenario.runbook for scenario in ALL} == set(RUNBOOKS)
 
 
 @every_scenario

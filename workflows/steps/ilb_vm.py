@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.cloud import IlbVm, VmState
+from bot.domain.version import is_same
 from bot.domain.view import rules_digest
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
@@ -179,7 +180,7 @@ async def bring_back(run: Run, vm_id: str, name: str) -> None:
 async def expect_version(world: World, vm_id: str, version: str) -> str:
     """Fail unless the guest reports that template version: a job's success says nothing of it."""
     vm = await _vm(world, vm_id)
-    if vm.version != version:
+    if not is_same(vm.version, version):
         raise Permanent(
             f"roll ILB VM {vm.name}: CloudStack's jobs succeeded, but it still reports version "
             f"{vm.version or 'none'} and not {version}; its disk was not renewed"
