@@ -85,7 +85,7 @@ def broker() -> Iterator[Broker]:
     broker.close()
 
 
-def loaded(groups: dict[str, dict[str, object]], **extra: Any) -> Loaded:
+def loaded(groups: Mapping[str, Mapping[str, object]], **extra: Any) -> Loaded:
     return Loaded(Settings.model_validate(groups), None, {}, **({"warnings": ()} | extra))
 
 
