@@ -36,6 +36,10 @@ class Retry:
         return max(asked_s, min(self.max_wait_s, self.first_wait_s * 2.0 ** (attempt - 1)))
 
 
+_TELLING = Retry(attempts=8)
+"""About a minute and a half for a journal that is away after a step was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settled(Generic[R]):
     """What a look at the world says of a call in doubt: it took effect, with this result."""
@@ -258,10 +262,11 @@ class _Attempt:
 
     async def body(self, verb: Verb[Any, R], args: Any, kwargs: Any) -> Json:
         started = self.hands.world.clock.now()
+        watcher = self.hands.watcher
         try:
             if not self.deaf and (reason := await self.hands.stops.reason(self.run_id)):
                 return {"stop": reason}
-            await self.hands.watcher.step_began(self.run_id, self.key, verb.name)
+            await self._patiently(lambda: watcher.step_began(self.run_id, self.key, verb.name))
         except IlbotError as error:
             return {"error": _as_json(error)}
         attempts, entry = await self._tries(verb, args, kwargs)
@@ -276,8 +281,17 @@ class _Attempt:
             "failed" if failure else "ok",
             failure["text"] if failure else "",
         )
-        await self.hands.watcher.step_ended(report)
+        await self._patiently(lambda: watcher.step_ended(report))
         return entry
+
+    async def _patiently(self, tell: Callable[[], Awaitable[None]]) -> None:
+        """Tell the watcher, again while it is away: what was done must not be lost over it."""
+        for attempt in range(1, _TELLING.attempts):
+            try:
+                return await tell()
+            except Transient:
+                await self.hands.world.clock.sleep(_TELLING.wait_s(attempt))
+        return await tell()
 
     async def _tries(
         self, verb: Verb[Any, R], args: Any, kwargs: Any

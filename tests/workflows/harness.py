@@ -207,6 +207,12 @@ class House:
         self.clock.advance(seconds)
         self.cloud.advance()
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether some operation's `apply` run is under way."""
+        runs = self.engine._tasks.items()
+        return any(name.endswith(":apply") and not task.done() for name, task in runs)
+
     # waiting
 
     async def quiet(self, found: Operation) -> Operation:

@@ -7,12 +7,15 @@ is disturbed in a world of its own, and what is left is compared with the undist
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
+
+from sqlalchemy import event
 
 from bot.domain.operation import Operation, Outcome, State
 from bot.engine.memory import Death, Point
@@ -29,8 +32,12 @@ CALL_TROUBLES = (
     Trouble.RESTART,
 )
 DEATHS_IN_A_CALL = (Trouble.DIES_BEFORE, Trouble.DIES_AFTER)
-_NO_WORSE = frozenset({Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.REFUSED, Outcome.STALE})
-_ACT = re.compile(r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job)\b.*: ")
+_NO_WORSE = frozenset(
+    {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.REFUSED, Outcome.REJECTED, Outcome.STALE}
+)
+_ACT = re.compile(
+    r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job|use the journal)\b.*: "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Story:
     changes: tuple[str, ...]
     calls: tuple[str, ...]
     steps: int
+    statements: int
     deaths: int
     is_as_planned: bool
     is_as_before: bool
@@ -71,10 +79,15 @@ async def play(
     death: Death | None = None,
     at: int = -1,
     trouble: Trouble | None = None,
+    statement: int = -1,
 ) -> Story:
-    """Run a scenario in a world of its own, with at most one thing going wrong."""
+    """Run a scenario in a world of its own, with at most one thing going wrong.
+
+    `statement` (from 0) is the one that the journal's database refuses.
+    """
     async with house() as home:
         scenario.prepare(home)
+        statements = refuse(home, statement)
         first = len(home.cloud.effects)
         home.engine.death = home.death = death
         home.wire.at, home.wire.trouble = at, trouble
@@ -83,6 +96,7 @@ async def play(
         calls, steps = tuple(home.wire.calls), home.store.recorded
         home.later(1800.0)  # what is still under way in the cloud comes to its end
         effects = [one for one in home.cloud.effects[first:] if not one.kind.startswith("server.")]
+        heard = len(statements)
         told = [note for note in await home.journal.notes(ended.id) if note.kind == "ended"]
         assert len(told) == 1, "an operation ends once"
         assert (await home.journal.verify())[1] == ""
@@ -97,6 +111,7 @@ async def play(
             ),
             calls=calls,
             steps=steps,
+            statements=heard,
             deaths=home.deaths,
             is_as_planned=scenario.as_planned(home),
             is_as_before=scenario.as_before(home),
@@ -151,6 +166,40 @@ async def fault_sweep(
             _is_truthful(story)
     wrong.raise_any()
     return ends
+
+
+async def journal_sweep(scenario: Scenario, every: int = 1) -> Counter[Outcome]:
+    """Let the journal refuse one statement of the change: it ends, and its end is true.
+
+    Returns how often it ended how. `every` takes only each so many-th statement.
+    """
+    calm, wrong = await play(scenario), Complaints()
+    ends: Counter[Outcome] = Counter()
+    for number in range(0, calm.statements, every):
+        with wrong.about(f"{scenario.name}: statement {number} refused"):
+            story = await play(scenario, statement=number)
+            assert story.ended.outcome is not None
+            ends[story.ended.outcome] += 1
+            _is_truthful(story)
+    wrong.raise_any()
+    return ends
+
+
+def refuse(home: House, at: int) -> list[str]:
+    """Let the database refuse statement number `at` of the change, once; return what it hears.
+
+    What the door and the test itself read does not count: whoever stands there is told at once.
+    """
+    heard: list[str] = []
+
+    def before(*given: Any) -> None:
+        if home.is_changing:
+            heard.append(str(given[2]))
+            if len(heard) == at + 1:
+                raise sqlite3.OperationalError("disk I/O error")
+
+    event.listen(home.journal._database, "before_cursor_execute", before)
+    return heard
 
 
 @dataclass

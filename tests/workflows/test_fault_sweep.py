@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.operation import Outcome
 from tests.workflows.scenarios import ALL, ROLL
-from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep
+from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, Trouble
 
 PASSING = tuple(
@@ -32,6 +32,22 @@ async def test_a_change_that_fails_is_told_as_it_is(scenario: Scenario) -> None:
 async def test_a_failing_poll_is_no_failure() -> None:
     ends = await fault_sweep(ROLL, CALL_TROUBLES, {"queryAsyncJobResult"})
     assert set(ends) == {Outcome.DONE}
+
+
+async def test_a_journal_that_refuses_once_costs_no_operation_its_end() -> None:
+    ends = await journal_sweep(ROLL, every=4)
+    assert ends[Outcome.DONE] > 0
+    assert ends[Outcome.PARKED] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@every_scenario
+async def test_a_journal_that_refuses_anything_costs_no_operation_its_end(
+    scenario: Scenario,
+) -> None:
+    ends = await journal_sweep(scenario)
+    assert ends[Outcome.DONE] > 0
 
 
 @pytest.mark.slow
