@@ -48,6 +48,8 @@ class DbosSettings:
     changes_at_once: int = 10
     queue_poll_s: float = 0.2
     mail_poll_s: float = 0.5
+    deaths_allowed: int = 20
+    """How often one run may take its process with it before DBOS gives it up."""
 
 
 class DbosEngine:
@@ -78,7 +80,9 @@ class DbosEngine:
         ) -> None:  # DBOS marks the function it is given; a method has no room
             await self._live(kind)
 
-        self._workflow = DBOS.workflow(name="ilbot.run", max_recovery_attempts=20)(live)
+        self._workflow = DBOS.workflow(
+            name="ilbot.run", max_recovery_attempts=self._settings.deaths_allowed
+        )(live)
         DBOS.launch()
         await asyncio.to_thread(self._register_queue, self._database)
 
@@ -148,6 +152,7 @@ class DbosEngine:
             application_version="1",  # a hash of the source would strand runs at every edit
             serializer=DBOSPortableJSONSerializer(),  # pickle in a database is code execution
             notification_listener_polling_interval_sec=self._settings.mail_poll_s,
+            max_executor_threads=32,  # it has no bound by itself: 100 runs were 100 threads
             log_level="WARNING",
         )
 

@@ -62,12 +62,15 @@ class Machine:
     clock: VirtualClock | RealClock = field(default_factory=RealClock)
     notes: Notes = field(default_factory=Notes)
     engine: Engine | None = None
+    changes_at_once: int = 10
 
     def __post_init__(self) -> None:
         if self.kind == "memory":
             self.clock = VirtualClock()
 
-    async def boot(self, bodies: Mapping[str, Body]) -> Engine:
+    async def boot(
+        self, bodies: Mapping[str, Body], release: type[DbosEngine] = DbosEngine
+    ) -> Engine:
         hands = Hands(World(cast("Cloud", None), self.clock), self.notes, self.notes, self.notes)
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:
@@ -79,9 +82,13 @@ class Machine:
         else:
             url = self.postgres_url or f"sqlite:///{self.folder / 'engine.db'}"
             settings = DbosSettings(
-                url, executor_id=f"test-{os.getpid()}", queue_poll_s=0.05, mail_poll_s=0.02
+                url,
+                executor_id=f"test-{os.getpid()}",
+                changes_at_once=self.changes_at_once,
+                queue_poll_s=0.05,
+                mail_poll_s=0.02,
             )
-            self.engine = DbosEngine(settings, entry)
+            self.engine = release(settings, entry)
         await self.engine.launch()
         return self.engine
 
