@@ -65,9 +65,16 @@ class Dispatcher:
             self._wake.clear()
 
     async def once(self) -> None:
-        """Bring every open operation one move forward where nothing else does."""
-        for found in await self._journal.operations(table.c.state != State.ENDED.value, limit=500):
-            await self._dispatch(found)
+        """Bring every open operation one move forward where nothing else does, oldest first."""
+        still_open = await self._journal.operations(table.c.state != State.ENDED.value, limit=500)
+        for found in reversed(still_open):
+            try:
+                await self._dispatch(found)
+            except IlbotError as error:
+                log.warning("dispatch_failed", operation=found.id, error=str(error))
+            except Exception:
+                # Whatever is wrong with one operation, the others must still start and end.
+                log.exception("dispatch_has_a_bug", operation=found.id)
 
     async def _dispatch(self, found: Operation) -> None:
         late = self._clock.now() > found.deadline_at + GRACE_S
@@ -80,18 +87,30 @@ class Dispatcher:
                 await self._end(found, Outcome.EXPIRED, "nobody decided in time")
             case State.APPROVED:
                 await self._engine.start("apply", found.apply_run, found.lane)
-            case State.APPLYING if await self._engine.is_over(found.apply_run):
-                await self._park_unless_ended(found)
+                await self._end_if_its_run_did(found)
+            case State.APPLYING:
+                await self._end_if_its_run_did(found, late=late)
 
-    async def _park_unless_ended(self, found: Operation) -> None:
-        again = await self._journal.operation(found.id)
-        if again is not None and again.state is State.APPLYING:
+    async def _end_if_its_run_did(self, found: Operation, *, late: bool = False) -> None:
+        """End what no run will end; its state is kept if the run ended it while we looked."""
+        is_over = await self._engine.is_over(found.apply_run)
+        if is_over and found.state is State.APPROVED:
+            text = "its run ended before it changed anything; the log of that time has the reason"
+            await self._end(found, Outcome.FAILED, text)
+        elif is_over:
             text = "its run ended without a result; the log of that time has the reason"
+            await self._end(found, Outcome.PARKED, text)
+        elif is_over is None and found.state is State.APPLYING:
+            text = "the engine has no run of it any more; what it did so far is not known"
+            await self._end(found, Outcome.PARKED, text)
+        elif late:
+            text = "it did not end in its time; its run may still be at work"
             await self._end(found, Outcome.PARKED, text)
 
     async def _end(self, found: Operation, outcome: Outcome, reason: str) -> None:
-        await self._journal.move(
+        ended = await self._journal.move(
             found.id, (found.state,), "ended",
             state=State.ENDED, outcome=outcome, reason=reason, ended_at=self._clock.now(),
         )  # fmt: skip
-        self._changed(found.id)
+        if ended:
+            self._changed(found.id)
