@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.operation import Mode, Operation, Outcome, State
-from bot.domain.policy import RunbookPolicy, Targets
+from bot.domain.operation import Operation, Outcome, State
 from bot.sandbox.cloud.commands.ilb_vms import start_action, stop_action
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.records import Action, Stage, change_state, record_event
 from bot.services.fleet import RECREATE_CHECKS
-from tests.workflows.harness import ANA, BRUNO, House, house, two_people
+from tests.workflows.harness import BRUNO, House, house
 
 VM = "b-31-VM"
 VIP = "10.20.1.10"
@@ -351,51 +349,3 @@ async def test_a_recovered_one_leaves_nothing_to_do(
     await home.do("recover", VM)
     assert await home.ask("recover", VM) and changes(home) == [START]
     assert (await home.ask("recover", VM)).outcome is Outcome.NOTHING_TO_DO
-
-
-# by itself
-
-
-async def test_a_policy_repairs_by_itself_what_it_lists(home: House) -> None:
-    dies(home)
-    found = await home.incident("recover", VM, Mode.AUTOMATIC)
-    assert found.outcome is Outcome.DONE, found.reason
-    assert found.decided_by == "policy of-the-test"
-    assert changes(home) == [START]
-
-
-async def test_nothing_repairs_itself_while_all_is_stopped(home: House) -> None:
-    dies(home)
-    await home.switch.set("Bruno", "a change freeze")
-    found = await home.incident("recover", VM, Mode.AUTOMATIC)
-    assert (found.outcome, found.reason) == (
-        Outcome.OBSERVED,
-        "nothing starts now: a change freeze",
-    )
-
-
-async def test_nothing_repairs_itself_without_a_write_key() -> None:
-    async with house(can_write=False) as home:
-        dies(home)
-        found = await home.incident("recover", VM, Mode.AUTOMATIC)
-        assert found.outcome is Outcome.OBSERVED
-        assert changes(home) == []
-
-
-async def test_what_a_person_asks_for_another_approves_even_where_policy_is_automatic(
-    home: House,
-) -> None:
-    dies(home)
-    here = Targets(ids=frozenset({home.vm(VM).id}))
-    automatic = RunbookPolicy("recover", Mode.AUTOMATIC, automatic_on=here)
-    home.policies = replace(two_people(), runbooks={"recover": automatic})
-    asked = await home.ask("recover", VM)
-    assert asked.state is State.WAITING
-    assert not (await home.decide(asked, ANA)).counted
-
-
-async def test_an_incident_in_approve_mode_waits_for_a_person(home: House) -> None:
-    dies(home)
-    asked = await home.incident("recover", VM, Mode.APPROVE)
-    assert asked.state is State.WAITING
-    assert (await home.approve(asked)).outcome is Outcome.DONE
