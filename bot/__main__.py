@@ -52,17 +52,7 @@ def run(config: Config = None) -> None:
     from bot.app import App
 
     logs.configure(calm=CalmLog())
-    settings = _settings(config)
-
-    async def live(stop: asyncio.Event) -> None:
-        app = App(settings)
-        try:
-            await app.start()
-            await stop.wait()
-        finally:
-            await app.stop()
-
-    _until_told(live)
+    _until_told(App(_settings(config)).run)
 
 
 @cli.command()

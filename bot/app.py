@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from bot.adapters.slack import SlackChat
 from bot.domain.policy import Policies
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
-from bot.errors import Refused
+from bot.errors import Permanent, Refused
 from bot.ports import World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
@@ -38,6 +37,7 @@ from handlers import http as http_handler
 from handlers.conversation import Conversation
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start, TriageSettings
 from handlers.kafka_dead_letters import DeadLetterTopic
+from handlers.operation_metrics import OperationMetrics
 from handlers.poll import Poller
 from handlers.routes import RUNBOOKS, menu
 from handlers.slack import SlackAccess, SlackHandler
@@ -126,6 +126,18 @@ class App:
         self._parts: dict[str, Callable[[], tuple[bool, str]]] = {}
         self._engine_is_up = False
 
+    async def run(self, stop: asyncio.Event) -> None:
+        """Live until told to stop; `Permanent` where a part died, since it must not look alive."""
+        try:
+            await self.start()
+            told = asyncio.create_task(stop.wait())
+            await asyncio.wait({told, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            if dead := [task.get_name() for task in self._tasks if task.done()]:
+                raise Permanent(f"run ilbot: its part {dead[0]} died; the log has the reason")
+        finally:
+            await self.stop()
+
     async def start(self) -> None:
         """Start from the inside out: databases, engine, cards, then what lets wishes in."""
         if missing := self._settings.missing():
@@ -155,11 +167,12 @@ class App:
         dispatcher = Dispatcher(core.journal, engine, core.clock, core.changed)
         ring.listeners += [cards.changed, dispatcher.wake]
         await dispatcher.refresh_cards()
+        self._parts["cards"] = cards.health
         self._spawn("cards", cards.run())
         self._stack.push_async_callback(cards.flush)
         self._spawn("dispatcher", dispatcher.run())
         desk = Desk(core.journal, operations, core.fleet, core.cloud, core.policies, core.clock)
-        await self._let_wishes_in(core, operations, Incidents(desk))
+        await self._let_wishes_in(core, operations, Incidents(desk), cards)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 
     async def stop(self) -> None:
@@ -200,7 +213,7 @@ class App:
         )
 
     async def _let_wishes_in(
-        self, core: Core, operations: Operations, incidents: Incidents
+        self, core: Core, operations: Operations, incidents: Incidents, cards: Cards
     ) -> None:
         poller = Poller(incidents, self._settings.poll.interval_s)
         self._parts["poller"] = poller.health
@@ -220,7 +233,7 @@ class App:
         )  # fmt: skip
         access = SlackAccess(slack.bot_token, slack.app_token, slack.base_url, slack.command)
         handler = SlackHandler(access, Conversation(operations, answers))
-        await self._serve_http()
+        self._serve_http(OperationMetrics(core.journal, core.switch, cards.behind, poller.age_s))
         await handler.start()
         self._parts["slack"] = handler.health
         self._stack.push_async_callback(handler.stop)
@@ -238,13 +251,14 @@ class App:
             explain=lambda error: kafka_client.advice(bus, error, words.last),
         )
 
-    async def _serve_http(self) -> None:
+    def _serve_http(self, numbers: OperationMetrics) -> None:
         http = self._settings.http
         if not http.port:
             return
-        app = http_handler.create_app(self.health)
-        config = uvicorn.Config(app, host=http.host, port=http.port, log_level="warning")
-        self._spawn("http", _Server(config).serve())
+        listener = self._stack.enter_context(http_handler.listener(http.host, http.port))
+        app = http_handler.create_app(self.health, numbers)
+        server = _Server(uvicorn.Config(app, log_level="warning"))
+        self._spawn("http", server.serve(sockets=[listener]))
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)
@@ -263,4 +277,3 @@ class _Server(uvicorn.Server):
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("part_died", part=task.get_name(), error=repr(error), exc_info=error)
-        os.kill(os.getpid(), 15)  # a bot without one of its parts must not look alive

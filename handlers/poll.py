@@ -11,6 +11,8 @@ from bot.errors import IlbotError
 from bot.services.incidents import Incidents
 
 log = structlog.get_logger(__name__)
+_MISSED = 3
+"""So many intervals without a look that worked, and the poller counts as hanging."""
 
 
 class Poller:
@@ -19,7 +21,7 @@ class Poller:
     def __init__(self, incidents: Incidents, interval_s: float) -> None:
         self._incidents = incidents
         self._interval_s = interval_s
-        self._looked_at = 0.0
+        self._looked_at = time.monotonic()
         self._trouble = "has not looked yet"
 
     async def run(self) -> None:
@@ -27,14 +29,19 @@ class Poller:
         while True:
             try:
                 await self._incidents.sweep()
-                self._looked_at, self._trouble = time.time(), ""
+                self._looked_at, self._trouble = time.monotonic(), ""
             except IlbotError as error:
                 self._trouble = str(error)
                 log.warning("poll_failed", error=str(error))
             await asyncio.sleep(self._interval_s)
 
     def health(self) -> tuple[bool, str]:
-        """Return whether the last look worked, and when that was."""
+        """Return whether the last look worked and is not overdue, and when that was."""
         if self._trouble:
             return False, f"poller: {self._trouble}"
-        return True, f"poller: looked {time.time() - self._looked_at:.0f} s ago"
+        is_due = self.age_s() <= _MISSED * self._interval_s
+        return is_due, f"poller: looked {self.age_s():.0f} s ago"
+
+    def age_s(self) -> float:
+        """Return the seconds since the last look that worked, or since the start."""
+        return time.monotonic() - self._looked_at

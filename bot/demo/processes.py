@@ -58,6 +58,11 @@ class Child:
         """Ask it to end, and kill it where it does not."""
         await self._end(signal.SIGTERM)
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
     @property
     def is_alive(self) -> bool:
         """Whether it runs."""

@@ -29,7 +29,8 @@ AUTOMATIC_TIERS = ("app-tier", "web-tier")
 class Staging:
     """How a demo runs: `pace` below 1 makes the cloud faster, `automatic` lets recover act.
 
-    Without `database_url` the bot keeps its state in SQLite files that go with the demo.
+    Without `database_url` the bot keeps its state in SQLite files that go with the demo; without
+    `can_write` it has no write key; without `http_port` it serves no health and no metrics.
     """
 
     pace: float = 0.25
@@ -37,6 +38,8 @@ class Staging:
     slack_port: int = 0
     bus_of_world: bool = True
     database_url: str = ""
+    can_write: bool = True
+    http_port: int = 0
 
 
 @dataclass
@@ -151,12 +154,10 @@ def _sandbox_arguments(staging: Staging) -> list[str]:
 
 def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[str, str]:
     slow = max(staging.pace, 0.05)
-    return {
+    environment = {
         "ILBOT_CLOUDSTACK__ENDPOINT": where["cloud"],
         "ILBOT_CLOUDSTACK__READ_API_KEY": READ_ONLY.api_key,
         "ILBOT_CLOUDSTACK__READ_SECRET_KEY": READ_ONLY.secret_key,
-        "ILBOT_CLOUDSTACK__WRITE_API_KEY": ADMIN.api_key,
-        "ILBOT_CLOUDSTACK__WRITE_SECRET_KEY": ADMIN.secret_key,
         "ILBOT_CLOUDSTACK__JOB_POLL_S": f"{max(0.1, slow):.2f}",
         "ILBOT_CLOUDSTACK__AGAIN_S": f"{8 * slow:.2f}",
         "ILBOT_CLOUDSTACK__POWER_SYNC_S": f"{120 * slow:.2f}",
@@ -171,8 +172,14 @@ def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[
         "ILBOT_BOT__STATE_DIR": str(folder / "state"),
         "ILBOT_BOT__POLICIES_FILE": str(folder / "policies.yaml"),
         "ILBOT_BOT__CARD_INTERVAL_S": "1",
-        "ILBOT_HTTP__PORT": "0",
-    } | ({"ILBOT_DATABASE__URL": staging.database_url} if staging.database_url else {})
+        "ILBOT_HTTP__PORT": str(staging.http_port),
+    }
+    if staging.can_write:
+        environment["ILBOT_CLOUDSTACK__WRITE_API_KEY"] = ADMIN.api_key
+        environment["ILBOT_CLOUDSTACK__WRITE_SECRET_KEY"] = ADMIN.secret_key
+    if staging.database_url:
+        environment["ILBOT_DATABASE__URL"] = staging.database_url
+    return environment
 
 
 async def _write_policies(stage: Stage, staging: Staging) -> None:

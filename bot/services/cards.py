@@ -110,6 +110,7 @@ class Cards:
         self._last: dict[str, float] = {}
         self._pause_until = 0.0
         self._shown: dict[str, Card] = {}
+        self._trouble = ""
 
     def changed(self, operation_id: str) -> None:
         """Note that an operation's card is out of date."""
@@ -129,6 +130,14 @@ class Cards:
                 del self._dirty[operation_id]
                 await self._try(operation_id)
 
+    def behind(self) -> int:
+        """Return how many cards do not show yet how their operation stands."""
+        return len(self._dirty)
+
+    def health(self) -> tuple[bool, str]:
+        """Return whether the last card could be shown, and why not where it could not."""
+        return not self._trouble, f"cards: {self._trouble or 'shown as they change'}"
+
     def _not_before(self, operation_id: str) -> float:
         last = self._last.get(operation_id)
         due = 0.0 if last is None else last + self._settings.interval_s
@@ -143,15 +152,19 @@ class Cards:
     async def _try(self, operation_id: str) -> None:
         try:
             await self.show(operation_id)
+            self._trouble = ""
         except Transient as error:
+            self._trouble = str(error)
             log.warning("card_delayed", operation=operation_id, error=str(error))
             # Slack counts calls for the whole workspace: whoever is next would be refused too.
             self._pause_until = time.monotonic() + error.retry_after_s
             self.changed(operation_id)
         except IlbotError as error:
+            self._trouble = str(error)
             log.error("card_not_shown", operation=operation_id, error=str(error))
         except Exception:
             # A card that cannot be made must not end a change that is being carried out.
+            self._trouble = f"that of {operation_id} cannot be made; the log has the reason"
             log.exception("card_has_a_bug", operation=operation_id)
         now = time.monotonic()
         recent = {one: at for one, at in self._last.items() if now - at < self._settings.interval_s}

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 from pydantic import TypeAdapter
 
-from bot.domain.operation import Operation, State
+from bot.domain.operation import Operation, Outcome, Source, State
 from bot.engine.database import is_sqlite, open_database
 from bot.errors import Transient
 from bot.ports import Clock
@@ -31,6 +31,16 @@ _NESTED = ("wish", "requested_by")
 STOP = "stop"
 _MIGRATION_LOCK = 0x696C626F74
 """A PostgreSQL advisory lock of our own: `ilbot` in ASCII."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many operations of one source stand in one state or ended with one outcome."""
+
+    source: Source
+    state: State
+    outcome: Outcome | None
+    operations: int
 
 
 class Journal:
@@ -72,6 +82,12 @@ class Journal:
         query = sa.select(operation).where(*conditions)
         query = query.order_by(operation.c.created_at.desc(), operation.c.id.desc()).limit(limit)
         return await self._run(lambda c: tuple(_from_row(row) for row in c.execute(query)))
+
+    async def tally(self) -> tuple[Tally, ...]:
+        """Count all operations by source, state and outcome."""
+        by = (operation.c.source, operation.c.state, operation.c.outcome)
+        query = sa.select(*by, sa.func.count()).group_by(*by)
+        return await self._run(lambda c: tuple(_tally(*row) for row in c.execute(query)))
 
     async def move(
         self, operation_id: str, expected: tuple[State, ...], kind: str, **changes: Any
@@ -163,6 +179,10 @@ def _from_row(row: sa.Row[Any]) -> Operation:
     names = [field.name for field in fields(Operation)]
     values = {name: getattr(row, name) for name in names}
     return _ROW.validate_python(values | {name: json.loads(values[name]) for name in _NESTED})
+
+
+def _tally(source: str, state: str, outcome: str | None, operations: int) -> Tally:
+    return Tally(Source(source), State(state), Outcome(outcome) if outcome else None, operations)
 
 
 def _open_operation(

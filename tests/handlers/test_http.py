@@ -5,16 +5,22 @@ from __future__ import annotations
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from handlers.http import Parts, create_app
+from bot.errors import Refused
+from handlers.http import Parts, create_app, listener
 
 GOOD = {"slack": (True, "connected"), "journal": (True, "answers")}
 BAD = {**GOOD, "kafka": (False, "broker away for 30 s")}
 
 
+async def three() -> list[Metric]:
+    return [GaugeMetricFamily("ilbot_read", "Read at the scrape.", 3)]
+
+
 def client(parts: Parts, registry: CollectorRegistry | None = None) -> httpx.AsyncClient:
-    app = create_app(parts, registry or CollectorRegistry())
+    app = create_app(parts, three, registry or CollectorRegistry())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ilbot")
 
 
@@ -60,7 +66,7 @@ async def test_readiness_is_asked_each_time() -> None:
         assert (await http.get("/health/ready")).status_code == 200
 
 
-async def test_metrics_hold_what_was_counted_and_each_part() -> None:
+async def test_metrics_hold_what_was_counted_what_is_read_and_each_part() -> None:
     registry = CollectorRegistry()
     Counter("ilbot_things", "Things.", registry=registry).inc(3)
     async with client(lambda: BAD, registry) as http:
@@ -72,6 +78,7 @@ async def test_metrics_hold_what_was_counted_and_each_part() -> None:
         for sample in family.samples
     }
     assert samples[("ilbot_things_total", "")] == 3
+    assert samples[("ilbot_read", "")] == 3
     assert samples[("ilbot_part_ready", "slack")] == 1
     assert samples[("ilbot_part_ready", "kafka")] == 0
 
@@ -87,3 +94,10 @@ async def test_it_can_only_be_read(path: str) -> None:
     async with client(lambda: GOOD) as http:
         assert (await http.head(path)).status_code == 200
         assert (await http.post(path)).status_code == 405
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_served() -> None:
+    with listener("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refused, match=f"127.0.0.1 port {port}: Address already in use"):
+            listener("127.0.0.1", port)

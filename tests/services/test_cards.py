@@ -352,6 +352,33 @@ async def test_a_card_that_cannot_be_shown_does_not_stop_the_others(
     assert [card.title for card in desk.chat.posts] == ["Roll b-2-VM"]
 
 
+@pytest.mark.parametrize(
+    ("failure", "told", "behind"),
+    [
+        (Permanent("post a card: not_in_channel"), "cards: post a card: not_in_channel", 0),
+        (
+            Transient("post a card: ratelimited", retry_after_s=9.0),
+            "cards: post a card: ratelimit",
+            1,
+        ),
+        (ValueError("a bug"), "cards: that of op-1 cannot be made", 0),
+    ],
+)
+async def test_a_chat_that_takes_no_card_shows_in_health_until_one_is_shown(
+    desk: Desk, failure: Exception, told: str, behind: int
+) -> None:
+    found = await desk.waiting(a_roll())
+    assert desk.cards.health() == (True, "cards: shown as they change")
+    desk.chat.failures = [failure]
+    desk.cards.changed(found.id)
+    await desk.cards.flush()
+    well, why = desk.cards.health()
+    assert (well, why[: len(told)], desk.cards.behind()) == (False, told, behind)
+    desk.cards.changed(found.id)
+    await desk.cards.flush()
+    assert (desk.cards.health()[0], desk.cards.behind()) == (True, 0)
+
+
 # restarts
 
 
