@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+_EMOJI = re.compile(r":[a-z_]{2,40}: ?")
+_ITALIC = re.compile(r"(?<!\w)_([^_\n]+)_(?!\w)")
 
 
 class Safe(str):
@@ -41,7 +46,8 @@ def strong(text: str) -> Safe:
 
 
 def plain(text: str) -> str:
-    """Turn mrkdwn into plain text for a terminal: no entities, no formatting marks."""
+    """Turn mrkdwn into plain text for a terminal: no entities, no marks, no emoji names."""
+    text = _ITALIC.sub(r"\1", _EMOJI.sub("", text))
     for mark in ("*", "`"):
         text = text.replace(mark, "")
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

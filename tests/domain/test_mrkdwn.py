@@ -27,7 +27,7 @@ def test_strong_words_have_one_beginning_and_one_end(text: str) -> None:
     assert (shown[0], shown[-1], shown.count("*")) == ("*", "*", 2)
 
 
-@given(st.text().filter(lambda text: not set(text) & {"*", "`"}))
+@given(st.text().filter(lambda text: not set(text) & {"*", "`", ":", "_"}))
 def test_plain_gives_back_what_was_escaped(text: str) -> None:
     assert mrkdwn.plain(mrkdwn.escape(text)) == text
 
@@ -66,3 +66,8 @@ def test_a_moment_is_in_the_readers_time_zone() -> None:
 )
 def test_a_duration_is_said_the_way_people_do(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_plain_text_has_no_emoji_names_and_keeps_underscores_of_names() -> None:
+    told = ":warning: *Start* from `systemvm-x86_64` _(from here there is no way back)_"
+    assert mrkdwn.plain(told) == "Start from systemvm-x86_64 (from here there is no way back)"
