@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.workflows.harness import House
 from tests.workflows.sweep import Scenario
 
@@ -51,3 +53,12 @@ STOPPED = Scenario("recover a dead one", "recover", VM, _dies, _serves, _whateve
 STOPPING = Scenario("recover a stuck one", "recover", VM, _sticks, _serves, _whatever)
 MISSING = Scenario("recover a missing one", "recover", VIP, _is_lost, _serves, _whatever)
 ALL = (ROLL, STOPPED, STOPPING, MISSING)
+
+every_scenario = pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(one, id=one.name, marks=[] if one in (ROLL, STOPPED) else [pytest.mark.slow])
+        for one in ALL
+    ],
+)
+"""All of them; those that wait long for CloudStack are left out of the fast tests."""

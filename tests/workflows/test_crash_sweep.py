@@ -6,11 +6,9 @@ import pytest
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import RUNBOOKS
-from tests.workflows.scenarios import ALL
+from tests.workflows.scenarios import ALL, every_scenario
 from tests.workflows.sweep import Scenario, call_crash_sweep, crash_sweep, play
 from tests.workflows.wire import CHANGES
-
-every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
 
 
 def test_every_runbook_is_swept() -> None:
@@ -24,6 +22,7 @@ async def test_undisturbed_it_is_done(scenario: Scenario) -> None:
     assert story.is_as_planned
 
 
+@pytest.mark.slow
 @every_scenario
 async def test_a_death_at_any_step_changes_nothing(scenario: Scenario) -> None:
     assert await crash_sweep(scenario) > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
-from tests.workflows.scenarios import ALL, ROLL
+from tests.workflows.scenarios import ROLL, every_scenario
 from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, Trouble
 
@@ -14,7 +14,6 @@ PASSING = tuple(
     for trouble in (*CALL_TROUBLES, *JOB_TROUBLES)
     if trouble not in {Trouble.FAILED, Trouble.JOB_FAILS}
 )
-every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
 
 
 @every_scenario
@@ -29,6 +28,7 @@ async def test_a_change_that_fails_is_told_as_it_is(scenario: Scenario) -> None:
     assert ends.total() >= 2
 
 
+@pytest.mark.slow
 async def test_a_failing_poll_is_no_failure() -> None:
     ends = await fault_sweep(ROLL, CALL_TROUBLES, {"queryAsyncJobResult"})
     assert set(ends) == {Outcome.DONE}
