@@ -83,12 +83,7 @@ async def apply(run: Run, planned: Plan) -> None:
         await tier.redeploy(run, planned.parameter("tier"), planned.parameter("vip"))
     else:
         await ilb_vm.bring_back(run, target.id, target.name)
-    await run.step(
-        ilb_vm.expect_rules,
-        planned.parameter("tier"),
-        planned.parameter("vip"),
-        planned.parameter("rules"),
-    )
+    await ilb_vm.rules_as_planned(run, planned)
 
 
 def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:

@@ -104,12 +104,7 @@ async def apply(run: Run, planned: Plan) -> None:
     run.commit()
     await ilb_vm.start(run, target.id, target.name)
     await run.step(ilb_vm.expect_version, target.id, planned.parameter("version"))
-    await run.step(
-        ilb_vm.expect_rules,
-        planned.parameter("tier"),
-        planned.parameter("vip"),
-        planned.parameter("rules"),
-    )
+    await ilb_vm.rules_as_planned(run, planned)
 
 
 def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.cloud import IlbVm, VmState
 from bot.domain.version import is_same
+from bot.domain.plan import Plan
 from bot.domain.view import rules_digest
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
@@ -198,3 +199,13 @@ async def expect_rules(world: World, tier_id: str, vip: str, digest: str) -> str
             "meanwhile, or CloudStack lost some"
         )
     return digest
+
+
+async def rules_as_planned(run: Run, planned: Plan) -> None:
+    """Expect the rules on the planned VIP to be those the plan saw."""
+    await run.step(
+        expect_rules,
+        planned.parameter("tier"),
+        planned.parameter("vip"),
+        planned.parameter("rules"),
+    )
