@@ -16,7 +16,6 @@ from bot.adapters import kafka as kafka_client
 from bot.adapters.clock import SystemClock
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.slack import SlackChat
-from bot.domain.policy import Policies
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Permanent, Refused
@@ -29,7 +28,7 @@ from bot.services.incidents import Desk, Incidents
 from bot.services.journal import Journal
 from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations
-from bot.services.policies import load_policies
+from bot.services.policy_file import PolicyFile
 from bot.services.progress import Progress
 from bot.services.switch import KillSwitch
 from bot.settings import Settings
@@ -44,30 +43,6 @@ from handlers.slack import SlackAccess, SlackHandler
 from workflows.words import Words
 
 log = structlog.get_logger(__name__)
-
-
-class PolicyFile:
-    """The policies in force: read again when the file changes; a bad new one leaves the old."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._path = settings.bot.policies_file
-        self._stamp: float | None = None
-        self._policies = Policies()
-        self.trouble = ""
-        self()
-
-    def __call__(self) -> Policies:
-        """Return the policies in force."""
-        stamp = self._path.stat().st_mtime if self._path.exists() else None
-        if stamp != self._stamp:
-            self._stamp = stamp
-            try:
-                self._policies = load_policies(self._path, RUNBOOKS)
-                self.trouble = ""
-            except Refused as no:
-                self.trouble = str(no)
-                log.error("policies_not_used", path=str(self._path), reason=str(no))
-        return self._policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +85,9 @@ async def open_core(settings: Settings, stack: AsyncExitStack, ring: Ring | None
     client = connections.cloud_client(settings.cloudstack, access, http, clock)
     cloud = CloudStackCloud(client)
     fleet = Fleet(cloud, clock, progress.history)
+    policies = PolicyFile(settings.bot.policies_file, RUNBOOKS)
     switch = KillSwitch(journal, settings.stop_file)
-    return Core(
-        settings, clock, journal, progress, cloud, fleet, PolicyFile(settings), switch, changed
-    )
+    return Core(settings, clock, journal, progress, cloud, fleet, policies, switch, changed)
 
 
 class App:
@@ -163,6 +137,7 @@ class App:
         await engine.launch()
         self._stack.push_async_callback(engine.close)
         self._engine_is_up = True
+        self._parts["policies"] = core.policies.health
         cards = self._cards(core)
         dispatcher = Dispatcher(core.journal, engine, core.clock, core.changed)
         ring.listeners += [cards.changed, dispatcher.wake]

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.domain.policy import IncidentKind
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook
 from workflows import recover, roll
@@ -36,9 +35,6 @@ QUESTIONS: Mapping[str, Entry] = {
 
 BUTTONS: Mapping[str, bool] = {"approve": True, "reject": False}
 """Action id of a card's button → whether it approves."""
-
-INCIDENTS: Mapping[IncidentKind, str] = dict.fromkeys(IncidentKind, recover.NAME)
-"""Incident → the runbook that answers it where a policy does not name another."""
 
 BECAUSE = "because"
 """The one option every runbook takes: the reason, for the card and the audit journal."""

@@ -38,11 +38,6 @@ class Outcome(StrEnum):
     """A person must look; nothing automatic touches the target until then."""
     UNVERIFIED = "unverified"
 
-    @property
-    def is_good(self) -> bool:
-        """Whether the wish is fulfilled, by us or already."""
-        return self in {Outcome.DONE, Outcome.NOTHING_TO_DO}
-
 
 class Mode(StrEnum):
     """How far the bot may go by itself; ordered from least to most."""

@@ -27,7 +27,6 @@ class IncidentKind(StrEnum):
     ILB_STOPPED = "ilb-stopped"
     ILB_MISSING = "ilb-missing"
     ILB_STUCK_STOPPING = "ilb-stuck-stopping"
-    HEALTH_FAILED = "health-failed"
 
 
 class Power(StrEnum):
@@ -36,7 +35,7 @@ class Power(StrEnum):
     REQUEST = "request"
     APPROVE = "approve"
     ADMIN = "admin"
-    """Stop and resume the bot, clear what is parked."""
+    """Stop and resume the bot."""
 
 
 @dataclass(frozen=True, slots=True)

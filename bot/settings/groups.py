@@ -147,11 +147,6 @@ class CloudStackSettings(Group):
                 raise ValueError(f"{given} is set and {missing} is not; they belong together")
         return self
 
-    @property
-    def can_read(self) -> bool:
-        """Whether an endpoint and a read key are known here (a profile may give them too)."""
-        return bool(self.cmk_profile) or bool(self.endpoint and self.read_api_key)
-
 
 class SlackSettings(Group):
     """The Slack app through which people are told things and decide."""
@@ -187,11 +182,6 @@ class SlackSettings(Group):
         pattern=r"^/[a-z0-9_-]{1,31}$",
         description="Slash command as named in the app's manifest",
     )
-
-    @property
-    def is_on(self) -> bool:
-        """Whether both tokens are known."""
-        return self.bot_token is not None and self.app_token is not None
 
 
 class KafkaSettings(Group):
@@ -283,8 +273,8 @@ class DatabaseSettings(Group):
     url: Annotated[Secret, AfterValidator(a_database_url)] | None = Field(
         default=None,
         description=(
-            "SQLAlchemy URL, as in postgresql+psycopg://ilbot:…@db.example.com/ilbot, needed"
-            " for several replicas. Not set: SQLite files in state_dir, which need no server"
+            "SQLAlchemy URL, as in postgresql+psycopg://ilbot:…@db.example.com/ilbot, where the"
+            " state belongs on a server. Not set: SQLite files in state_dir"
         ),
     )
 
