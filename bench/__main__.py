@@ -1,0 +1,24 @@
+"""Measures everything and prints it: `python -m bench`, or `make bench`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import structlog
+
+from bench import bus, engine, plan
+from bench.table import shown
+
+
+async def main() -> None:
+    """Print one table per subject as it is ready."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    print(shown(bus.measure()), flush=True)
+    for table in await plan.measure():
+        print(f"\n{shown(table)}", flush=True)
+    print(f"\n{shown(await engine.measure())}", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
