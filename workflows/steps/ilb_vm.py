@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.cloud import IlbVm, VmState
-from bot.domain.version import is_same
 from bot.domain.plan import Plan
+from bot.domain.version import is_same
 from bot.domain.view import rules_digest
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
