@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What `make check` leaves to `make test`.
 FAST := not slow and not kafka and not postgres and not browser and not serial
-CODE := bot workflows handlers tests $(wildcard bench)
+CODE := bot workflows handlers tests deploy $(wildcard bench)
 
 .PHONY: help install demo test check check-all lint fast bench lock system services clean
 # The system's packages come before the environment, and both before the services.
