@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from dbos import (
     DBOSPortableJSONSerializer,
     SetEnqueueOptions,
     SetWorkflowID,
+    error,
 )
 
 from bot.engine.api import Checkpoints, Json
@@ -30,6 +32,7 @@ from bot.engine.database import (
     open_database,
     sqlite_path,
 )
+from bot.errors import Permanent, Transient
 
 QUEUE = "changes"
 Entry = Callable[[str, Checkpoints], Awaitable[None]]
@@ -104,7 +107,7 @@ class DbosEngine:
         assert self._workflow is not None, "launched"
         if await self.is_over(run_id) is not None:
             return
-        with SetWorkflowID(run_id):
+        with _in_our_words(f"start run {run_id}"), SetWorkflowID(run_id):
             if not lane:
                 await DBOS.start_workflow_async(self._workflow, kind)  # type: ignore[arg-type]
                 return
@@ -113,11 +116,13 @@ class DbosEngine:
 
     async def notify(self, run_id: str, topic: str, message: Json) -> None:
         """Leave a message for a run."""
-        await DBOS.send_async(run_id, message, topic)
+        with _in_our_words(f"tell run {run_id}"):
+            await DBOS.send_async(run_id, message, topic)
 
     async def is_over(self, run_id: str) -> bool | None:
         """Whether a run has ended; None where there is no such run."""
-        status = await DBOS.get_workflow_status_async(run_id)
+        with _in_our_words(f"look at run {run_id}"):
+            status = await DBOS.get_workflow_status_async(run_id)
         return None if status is None else status.status not in {"PENDING", "ENQUEUED", "DELAYED"}
 
     async def _live(self, kind: str) -> None:
@@ -155,6 +160,19 @@ class DbosEngine:
             max_executor_threads=32,  # it has no bound by itself: 100 runs were 100 threads
             log_level="WARNING",
         )
+
+
+@contextmanager
+def _in_our_words(what: str) -> Iterator[None]:
+    """Translate what DBOS and its database raise; what DBOS retries by itself does not get here."""
+    try:
+        yield
+    except sa.exc.OperationalError as exc:
+        raise Transient(
+            f"{what}: the engine's database refused ({type(exc.orig).__name__})", in_doubt=True
+        ) from exc
+    except error.DBOSNonExistentWorkflowError as exc:
+        raise Permanent(f"{what}: the engine has no such run") from exc
 
 
 class DbosCheckpoints:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from dbos import DBOS
 
 from bot.engine.api import Run
 from bot.engine.dbos import QUEUE, DbosEngine
+from bot.errors import Permanent, Transient
 from tests.engine.harness import Machine, machines
 from tests.engine.test_contract import Work
 
@@ -143,3 +144,38 @@ async def test_many_waiting_runs_need_few_threads(machine: Machine) -> None:
     for run_id in ids:
         await machine.over(run_id)
     assert threading.active_count() - before <= 32
+
+
+@pytest.mark.parametrize("call", ["start", "start in a lane", "notify", "is_over"])
+async def test_a_database_that_fails_is_worth_another_try(machine: Machine, call: str) -> None:
+    async def body(run: Run) -> None:
+        await run.wait_for("decision", 3600.0)
+
+    engine = await machine.boot({"k": body})
+    await engine.start("k", "r1")
+    hurt(machine, "alter table workflow_status rename to elsewhere")
+    asks: dict[str, Callable[[], Awaitable[object]]] = {
+        "start": lambda: engine.start("k", "r2"),
+        "start in a lane": lambda: engine.start("k", "r2", lane=LANE),
+        "notify": lambda: engine.notify("r1", "decision", True),
+        "is_over": lambda: engine.is_over("r1"),
+    }
+    with pytest.raises(Transient, match="the engine's database"):
+        async with asyncio.timeout(15):
+            await asks[call]()
+    hurt(machine, "alter table elsewhere rename to workflow_status")
+    assert await engine.is_over("r1") is False
+
+
+async def test_a_message_to_a_run_there_is_not_is_told(machine: Machine) -> None:
+    engine = await machine.boot({})
+    with pytest.raises(Permanent, match="tell run r9: the engine has no such run"):
+        await engine.notify("r9", "decision", True)
+
+
+def hurt(machine: Machine, statement: str) -> None:
+    """Change the engine's file past the engine."""
+    with closing(sqlite3.connect(machine.folder / "engine.db")) as connection:
+        connection.execute("pragma legacy_alter_table=on")
+        connection.execute(statement)
+        connection.commit()
