@@ -137,6 +137,7 @@ class App:
         await engine.launch()
         self._stack.push_async_callback(engine.close)
         self._engine_is_up = True
+        self._spawn("engine", engine.watch())
         self._parts["policies"] = core.policies.health
         cards = self._cards(core)
         dispatcher = Dispatcher(core.journal, engine, core.clock, core.changed)

@@ -68,6 +68,7 @@ class DbosEngine:
             else OneReplica(settings.url)
         )
         self._running: set[asyncio.Task[object]] = set()
+        self._failed: asyncio.Queue[str] = asyncio.Queue()
         self._closing = False
         self._workflow: Callable[[str], Awaitable[None]] | None = None
 
@@ -125,6 +126,23 @@ class DbosEngine:
             status = await DBOS.get_workflow_status_async(run_id)
         return None if status is None else status.status not in {"PENDING", "ENQUEUED", "DELAYED"}
 
+    async def watch(self) -> None:
+        """Wait for ever; `Permanent` once a run ended here whose end could not be recorded.
+
+        A full disk does that. DBOS takes such a run, and the lane it holds, up again in a new
+        process only (`dbos.DBOS.launch`), so whoever hears this ends this one.
+        """
+        while True:
+            run_id = await self._failed.get()
+            if not await self._is_recorded(run_id):
+                raise Permanent(f"record the end of run {run_id}: the engine's database refused")
+
+    async def _is_recorded(self, run_id: str) -> bool:
+        try:
+            return bool(await self.is_over(run_id))
+        except Transient:
+            return False
+
     async def _live(self, kind: str) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -132,9 +150,14 @@ class DbosEngine:
         try:
             run_id = DBOS.workflow_id
             assert run_id is not None, "inside a workflow"
+            task.add_done_callback(lambda ended: self._note_failure(run_id, ended))
             await self._entry(kind, DbosCheckpoints(run_id))
         finally:
             self._running.discard(task)
+
+    def _note_failure(self, run_id: str, ended: asyncio.Task[object]) -> None:
+        if not self._closing and not ended.cancelled() and ended.exception() is not None:
+            self._failed.put_nowait(run_id)
 
     def _register_queue(self, database: sa.Engine) -> None:
         client = DBOSClient(
