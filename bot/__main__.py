@@ -113,16 +113,37 @@ def sandbox(
 @cli.command()
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("ilbot.toml"),
+    cloudstack: Annotated[
+        str, typer.Option(help="A version, as 4.20: write CloudStack's side of Kafka beside it.")
+    ] = "",
 ) -> None:
-    """Write a commented settings file to fill in."""
+    """Write a commented settings file to fill in, and CloudStack's side of Kafka if asked to."""
     from bot.cli.init_file import init_file
+    from bot.cli.kafka_side import MANAGEMENT, kafka_side, write_kafka_side
 
-    if path.exists():
+    is_new = not path.exists()
+    if not is_new and not cloudstack:
         sys.stderr.write(f"ilbot: {path} exists and is left alone; name another file\n")
         raise typer.Exit(1)
-    path.write_text(init_file(), encoding="utf-8")
-    path.chmod(0o600)
-    typer.echo(f"Wrote {path}. Fill it in, then: ilbot check --config {path}")
+    if cloudstack:
+        files = kafka_side(cloudstack, _settings_for_kafka(path))
+        folder = path.parent / "cloudstack-management"
+        for written in write_kafka_side(folder, files):
+            typer.echo(f"Wrote {written}")
+        typer.echo(f"Fill them in and copy them to {MANAGEMENT} on each management server,")
+        typer.echo("keeping the folders, then restart cloudstack-management.")
+    if is_new:
+        path.write_text(init_file(), encoding="utf-8")
+        path.chmod(0o600)
+        typer.echo(f"Wrote {path}. Fill it in, then: ilbot check --config {path}")
+
+
+def _settings_for_kafka(path: Path) -> Any:
+    """The brokers and the topic of a file that is there, else the defaults."""
+    from bot.settings import Settings
+    from bot.settings.load import read_settings
+
+    return read_settings(path, os.environ).settings if path.exists() else Settings()
 
 
 @cli.command()
