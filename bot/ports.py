@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 
 
 class CloudReader(Protocol):
@@ -30,6 +31,34 @@ class CloudReader(Protocol):
 
     async def rules(self, *, tier_id: str = "") -> tuple[LbRule, ...]:
         """Return visible internal LB rules with their members, of one tier or of all."""
+        ...
+
+    async def zones(self) -> tuple[Zone, ...]:
+        """Return all zones."""
+        ...
+
+    async def vpcs(self) -> tuple[Vpc, ...]:
+        """Return all VPCs, those of projects included."""
+        ...
+
+    async def isolated_networks(self) -> tuple[Network, ...]:
+        """Return the isolated networks outside VPCs, those of projects included."""
+        ...
+
+    async def routers(self) -> tuple[Router, ...]:
+        """Return all virtual routers; an ILB VM is never among them."""
+        ...
+
+    async def hosts(self) -> tuple[Host, ...]:
+        """Return the hypervisor hosts."""
+        ...
+
+    async def system_offerings(self) -> tuple[Offering, ...]:
+        """Return the service offerings for system VMs, of every type."""
+        ...
+
+    async def providers(self) -> tuple[Provider, ...]:
+        """Return the internal LB provider of each physical network."""
         ...
 
     async def system_templates(self) -> tuple[Template, ...]:

@@ -80,11 +80,17 @@ class LbRule:
     algorithm: str
     state: str
     members: tuple[Member, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_active(self) -> bool:
         """Whether it carries traffic as far as CloudStack knows."""
         return self.state == "Active" and bool(self.members)
+
+    @property
+    def is_half_done(self) -> bool:
+        """Whether a backend failure left it between two states; `Add` without members is normal."""
+        return self.state == "Deleting" or (self.state == "Add" and bool(self.members))
 
 
 @dataclass(frozen=True, slots=True)

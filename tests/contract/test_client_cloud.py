@@ -19,6 +19,7 @@ from bot.adapters.cloudstack.client import Limits
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.failures import ApiRefused
 from bot.domain.cloud import LbRule, Member, VmState
+from bot.domain.zone import Role
 from bot.errors import Permanent, Refused
 from bot.ports import Cloud, CloudReader
 from tests.contract.client_setup import Server, client_of, json_answer, recorded
@@ -28,6 +29,13 @@ READS: dict[str, Callable[[CloudReader], Awaitable[object]]] = {
     "tiers": lambda cloud: cloud.tiers(),
     "ilb_vms": lambda cloud: cloud.ilb_vms(),
     "rules": lambda cloud: cloud.rules(),
+    "zones": lambda cloud: cloud.zones(),
+    "vpcs": lambda cloud: cloud.vpcs(),
+    "isolated_networks": lambda cloud: cloud.isolated_networks(),
+    "routers": lambda cloud: cloud.routers(),
+    "hosts": lambda cloud: cloud.hosts(),
+    "system_offerings": lambda cloud: cloud.system_offerings(),
+    "providers": lambda cloud: cloud.providers(),
     "system_templates": lambda cloud: cloud.system_templates(),
     "events": lambda cloud: cloud.events(),
     "setting": lambda cloud: cloud.setting("a.setting"),
@@ -125,7 +133,9 @@ async def test_a_stop_is_a_plain_one() -> None:
     assert "forced" not in server.forms[0]
 
 
-@pytest.mark.parametrize("method", ["tiers", "ilb_vms", "rules", "events"])
+@pytest.mark.parametrize(
+    "method", ["tiers", "ilb_vms", "rules", "events", "vpcs", "isolated_networks", "routers"]
+)
 async def test_lists_ask_for_what_projects_own_too(method: str) -> None:
     server = Server([EMPTY])
     await READS[method](cloud_of(server))
@@ -262,6 +272,38 @@ async def test_networks_outside_a_vpc_are_no_tiers() -> None:
     ]
     [tier] = await cloud_of(Server([json_answer({"count": 2, "network": networks})])).tiers()
     assert (tier.id, tier.is_implemented) == ("n2", False)
+
+
+async def test_a_network_can_be_redundant_where_its_offering_names_the_capability() -> None:
+    capability = {"name": "RedundantRouter", "value": "false"}
+    rows = [
+        {"id": "n-1", "name": "iso", "type": "Isolated",
+         "service": [{"name": "SourceNat", "capability": [capability]}]},
+        {"id": "n-2", "name": "plain", "type": "Isolated", "service": [{"name": "SourceNat"}]},
+        {"id": "n-3", "name": "shared", "type": "Shared"},
+        {"id": "n-4", "name": "tier", "type": "Isolated", "vpcid": "v-1"},
+    ]  # fmt: skip
+    found = await cloud_of(Server([json_answer({"network": rows})])).isolated_networks()
+    assert [(one.name, one.can_be_redundant) for one in found] == [("iso", True), ("plain", False)]
+
+
+async def test_a_recorded_pair_of_routers_has_its_roles() -> None:
+    seen = set()
+    for exchange in recorded("listRouters"):
+        if exchange.status == 200 and not exchange.is_cut:
+            for router in await cloud_of(Server([exchange.response()])).routers():
+                seen.add((router.is_redundant, router.role))
+    assert {(True, Role.PRIMARY), (True, Role.BACKUP), (False, Role.UNKNOWN)} <= seen
+
+
+async def test_the_tags_of_a_rule_are_read() -> None:
+    row = {
+        "id": "r-1", "networkid": "t-1", "sourceipaddress": "10.1.1.10",
+        "loadbalancerrule": [{"sourceport": 80, "instanceport": 80, "state": "Active"}],
+        "tags": [{"key": "ilbot.twin", "value": "10.1.1.11", "resourceid": "r-1"}],
+    }  # fmt: skip
+    [rule] = await cloud_of(Server([json_answer({"loadbalancer": [row]})])).rules()
+    assert rule.tags == (("ilbot.twin", "10.1.1.11"),)
 
 
 async def test_a_template_is_ready_when_every_zone_has_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from bot.adapters.cloudstack import answers
+from bot.adapters.cloudstack import answers, zone_answers
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.cloud import CloudStackCloud
@@ -19,6 +19,11 @@ ROWS: dict[str, type[BaseModel]] = {
     "listLoadBalancers": answers.RuleRow,
     "listNetworks": answers.NetworkRow,
     "listTemplates": answers.TemplateRow,
+    "listRouters": zone_answers.RouterRow,
+    "listVPCs": zone_answers.VpcRow,
+    "listHosts": zone_answers.HostRow,
+    "listServiceOfferings": zone_answers.OfferingRow,
+    "listNetworkServiceProviders": zone_answers.ProviderRow,
     "listEvents": answers.EventRow,
     "listConfigurations": answers.SettingRow,
     "listAsyncJobs": answers.PendingJobRow,
@@ -31,6 +36,11 @@ VALUES = (
     answers.TemplateRow,
     answers.EventRow,
     answers.PendingJobRow,
+    zone_answers.RouterRow,
+    zone_answers.VpcRow,
+    zone_answers.HostRow,
+    zone_answers.OfferingRow,
+    zone_answers.ProviderRow,
 )
 CHANGES = [name for name, command in COMMANDS.items() if command.effect is Effect.CHANGE]
 

@@ -115,6 +115,13 @@ class MemberRow(Answer):
     ipaddress: str = ""
 
 
+class TagRow(Answer):
+    """`ResourceTagResponse`."""
+
+    key: str
+    value: str = ""
+
+
 class RuleRow(Answer):
     """`ApplicationLoadBalancerResponse`: a list of ports that always has exactly one."""
 
@@ -125,6 +132,7 @@ class RuleRow(Answer):
     algorithm: str = ""
     loadbalancerrule: tuple[PortRow, ...] = Field(min_length=1, max_length=1)
     loadbalancerinstance: tuple[MemberRow, ...] = ()
+    tags: tuple[TagRow, ...] = ()
 
     def value(self) -> LbRule:
         """Return the rule, its members in one order however CloudStack lists them."""
@@ -141,6 +149,7 @@ class RuleRow(Answer):
             members=tuple(
                 sorted(Member(m.id, m.name, m.ipaddress) for m in self.loadbalancerinstance)
             ),
+            tags=tuple(sorted((tag.key, tag.value) for tag in self.tags)),
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 from bot.adapters.cloudstack.answers import (
     Capabilities,
     EventRow,
@@ -17,7 +20,17 @@ from bot.adapters.cloudstack.answers import (
 from bot.adapters.cloudstack.client import Call, Client
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
 from bot.adapters.cloudstack.foreign import cleaned
+from bot.adapters.cloudstack.zone_answers import (
+    HostRow,
+    IsolatedNetworkRow,
+    OfferingRow,
+    ProviderRow,
+    RouterRow,
+    VpcRow,
+    ZoneRow,
+)
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 from bot.errors import Permanent
 
 # `listall=true` alone hides what projects own, `projectid=-1` alone hides the rest
@@ -84,6 +97,44 @@ class CloudStackCloud:
                 return ()
             raise
         return tuple({row.id: row.value() for row in rows}.values())
+
+    async def zones(self) -> tuple[Zone, ...]:
+        """Return all zones."""
+        rows = await self._client.rows(Call("list the zones", "listZones"), ZoneRow)
+        return _unique(row.value() for row in rows)
+
+    async def vpcs(self) -> tuple[Vpc, ...]:
+        """Return all VPCs, those of projects included."""
+        rows = await self._client.rows(Call("list the VPCs", "listVPCs", _EVERYTHING), VpcRow)
+        return _unique(row.value() for row in rows)
+
+    async def isolated_networks(self) -> tuple[Network, ...]:
+        """Return the isolated networks outside VPCs, those of projects included."""
+        wanted = {**_EVERYTHING, "forvpc": "false", "type": "Isolated"}
+        call = Call("list the isolated networks", "listNetworks", wanted)
+        rows = await self._client.rows(call, IsolatedNetworkRow)
+        return _unique(row.value() for row in rows if row.type == "Isolated" and not row.vpcid)
+
+    async def routers(self) -> tuple[Router, ...]:
+        """Return all routers: the command fixes the role, so that ILB VMs never appear."""
+        call = Call("list the routers", "listRouters", _EVERYTHING)
+        return _unique(row.value() for row in await self._client.rows(call, RouterRow))
+
+    async def hosts(self) -> tuple[Host, ...]:
+        """Return the hypervisor hosts, without secondary storage and console proxy hosts."""
+        call = Call("list the hosts", "listHosts", {"type": "Routing", "details": "min"})
+        return _unique(row.value() for row in await self._client.rows(call, HostRow))
+
+    async def system_offerings(self) -> tuple[Offering, ...]:
+        """Return the service offerings for system VMs, of every type."""
+        call = Call("list the system offerings", "listServiceOfferings", {"issystem": "true"})
+        return _unique(row.value() for row in await self._client.rows(call, OfferingRow))
+
+    async def providers(self) -> tuple[Provider, ...]:
+        """Return the internal LB provider of each physical network."""
+        what, named = "list the internal LB providers", {"name": "InternalLbVm"}
+        call = Call(what, "listNetworkServiceProviders", named)
+        return _unique(row.value() for row in await self._client.rows(call, ProviderRow))
 
     async def system_templates(self) -> tuple[Template, ...]:
         """Return the templates that system VMs are made of, ready if they are so in each zone."""
@@ -186,6 +237,19 @@ class CloudStackCloud:
 
     def _of(self, what: str, tier_id: str) -> str:
         return f"list the {what} of tier {self._named(tier_id)}" if tier_id else f"list the {what}"
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+V = TypeVar("V", bound=_Identified)
+
+
+def _unique(values: Iterable[V]) -> tuple[V, ...]:
+    """Return each thing once: rows move between pages while a list is read."""
+    return tuple({value.id: value for value in values}.values())
 
 
 def _given(**params: str) -> dict[str, str]:

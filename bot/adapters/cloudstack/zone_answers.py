@@ -1,0 +1,190 @@
+"""Turns the rows that CloudStack answers about what surrounds the ILBs into values of ours.
+
+Fields are those of the response classes under `org.apache.cloudstack.api.response`, read as in
+`bot.adapters.cloudstack.answers`: an absent text is `""`.
+"""
+
+from __future__ import annotations
+
+from bot.adapters.cloudstack.answers import Answer
+from bot.domain.cloud import VmState
+from bot.domain.zone import Host, Network, Offering, Provider, Role, Router, Vpc, Zone
+
+
+class ZoneRow(Answer):
+    """`ZoneResponse`."""
+
+    id: str
+    name: str
+
+    def value(self) -> Zone:
+        """Return the zone."""
+        return Zone(id=self.id, name=self.name)
+
+
+class VpcRow(Answer):
+    """`VpcResponse`; it lists the networks of the VPC too, which are read elsewhere, at once."""
+
+    id: str
+    name: str
+    state: str = ""
+    zoneid: str = ""
+    zonename: str = ""
+    vpcofferingname: str = ""
+    redundantvpcrouter: bool = False
+
+    def value(self) -> Vpc:
+        """Return the VPC."""
+        return Vpc(
+            id=self.id,
+            name=self.name,
+            state=self.state,
+            zone_id=self.zoneid,
+            zone_name=self.zonename,
+            offering_name=self.vpcofferingname,
+            is_redundant=self.redundantvpcrouter,
+        )
+
+
+class CapabilityRow(Answer):
+    """`CapabilityResponse`: what a provider says of a service of a network."""
+
+    name: str
+
+
+class ServiceRow(Answer):
+    """`ServiceResponse`."""
+
+    name: str
+    capability: tuple[CapabilityRow, ...] = ()
+
+
+class IsolatedNetworkRow(Answer):
+    """`NetworkResponse` of a network that may have a router of its own."""
+
+    id: str
+    name: str
+    state: str = ""
+    type: str = ""
+    vpcid: str = ""
+    zoneid: str = ""
+    zonename: str = ""
+    redundantrouter: bool = False
+    service: tuple[ServiceRow, ...] = ()
+
+    def value(self) -> Network:
+        """Return the network."""
+        capabilities = (c.name for s in self.service if s.name == "SourceNat" for c in s.capability)
+        return Network(
+            id=self.id,
+            name=self.name,
+            state=self.state,
+            zone_id=self.zoneid,
+            zone_name=self.zonename,
+            is_redundant=self.redundantrouter,
+            can_be_redundant="RedundantRouter" in capabilities,
+        )
+
+
+class RouterRow(Answer):
+    """`DomainRouterResponse` as it describes a router; 4.15 and older said MASTER for PRIMARY."""
+
+    id: str
+    name: str
+    state: str
+    redundantstate: str = ""
+    isredundantrouter: bool = False
+    guestnetworkid: str = ""
+    guestnetworkname: str = ""
+    vpcid: str = ""
+    vpcname: str = ""
+    zoneid: str = ""
+    zonename: str = ""
+    version: str = ""
+    softwareversion: str = ""
+    serviceofferingname: str = ""
+    hostname: str = ""
+    requiresupgrade: bool = False
+    healthchecksfailed: bool = False
+
+    def value(self) -> Router:
+        """Return the router; `UNKNOWN` is what CloudStack says of a version never reported."""
+        return Router(
+            id=self.id,
+            name=self.name,
+            state=VmState.of(self.state),
+            role=Role.of(self.redundantstate),
+            is_redundant=self.isredundantrouter,
+            network_id=self.guestnetworkid,
+            network_name=self.guestnetworkname,
+            vpc_id=self.vpcid,
+            vpc_name=self.vpcname,
+            zone_id=self.zoneid,
+            zone_name=self.zonename,
+            version="" if self.version.upper() == "UNKNOWN" else self.version,
+            software_version=self.softwareversion,
+            offering_name=self.serviceofferingname,
+            host_name=self.hostname,
+            requires_upgrade=self.requiresupgrade,
+            health_checks_failed=self.healthchecksfailed,
+        )
+
+
+class HostRow(Answer):
+    """`HostResponse`."""
+
+    id: str
+    name: str
+    state: str = ""
+    resourcestate: str = ""
+    zoneid: str = ""
+
+    def value(self) -> Host:
+        """Return the host."""
+        return Host(
+            id=self.id,
+            name=self.name,
+            state=self.state,
+            resource_state=self.resourcestate,
+            zone_id=self.zoneid,
+        )
+
+
+class OfferingRow(Answer):
+    """`ServiceOfferingResponse` of a system offering; its sizes may be left to the deployment."""
+
+    id: str
+    name: str
+    systemvmtype: str = ""
+    cpunumber: int = 0
+    cpuspeed: int = 0
+    memory: int = 0
+
+    def value(self) -> Offering:
+        """Return the offering."""
+        return Offering(
+            id=self.id,
+            name=self.name,
+            for_type=self.systemvmtype,
+            cpus=self.cpunumber,
+            mhz=self.cpuspeed,
+            memory_mb=self.memory,
+        )
+
+
+class ProviderRow(Answer):
+    """`ProviderResponse`."""
+
+    id: str
+    name: str
+    physicalnetworkid: str = ""
+    state: str = ""
+
+    def value(self) -> Provider:
+        """Return the provider."""
+        return Provider(
+            id=self.id,
+            name=self.name,
+            physical_network_id=self.physicalnetworkid,
+            state=self.state,
+        )
