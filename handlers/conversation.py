@@ -99,8 +99,9 @@ async def _in_a_sentence(work: Callable[[], Awaitable[str]], speaker: Speaker) -
         return f":no_entry: {mrkdwn.escape(str(no))}"
     except IlbotError as error:
         log.warning("request_failed", person=speaker.id, error=str(error))
+        why = mrkdwn.escape(str(error).rstrip("."))
         return (
-            f":warning: That was not done: {mrkdwn.escape(str(error))}. Ask again in a minute; "
+            f":warning: That was not done: {why}. Ask again in a minute; "
             "`status` shows what is open."
         )
     except Exception:

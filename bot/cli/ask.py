@@ -6,7 +6,7 @@ import getpass
 import json
 from dataclasses import asdict
 
-from bot.app import Core
+from bot.app import Books, Core
 from bot.domain import mrkdwn
 from bot.domain.operation import Operation, Outcome
 from bot.domain.page import as_plain
@@ -48,9 +48,9 @@ async def status_text(core: Core) -> Told:
     return as_plain(await _answers(core).status()), True
 
 
-async def list_text(core: Core, *, as_json: bool) -> Told:
+async def list_text(books: Books, *, as_json: bool) -> Told:
     """List operations, newest first."""
-    found = await core.journal.operations()
+    found = await books.journal.operations()
     if as_json:
         return json.dumps([_shown(one) for one in found], indent=2, ensure_ascii=False), True
     if not found:
@@ -80,27 +80,28 @@ async def why_text(core: Core, about: str) -> Told:
     return as_plain(await _answers(core).why(about)), True
 
 
-async def stop_text(core: Core, reason: str) -> Told:
+async def stop_text(books: Books, reason: str) -> Told:
     """Stop all changes, and say what is still under way."""
     by = getpass.getuser()
-    await core.switch.set(by, f"{by} on the command line: {reason}" if reason else "")
-    busy = [one for one in await core.journal.operations() if one.state == "applying"]
+    before = await books.switch.set(by, f"{by} on the command line: {reason}" if reason else "")
+    busy = [one for one in await books.journal.operations() if one.state == "applying"]
     lines = ["All changes are stopped: nothing new starts."]
     lines += [f"{one.id} on {one.target_name} halts at its next safe point." for one in busy]
+    lines += [f"To resume, {before}."] if before else []
     return "\n".join([*lines, "`ilbot resume` lets changes start again."]), True
 
 
-async def resume_text(core: Core) -> Told:
+async def resume_text(books: Books) -> Told:
     """Let changes start again, or say what still stops them."""
-    still = await core.switch.release(getpass.getuser())
+    still = await books.switch.release(getpass.getuser())
     if still:
         return f"Still stopped: {still}.", False
     return "Changes may start again.", True
 
 
-async def verify_text(core: Core) -> Told:
+async def verify_text(books: Books) -> Told:
     """Walk the audit chain."""
-    sound, broken = await core.journal.verify()
+    sound, broken = await books.journal.verify()
     if broken:
         return (
             f"The audit journal was tampered with: {broken}. {sound} rows before it are sound.",

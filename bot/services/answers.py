@@ -82,7 +82,7 @@ class Answers:
         """Stop all changes; `Refused` for who may not."""
         person = self._administrator(person_id)
         text = f"{person.name} stopped all changes"
-        await self._from.switch.set(person.name, f"{text}: {reason}" if reason else text)
+        before = await self._from.switch.set(person.name, f"{text}: {reason}" if reason else text)
         return Page(
             "Stopped",
             (
@@ -91,6 +91,7 @@ class Answers:
                     (
                         ("Nothing new starts, and running changes halt at their next safe point.",),
                         (Code(f"{self._from.command} resume"), " lets changes start again."),
+                        *([(f"To resume, {before}.",)] if before else []),
                     ),
                 ),
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,8 +63,10 @@ class Fleet:
             )
         if any(wanted in _tier_names(tier) for tier in tiers):
             raise Refused(f"Tier “{named}” has no internal load balancer.")
-        near = in_words([f"`{ilb.tier.name}`" for ilb in ilbs[:6]]) or "none at all"
-        raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=f"There is {near}.")
+        names = {name for ilb in ilbs for name in _names(ilb)}
+        near = difflib.get_close_matches(wanted, names, n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every ILB."
+        raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=hint)
 
     async def ilbs(self) -> tuple[tuple[Ilb, ...], tuple[Tier, ...]]:
         """Return every ILB (machines, and VIPs whose machine is missing) and every tier."""

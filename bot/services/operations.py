@@ -25,6 +25,9 @@ from bot.services.switch import KillSwitch
 PLANNING_DEADLINE_S = 900.0
 """How long an operation may stay `asked`: planning needs a few reads."""
 
+SEEN_LENGTH = 12
+"""So much of a plan's fingerprint a card shows; who saw less has not seen the plan."""
+
 Changed = Callable[[str], None]
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 
@@ -158,7 +161,7 @@ class Operations:
     def _not_decidable(self, found: Operation, seen: str) -> str:
         if found.state is not State.WAITING:
             return f"Operation {found.id} {standing(found)}; this changes nothing."
-        if seen and not found.fingerprint.startswith(seen):
+        if seen and (len(seen) < SEEN_LENGTH or not found.fingerprint.startswith(seen)):
             return f"The plan of {found.id} has changed; look at its card again."
         if self._door.clock.now() > found.deadline_at:
             return f"The time to decide on {found.id} is over."
@@ -205,7 +208,8 @@ def standing(found: Operation) -> str:
     match found.state:
         case State.ENDED:
             ended = f"has ended: {found.outcome}"
-            return f"{ended} ({found.reason})" if found.reason else ended
+            reason = found.reason.partition("\n")[0].rstrip(".")
+            return f"{ended} ({reason})" if reason else ended
         case State.WAITING:
             return "waits for a decision"
         case State.ASKED:

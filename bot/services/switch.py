@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.errors import IlbotError
+from bot.errors import IlbotError, Permanent
 from bot.services.journal import Journal
 
 
@@ -22,7 +22,7 @@ class KillSwitch:
                 return f"the stop file {self._file} exists"
             return await self._journal.stop_reason()
         except (OSError, IlbotError) as error:
-            return f"the stop switch cannot be read ({error}), so nothing starts"
+            return f"the stop switch cannot be read ({error})"
 
     def _file_is_there(self) -> bool:
         try:
@@ -31,9 +31,27 @@ class KillSwitch:
             return False
         return True
 
-    async def set(self, by: str, reason: str = "") -> None:
-        """Stop everything: nothing new starts, running changes halt at their next safe point."""
-        await self._journal.set_stop(reason or f"{by} stopped all changes", by)
+    async def set(self, by: str, reason: str = "") -> str:
+        """Stop everything: nothing new starts, running changes halt at their next safe point.
+
+        A journal that cannot be written keeps nobody from stopping: the file does it then, and
+        what that asks of whoever resumes is returned, `""` otherwise.
+        """
+        try:
+            await self._journal.set_stop(reason or f"{by} stopped all changes", by)
+        except IlbotError as error:
+            self._make_file(error)
+            return f"remove the stop file {self._file} first: the journal could not keep the stop"
+        return ""
+
+    def _make_file(self, because: IlbotError) -> None:
+        try:
+            self._file.touch()
+        except OSError as exc:
+            raise Permanent(
+                f"stop all changes: {because}, and the stop file {self._file} "
+                f"cannot be made ({exc.strerror})"
+            ) from exc
 
     async def release(self, by: str) -> str:
         """Let things start again; return what still stops them."""
