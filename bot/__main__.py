@@ -10,12 +10,20 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
 from bot import logs
 from bot.errors import IlbotError
+
+if TYPE_CHECKING:
+    from bot.app import Books, Core
+    from bot.cli.ask import Told
+    from bot.settings import Settings
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 cli = typer.Typer(
     name="ilbot",
@@ -204,7 +212,7 @@ def list_operations(config: Config = None, as_json: Json = False) -> None:
     """List operations, newest first."""
     from bot.cli.ask import list_text
 
-    _with_core(config, lambda core: list_text(core, as_json=as_json))
+    _with_books(config, lambda books: list_text(books, as_json=as_json))
 
 
 @operations.command("show")
@@ -231,7 +239,7 @@ def stop(
     """Stop all changes: nothing new starts, running ones halt at their next safe point."""
     from bot.cli.ask import stop_text
 
-    _with_core(config, lambda core: stop_text(core, reason))
+    _with_books(config, lambda books: stop_text(books, reason))
 
 
 @cli.command()
@@ -239,7 +247,7 @@ def resume(config: Config = None) -> None:
     """Let changes start again."""
     from bot.cli.ask import resume_text
 
-    _with_core(config, resume_text)
+    _with_books(config, resume_text)
 
 
 @audit.command("verify")
@@ -247,24 +255,44 @@ def verify_audit(config: Config = None) -> None:
     """Walk the audit chain and say whether a row was changed or is missing."""
     from bot.cli.ask import verify_text
 
-    _with_core(config, verify_text)
+    _with_books(config, verify_text)
 
 
-def _settings(config: Path | None) -> Any:
+class Open(Protocol[T_co]):
+    """Opens what an answer is made from; the stack closes it."""
+
+    async def __call__(
+        self, settings: Settings, stack: AsyncExitStack, changed: Callable[[str], None]
+    ) -> T_co: ...
+
+
+def _settings(config: Path | None) -> Settings:
     from bot.settings.load import load_settings
 
     return load_settings(config, os.environ)
 
 
-def _with_core(config: Path | None, ask: Callable[[Any], Awaitable[tuple[str, bool]]]) -> None:
-    """Open journal and cloud, print the answer; exit 1 where it is no good news."""
+def _with_core(config: Path | None, ask: Callable[[Core], Awaitable[Told]]) -> None:
+    """Open journal and cloud, and print the answer."""
     from bot.app import open_core
 
+    _print(config, open_core, ask)
+
+
+def _with_books(config: Path | None, ask: Callable[[Books], Awaitable[Told]]) -> None:
+    """Open the journal alone, and print the answer: no CloudStack stands in the way of a stop."""
+    from bot.app import open_books
+
+    _print(config, open_books, ask)
+
+
+def _print(config: Path | None, open_: Open[T], ask: Callable[[T], Awaitable[Told]]) -> None:
+    """Print an answer; exit 1 where it is no good news."""
     logs.configure(level="WARNING", readable=True)
 
-    async def answer() -> tuple[str, bool]:
+    async def answer() -> Told:
         async with AsyncExitStack() as stack:
-            return await ask(await open_core(_settings(config), stack))
+            return await ask(await open_(_settings(config), stack, lambda _: None))
 
     text, is_good = asyncio.run(answer())
     typer.echo(text)

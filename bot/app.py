@@ -46,18 +46,23 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
-    """What both the running bot and the command line work with."""
+class Books:
+    """What is stored here: all that listing, stopping and proving need, without a CloudStack."""
 
     settings: Settings
     clock: SystemClock
     journal: Journal
     progress: Progress
-    cloud: CloudStackCloud
-    fleet: Fleet
     policies: PolicyFile
     switch: KillSwitch
-    changed: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Core(Books):
+    """What both the running bot and the command line plan with."""
+
+    cloud: CloudStackCloud
+    fleet: Fleet
 
 
 class Ring:
@@ -72,22 +77,35 @@ class Ring:
             listener(operation_id)
 
 
-async def open_core(settings: Settings, stack: AsyncExitStack, ring: Ring | None = None) -> Core:
-    """Open what settings name; the stack closes it again."""
-    clock, changed = SystemClock(), ring or Ring()
+async def open_books(
+    settings: Settings, stack: AsyncExitStack, changed: Callable[[str], None]
+) -> Books:
+    """Open the journal, which the stack closes again; `changed` hears of operations that move."""
+    clock = SystemClock()
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     journal = Journal(settings.journal_url, clock)
     stack.push_async_callback(journal.close)
     await journal.open()
     progress = Progress(journal, changed)
-    access = connections.cloud_access(settings.cloudstack)
-    http = await stack.enter_async_context(connections.cloud_http(settings.cloudstack, access))
-    client = connections.cloud_client(settings.cloudstack, access, http, clock)
-    cloud = CloudStackCloud(client)
-    fleet = Fleet(cloud, clock, progress.history)
     policies = PolicyFile(settings.bot.policies_file, RUNBOOKS)
     switch = KillSwitch(journal, settings.stop_file)
-    return Core(settings, clock, journal, progress, cloud, fleet, policies, switch, changed)
+    return Books(settings, clock, journal, progress, policies, switch)
+
+
+async def open_core(
+    settings: Settings, stack: AsyncExitStack, changed: Callable[[str], None]
+) -> Core:
+    """Open the journal and a client of CloudStack."""
+    books = await open_books(settings, stack, changed)
+    access = connections.cloud_access(settings.cloudstack)
+    http = await stack.enter_async_context(connections.cloud_http(settings.cloudstack, access))
+    cloud = CloudStackCloud(
+        connections.cloud_client(settings.cloudstack, access, http, books.clock)
+    )
+    return Core(
+        settings, books.clock, books.journal, books.progress, books.policies, books.switch,
+        cloud=cloud, fleet=Fleet(cloud, books.clock, books.progress.history),
+    )  # fmt: skip
 
 
 class App:
@@ -122,15 +140,13 @@ class App:
         ring = Ring()
         core = await open_core(self._settings, self._stack, ring)
         engine, lifecycle = self._engine(core)
-        door = Door(
-            core.journal, engine, core.policies, RUNBOOKS, core.clock, core.switch, core.changed
-        )
+        door = Door(core.journal, engine, core.policies, RUNBOOKS, core.clock, core.switch, ring)
         operations = Operations(door)
         lifecycle.append(
             Lifecycle(
                 Office(
                     core.journal, operations, core.fleet, core.policies, RUNBOOKS,
-                    core.switch, core.clock, core.changed, self._settings.can_write,
+                    core.switch, core.clock, ring, self._settings.can_write,
                 )
             )
         )  # fmt: skip
@@ -140,7 +156,7 @@ class App:
         self._spawn("engine", engine.watch())
         self._parts["policies"] = core.policies.health
         cards = self._cards(core)
-        dispatcher = Dispatcher(core.journal, engine, core.clock, core.changed)
+        dispatcher = Dispatcher(core.journal, engine, core.clock, ring)
         ring.listeners += [cards.changed, dispatcher.wake]
         await dispatcher.refresh_cards()
         self._parts["cards"] = cards.health

@@ -1,0 +1,79 @@
+"""What a person types in a shell: the journal answers alone, and mistakes end with a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot.__main__ import cli
+from bot.errors import Refused
+
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def type_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Type a command in an empty folder, with nothing set but where state is kept."""
+    monkeypatch.chdir(tmp_path)
+    environment = {"ILBOT_BOT__STATE_DIR": str(tmp_path / "state")}
+    return lambda *words: CliRunner(env=environment).invoke(cli, words)
+
+
+def test_changes_are_stopped_and_resumed_without_a_cloudstack(type_: Type, tmp_path: Path) -> None:
+    stopped = type_("stop", "a freeze")
+    assert (stopped.exit_code, "All changes are stopped" in stopped.stdout) == (0, True)
+    (tmp_path / "state" / "STOP").touch()
+    still = type_("resume")
+    assert (still.exit_code, "STOP exists" in still.stdout) == (1, True)
+    (tmp_path / "state" / "STOP").unlink()
+    assert type_("resume").stdout == "Changes may start again.\n"
+
+
+def test_the_journal_is_listed_and_verified_without_a_cloudstack(type_: Type) -> None:
+    assert type_("op", "list").stdout == "No operation yet.\n"
+    assert json.loads(type_("op", "list", "--json").stdout) == []
+    type_("stop")
+    assert type_("audit", "verify").stdout == "The audit journal is sound: 1 rows.\n"
+
+
+def test_what_needs_a_cloudstack_says_what_is_not_set(type_: Type) -> None:
+    for words in (["plan", "roll", "app-tier"], ["status"], ["run"]):
+        told = type_(*words)
+        assert isinstance(told.exception, Refused), words
+        assert "cloudstack" in str(told.exception).casefold()
+
+
+def test_init_writes_a_file_for_its_owner_alone_and_never_over_another(
+    type_: Type, tmp_path: Path
+) -> None:
+    written = tmp_path / "ilbot.toml"
+    assert "ilbot check --config ilbot.toml" in type_("init").stdout
+    assert oct(written.stat().st_mode)[-3:] == "600"
+    written.write_text("# mine\n")
+    again = type_("init")
+    assert (again.exit_code, written.read_text()) == (1, "# mine\n")
+    assert "is left alone" in again.stderr
+
+
+def test_config_shows_what_is_in_force_and_no_secret(type_: Type, tmp_path: Path) -> None:
+    (tmp_path / "ilbot.toml").write_text('[slack]\nbot_token = "xoxb-hush-hush"\n')
+    shown = type_("config").stdout
+    assert "hush" not in shown
+    assert 'bot_token = "********"  # ilbot.toml, line 2' in shown
+
+
+def test_check_fails_while_something_is_refused_and_ends_with_the_next_step(type_: Type) -> None:
+    told = type_("check")
+    assert told.exit_code == 1
+    assert "refused  cloudstack" in told.stdout
+    assert told.stdout.splitlines()[-1].startswith("next ")
+
+
+def test_an_unknown_scenario_is_answered_with_those_there_are(type_: Type) -> None:
+    told = type_("demo", "--scenario", "rol")
+    assert told.exit_code == 2
+    assert "roll-approved" in told.stderr
