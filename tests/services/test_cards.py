@@ -299,7 +299,9 @@ async def test_a_refusal_of_a_policys_wish_is_told_in_the_channel(desk: Desk) ->
 # how often
 
 
-async def test_many_changes_make_few_edits_and_the_last_is_shown(desk: Desk) -> None:
+async def test_a_burst_of_changes_is_edits_an_interval_apart_and_the_last_is_shown(
+    desk: Desk,
+) -> None:
     desk.interval_s = 0.2
     desk.reboot()
     found = await desk.applying(a_roll())
@@ -315,7 +317,7 @@ async def test_many_changes_make_few_edits_and_the_last_is_shown(desk: Desk) -> 
     finally:
         loop.cancel()
     assert desk.chat.last.body[0] == "*:white_check_mark: Done*"
-    assert 2 <= len(desk.chat.edits) < 10
+    assert len(desk.chat.edits) >= 2
     assert all(later - sooner >= 0.2 for sooner, later in pairwise(desk.chat.edits))
 
 
