@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -82,7 +83,7 @@ async def open_books(
 ) -> Books:
     """Open the journal, which the stack closes again; `changed` hears of operations that move."""
     clock = SystemClock()
-    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(settings.state_dir)
     journal = Journal(settings.journal_url, clock)
     stack.push_async_callback(journal.close)
     await journal.open()
@@ -106,6 +107,16 @@ async def open_core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
         cloud=cloud, fleet=Fleet(cloud, books.clock, books.progress.history),
     )  # fmt: skip
+
+
+def _make_folder(state_dir: Path) -> None:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise Refused(
+            f"The state folder {state_dir} cannot be made: {exc.strerror}.",
+            instead="Set bot.state_dir to a folder that this user may write to.",
+        ) from exc
 
 
 class App:

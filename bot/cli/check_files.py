@@ -47,6 +47,8 @@ def check_database(settings: Settings) -> list[CheckLine]:
     try:
         with database.connect() as connection:
             return [_schema(connection, shown)]
+    except Refused as no:
+        return [refused("database", str(no))]
     except sa.exc.SQLAlchemyError as exc:
         return [
             refused(

@@ -20,6 +20,8 @@ _SUBSECOND_CLOCK = (3, 42, 0)
 """SQLite has `unixepoch('subsec')` since 3.42 (its release notes); DBOS's schema uses it on
 Python 3.12 and later, where an older SQLite would store NULL and refuse to launch."""
 
+_PRAGMAS = ("busy_timeout=30000", "foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
+
 
 def sqlite_module() -> ModuleType:
     """Return the SQLite binding that can hold our state; `Refused` where there is none."""
@@ -54,14 +56,22 @@ def open_database(url: str, *, pool_size: int = 5) -> sa.Engine:
     path = sqlite_path(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, module=sqlite_module(), connect_args={"timeout": 30})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, path))
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any, path: Path) -> None:
     connection.isolation_level = "IMMEDIATE"
-    for pragma in ("busy_timeout=30000", "foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite_module().OperationalError:
+        raise  # locked, full or not ours to write: the caller tells these apart
+    except sqlite_module().DatabaseError as exc:
+        raise Refused(
+            f"{path} is not a database of SQLite, or it is damaged.",
+            instead="Restore it from a backup, or move it away to start with nothing.",
+        ) from exc
 
 
 class OneProcess:

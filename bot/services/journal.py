@@ -19,7 +19,7 @@ from alembic.config import Config
 from pydantic import TypeAdapter
 
 from bot.domain.operation import Operation, Outcome, Source, State
-from bot.engine.database import is_sqlite, open_database
+from bot.engine.database import is_sqlite, open_database, sqlite_module
 from bot.errors import Transient
 from bot.ports import Clock
 from bot.services import audit as chain
@@ -154,9 +154,13 @@ class Journal:
         try:
             return await loop.run_in_executor(self._threads, transaction)
         except sa.exc.OperationalError as exc:
-            raise Transient(
-                f"use the journal: the database refused ({type(exc).__name__})"
-            ) from exc
+            raise Transient(f"use the journal: the database refused ({_why(exc)})") from exc
+
+
+def _why(error: sa.exc.OperationalError) -> str:
+    """Return SQLite's few words as they are; a server's may name hosts and users."""
+    own = str(error.orig) if isinstance(error.orig, sqlite_module().Error) else ""
+    return own or type(error).__name__
 
 
 def _migrate(connection: sa.Connection) -> None:
