@@ -62,6 +62,7 @@ async def test_a_plan_that_waits_shows_itself_and_its_buttons(desk: Desk) -> Non
     await desk.cards.show(found.id)
     card = desk.chat.last
     assert card.title == "Roll b-1-VM"
+    assert card.summary == "Roll b-1-VM: Waiting for approval"
     assert card.body[0] == "*:raised_hand: Waiting for approval*"
     assert card.body[1].startswith("Roll b-1-VM from version 4.20.0 to 4.22.0\nin tier app")
     assert card.facts == (
