@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
@@ -16,7 +16,9 @@ from bot.errors import Transient
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from tests.handlers.bus_records import stopped
 from tests.services.run import free_port
+from tests.waiting import cancelled, until
 
 PARTITIONS = 4
 WAIT_S = 40.0
@@ -139,31 +141,6 @@ async def running(intake: Intake) -> AsyncIterator[asyncio.Task[None]]:
         yield task
     finally:
         await cancelled(task)
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not fact():
-            await asyncio.sleep(0.02)
-
-
-def stopped(machine: str) -> bytes:
-    return json.dumps(
-        {
-            "eventDateTime": time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime()),
-            "resource": "VirtualMachine",
-            "id": machine,
-            "old-state": "Running",
-            "new-state": "Stopped",
-            "status": "postStateTransitionEvent",
-        }
-    ).encode()
 
 
 def machines(count: int) -> list[str]:

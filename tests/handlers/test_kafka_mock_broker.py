@@ -1,10 +1,7 @@
 """With the broker that ships for the demo: one reader takes all partitions, and outlives it."""
 
 import asyncio
-import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,11 +12,12 @@ from bot.sandbox.broker import Broker
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from tests.handlers.bus_records import stopped
+from tests.waiting import cancelled, until
 
 pytestmark = pytest.mark.slow
 
 TOPIC = "cloudstack"
-WAIT_S = 30.0
 
 
 @pytest.fixture
@@ -56,31 +54,6 @@ class Reader:
             metrics=IntakeMetrics(CollectorRegistry()),
             explain=lambda error: advice(self.settings, error),
         )
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not fact():
-            await asyncio.sleep(0.02)
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-def stopped(machine: str) -> bytes:
-    return json.dumps(
-        {
-            "eventDateTime": time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime()),
-            "resource": "VirtualMachine",
-            "id": machine,
-            "old-state": "Running",
-            "new-state": "Stopped",
-            "status": "postStateTransitionEvent",
-        }
-    ).encode()
 
 
 async def test_one_reader_takes_all_partitions_and_resumes_where_it_committed(

@@ -1,11 +1,9 @@
 """On a real broker with SCRAM over TLS: who is refused learns why, and a restart loses nothing."""
 
 import asyncio
-import json
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +18,10 @@ from bot.errors import Permanent
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from tests.handlers.bus_records import stopped
 from tests.services.missing import missing
 from tests.services.run import free_port
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka]
 
@@ -164,25 +164,6 @@ async def publish(settings: KafkaSettings, *values: bytes) -> None:
             await sender.send_and_wait(settings.topic, value)
     finally:
         await sender.stop()
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not fact():
-            await asyncio.sleep(0.05)
-
-
-def stopped(machine: str) -> bytes:
-    return json.dumps(
-        {
-            "eventDateTime": time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime()),
-            "resource": "VirtualMachine",
-            "id": machine,
-            "old-state": "Running",
-            "new-state": "Stopped",
-            "status": "postStateTransitionEvent",
-        }
-    ).encode()
 
 
 async def test_the_right_user_is_let_in(secure: SecureBroker) -> None:
