@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.fleet import Ilb
 from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
-from bot.services.fleet import Fleet, Ilb
+from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.menu import Entry, Kind
 from bot.services.operations import standing

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Tier
-from bot.domain.plan import in_words
+from bot.domain.fleet import Ilb, Snapshot, find_ilb, ilbs_of
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.snapshot import MINIMUM_VERSION, RECREATE_CHECKS, Snapshots
 
-MINIMUM_VERSION = "minreq.sysvmtemplate.version"
-RECREATE_CHECKS = "router.health.checks.failures.to.recreate.vr"
 _EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
 """Resource types under which `listEvents` files an ILB VM's rows: what the router commands do to it
 under the second, an out-of-band stop under the third (CloudStack `ApiCommandResourceType`)."""
@@ -24,27 +21,18 @@ History = Callable[[str, str], Awaitable[tuple[tuple[float, ...], str]]]
 id of another operation that is being carried out on it, `""` for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ilb:
-    """An ILB as found: a tier and a VIP, and the machine where there is one."""
-
-    tier: Tier
-    vip: str
-    vm: IlbVm | None
-
-    def words(self) -> str:
-        """Name it so that it can be typed back."""
-        name = self.vm.name if self.vm else self.vip
-        return f"`{name}` ({self.vip}, tier {self.tier.name} of VPC {self.tier.vpc_name})"
-
-
 class Fleet:
-    """The read model of the cloud; it holds nothing between two calls."""
+    """The read model of the cloud; only `snapshot` is kept, and for a moment."""
 
     def __init__(self, cloud: CloudReader, clock: Clock, history: History) -> None:
         self._cloud = cloud
         self._clock = clock
         self._history = history
+        self._snapshots = Snapshots(cloud, clock)
+
+    async def snapshot(self) -> Snapshot:
+        """Return the whole fleet for people to look at; plans are made of a `view`."""
+        return await self._snapshots.newest()
 
     async def find(self, named: str) -> Ilb:
         """Resolve what a person typed to exactly one ILB; `Refused` with the choices otherwise.
@@ -52,36 +40,13 @@ class Fleet:
         Takes an ILB VM's name or id, a VIP, a tier's name or id, or `vpc/tier`.
         """
         ilbs, tiers = await self.ilbs()
-        wanted = named.strip().casefold()
-        hits = [ilb for ilb in ilbs if wanted in _names(ilb)]
-        if len(hits) == 1:
-            return hits[0]
-        if hits:
-            choices = in_words([hit.words() for hit in hits[:8]])
-            raise Refused(
-                f"{len(hits)} ILBs go by the name “{named}”.", instead=f"Say which one: {choices}."
-            )
-        if any(wanted in _tier_names(tier) for tier in tiers):
-            raise Refused(f"Tier “{named}” has no internal load balancer.")
-        names = {name for ilb in ilbs for name in _names(ilb)}
-        near = difflib.get_close_matches(wanted, names, n=1)
-        hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every ILB."
-        raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=hint)
+        return find_ilb(ilbs, tiers, named)
 
     async def ilbs(self) -> tuple[tuple[Ilb, ...], tuple[Tier, ...]]:
         """Return every ILB (machines, and VIPs whose machine is missing) and every tier."""
-        tiers, vms, rules = await asyncio.gather(
-            self._cloud.tiers(), self._cloud.ilb_vms(), self._cloud.rules()
-        )
-        by_id = {tier.id: tier for tier in tiers}
-        found = [Ilb(by_id[vm.tier_id], vm.vip, vm) for vm in vms if vm.tier_id in by_id]
-        have = {(ilb.tier.id, ilb.vip) for ilb in found}
-        for rule in rules:
-            if (rule.tier_id, rule.vip) not in have and rule.tier_id in by_id:
-                have.add((rule.tier_id, rule.vip))
-                found.append(Ilb(by_id[rule.tier_id], rule.vip, None))
-        order = sorted(found, key=lambda ilb: (ilb.tier.vpc_name, ilb.tier.name, ilb.vip))
-        return tuple(order), tiers
+        vms, rules = await asyncio.gather(self._cloud.ilb_vms(), self._cloud.rules())
+        tiers = await self._cloud.tiers()  # last: a machine's tier is then among them
+        return ilbs_of(tiers, vms, rules), tiers
 
     async def view(self, target_id: str, *, ours: str = "") -> View:
         """Read everything about one ILB by its target id (a machine's id, or `tier/vip`).
@@ -144,14 +109,3 @@ def _newest_first(events: Sequence[CloudEvent]) -> tuple[CloudEvent, ...]:
 
 def _of_tier(rules: tuple[LbRule, ...], tier: Tier) -> tuple[LbRule, ...]:
     return tuple(rule for rule in rules if rule.tier_id == tier.id)
-
-
-def _names(ilb: Ilb) -> set[str]:
-    names = {ilb.vip, f"{ilb.tier.id}/{ilb.vip}", *_tier_names(ilb.tier)}
-    if ilb.vm is not None:
-        names |= {ilb.vm.id, ilb.vm.name.casefold()}
-    return names
-
-
-def _tier_names(tier: Tier) -> set[str]:
-    return {tier.id, tier.name.casefold(), f"{tier.vpc_name}/{tier.name}".casefold()}

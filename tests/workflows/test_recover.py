@@ -11,7 +11,7 @@ from bot.domain.operation import Operation, Outcome, State
 from bot.sandbox.cloud.commands.ilb_vms import start_action, stop_action
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.records import Action, Stage, change_state, record_event
-from bot.services.fleet import RECREATE_CHECKS
+from bot.services.snapshot import RECREATE_CHECKS
 from tests.workflows.harness import BRUNO, House, house
 
 VM = "b-31-VM"

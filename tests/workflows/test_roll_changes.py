@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.operation import Mode, Operation, Outcome
 from bot.sandbox.cloud.faults import Fault, FaultKind
-from bot.services.fleet import RECREATE_CHECKS
+from bot.services.snapshot import RECREATE_CHECKS
 from tests.workflows.harness import BRUNO, House, house
 
 VM = "b-31-VM"

@@ -1,0 +1,176 @@
+"""The fleet read at one time as one value, and what in it a person means by a name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.cloud import IlbVm, LbRule, Template, Tier, VmState
+from bot.domain.plan import in_words
+from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
+from bot.errors import Refused
+
+
+class Use(StrEnum):
+    """What an ILB is used for, as far as its visible rules tell.
+
+    CloudStack leaves a rule with `fordisplay=false` out of every listing by network, so that no
+    visible rule is no proof of no rule: such an ILB is never called unused.
+    """
+
+    SERVES = "serves"
+    NO_MEMBER = "no member"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ilb:
+    """An ILB as found: a tier and a VIP, the machine where there is one, its visible rules."""
+
+    tier: Tier
+    vip: str
+    vm: IlbVm | None
+    rules: tuple[LbRule, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it: the machine, or the address where there is none."""
+        return self.vm.name if self.vm else self.vip
+
+    @property
+    def target_id(self) -> str:
+        """The id by which plans name it: the machine's, or `tier/vip`."""
+        return self.vm.id if self.vm else f"{self.tier.id}/{self.vip}"
+
+    @property
+    def state(self) -> str:
+        """The machine's state, `missing` where there is none."""
+        return self.vm.state.value if self.vm else "missing"
+
+    @property
+    def use(self) -> Use:
+        """What it is used for; never "unused"."""
+        if not self.rules:
+            return Use.UNKNOWN
+        active = any(rule.is_active for rule in self.rules)
+        return Use.SERVES if active else Use.NO_MEMBER
+
+    @property
+    def is_well(self) -> bool:
+        """Whether its machine runs, on a new enough template, with no check failing."""
+        vm = self.vm
+        return (
+            vm is not None
+            and vm.state is VmState.RUNNING
+            and not vm.requires_upgrade
+            and not vm.health_checks_failed
+        )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it may be called, in lower case; its tier's names are those of all ILBs there."""
+        own = {self.vip, f"{self.tier.id}/{self.vip}", *tier_names(self.tier)}
+        return frozenset(own | {self.vm.id, self.vm.name.casefold()} if self.vm else own)
+
+    def words(self) -> str:
+        """Name it so that it can be typed back."""
+        where = f"tier {self.tier.name} of VPC {self.tier.vpc_name}"
+        return f"`{self.name}` ({self.vip}, {where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as it is in force in a zone; empty where it has no value."""
+
+    name: str
+    zone_id: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the bot knows about, read in one go that began at `read_at` (unix seconds).
+
+    What refers was read before what it refers to, so nothing in it dangles but what was being
+    removed, and that is left out. `not_read` says which lists the read key may not see, and why;
+    `trouble` why no newer snapshot could be had.
+    """
+
+    read_at: float
+    tiers: tuple[Tier, ...]
+    ilbs: tuple[Ilb, ...]
+    version: str = ""
+    zones: tuple[Zone, ...] = ()
+    vpcs: tuple[Vpc, ...] = ()
+    networks: tuple[Network, ...] = ()
+    routers: tuple[Router, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    offerings: tuple[Offering, ...] = ()
+    templates: tuple[Template, ...] = ()
+    providers: tuple[Provider, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    not_read: tuple[str, ...] = ()
+    trouble: str = ""
+
+    def age_s(self, now: float) -> float:
+        """Return how old its oldest list may be, in seconds."""
+        return max(0.0, now - self.read_at)
+
+    def setting(self, name: str, zone_id: str) -> str:
+        """Return the value of a setting in a zone, `""` where it has none."""
+        values = (one.value for one in self.settings if (one.name, one.zone_id) == (name, zone_id))
+        return next(values, "")
+
+
+def ilbs_of(
+    tiers: Iterable[Tier], vms: Iterable[IlbVm], rules: Iterable[LbRule]
+) -> tuple[Ilb, ...]:
+    """Return every ILB, by VPC, tier and VIP: machines, and VIPs whose machine is missing.
+
+    An ILB VM is its VIP: there is one per tier and address
+    (CloudStack `InternalLoadBalancerVMManagerImpl`).
+    """
+    by_id = {tier.id: tier for tier in tiers}
+    on: dict[tuple[str, str], list[LbRule]] = {}
+    for rule in rules:
+        on.setdefault((rule.tier_id, rule.vip), []).append(rule)
+    machines = [(vm.tier_id, vm.vip, vm) for vm in vms]
+    missing = [(*at, None) for at in on.keys() - {(vm.tier_id, vm.vip) for _, _, vm in machines}]
+    found = (
+        Ilb(by_id[tier_id], vip, vm, _by_port(on.get((tier_id, vip), ())))
+        for tier_id, vip, vm in (*machines, *missing)
+        if tier_id in by_id
+    )
+    return tuple(sorted(found, key=lambda ilb: (ilb.tier.vpc_name, ilb.tier.name, ilb.vip)))
+
+
+def find_ilb(ilbs: Iterable[Ilb], tiers: Iterable[Tier], named: str) -> Ilb:
+    """Resolve what a person typed to exactly one ILB; `Refused` with the choices otherwise.
+
+    Takes an ILB VM's name or id, a VIP, a tier's name or id, or `vpc/tier`.
+    """
+    every, wanted = tuple(ilbs), named.strip().casefold()
+    hits = [ilb for ilb in every if wanted in ilb.names]
+    if len(hits) == 1:
+        return hits[0]
+    if hits:
+        choices = in_words([hit.words() for hit in hits[:8]])
+        raise Refused(
+            f"{len(hits)} ILBs go by the name “{named}”.", instead=f"Say which one: {choices}."
+        )
+    if any(wanted in tier_names(tier) for tier in tiers):
+        raise Refused(f"Tier “{named}” has no internal load balancer.")
+    near = difflib.get_close_matches(wanted, {name for ilb in every for name in ilb.names}, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every ILB."
+    raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=hint)
+
+
+def tier_names(tier: Tier) -> frozenset[str]:
+    """Return what a tier may be called, in lower case."""
+    return frozenset({tier.id, tier.name.casefold(), f"{tier.vpc_name}/{tier.name}".casefold()})
+
+
+def _by_port(rules: Iterable[LbRule]) -> tuple[LbRule, ...]:
+    return tuple(sorted(rules, key=lambda rule: rule.source_port))
