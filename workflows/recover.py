@@ -60,7 +60,7 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
     return Plan(
         runbook=NAME,
         target=view.target,
-        summary=f"Bring back {view.name}: {cause.reason}",
+        summary=f"Bring it back: {cause.reason}",
         facts=view.facts(),
         steps=_steps(view),
         exposure=Exposure(view.services(), 0.0, "it is not served now; the repair cuts nothing"),

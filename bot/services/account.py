@@ -8,7 +8,6 @@ from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who, duration
 from bot.domain.plan import Plan
 from bot.services.audit import Entry
-from bot.services.cards import STEP_WORDS
 from bot.services.operations import plan_of, standing
 from bot.services.progress import Step
 
@@ -65,7 +64,9 @@ def _facts(planned: Plan) -> Section:
 def _decision(found: Operation, name_of: Callable[[str], str]) -> Section:
     if not found.decided_by:
         text = "nobody has decided yet" if found.is_open else "nobody decided"
-        return Section("Decision", ((text,),))
+        asks_because = found.reason if found.state is State.WAITING else ""
+        rows: tuple[Row, ...] = ((text,), *([(asks_because,)] if asks_because else []))
+        return Section("Decision", rows)
     by = Who(found.decided_by, name_of(found.decided_by))
     word = "rejected" if found.outcome == "rejected" else "approved"
     return Section("Decision", ((f"{word} by ", by, ", ", When(found.decided_at)),))
@@ -77,9 +78,7 @@ def _steps(steps: tuple[Step, ...]) -> Section:
 
 def _step(number: int, step: Step) -> Row:
     mark = Mark("white_check_mark", "+") if step.result == "ok" else Mark("x", "!")
-    tries = f"{step.attempts} attempt{'s' if step.attempts != 1 else ''}"
-    words = STEP_WORDS.get(step.name, step.name)
-    said = f" {number}. {words}: {duration(step.seconds)}, {tries}"
+    said = f" {number}. {step_words(step)}" + (f" ({took(step)})" if took(step) else "")
     return (mark, said, f": {step.error}" if step.error else "")
 
 

@@ -13,7 +13,6 @@ import structlog
 from bot.domain import mrkdwn
 from bot.domain.card import Button, Card, Tone
 from bot.domain.operation import Operation, Outcome, State
-from bot.domain.page import duration
 from bot.domain.plan import Plan
 from bot.errors import IlbotError, Transient
 from bot.ports import Chat, Posted
@@ -21,6 +20,7 @@ from bot.services.journal import Journal
 from bot.services.operations import plan_of
 from bot.services.progress import Progress, Step
 from bot.services.runbooks import Runbook
+from bot.services.step_words import step_words, took
 
 log = structlog.get_logger(__name__)
 NOT_TOLD = frozenset({Outcome.REFUSED})
@@ -68,21 +68,6 @@ ENDINGS = {
     Outcome.ROLLED_BACK: ":leftwards_arrow_with_hook: Rolled back",
     Outcome.PARKED: ":rotating_light: Parked: a person must look",
     Outcome.UNVERIFIED: ":grey_question: Unverified",
-}
-STEP_WORDS = {
-    "newest": "Looked at its last start or stop",
-    "submit_stop": "Asked CloudStack to stop it",
-    "submit_start": "Asked CloudStack to start it",
-    "await_job": "Waited for that job to end",
-    "settled": "Watched its state until it was at rest",
-    "expect_version": "Checked the template version it reports",
-    "expect_rules": "Compared its rules with the plan",
-    "power_synced": "Waited for CloudStack's power sync",
-    "newest_restart": "Looked at the tier's last restart",
-    "submit_restart": "Asked CloudStack to restart the tier without clean-up",
-    "ilb_at": "Waited for an ILB VM with its address",
-    "begin": "Looked again: the plan still holds",
-    "finish": "Looked at the result",
 }
 
 
@@ -244,6 +229,8 @@ class Cards:
         facts = [("Asked by", _asker(found))]
         if found.wish.because:
             facts.append(("Because", mrkdwn.escape(found.wish.because)))
+        if found.state is State.WAITING and found.reason:
+            facts.append(("Why a person", mrkdwn.escape(found.reason)))
         if found.decided_by:
             word = "Approved by" if found.outcome is not Outcome.REJECTED else "Decided by"
             when = mrkdwn.moment(found.decided_at)
@@ -312,27 +299,14 @@ class Cards:
 def _words(steps: tuple[Step, ...]) -> list[dict[str, object]]:
     return [
         {
-            "words": _step_words(step),
+            "words": step_words(step),
             "result": step.result,
-            "took": _took(step),
+            "took": took(step),
             "error": step.error,
         }
         for step in steps
         if step.name not in {"newest", "newest_restart"}
     ]
-
-
-def _step_words(step: Step) -> str:
-    if step.name == "settled" and step.arguments[1:]:
-        wanted = step.arguments[1]
-        return f"Watched it until it was {wanted or 'at rest'}"
-    return STEP_WORDS.get(step.name, step.name)
-
-
-def _took(step: Step) -> str:
-    """Say how long a step took and how often it tried, where that is worth a word."""
-    parts = [duration(step.seconds)] if step.seconds >= 0.05 else []
-    return ", ".join(parts + ([f"{step.attempts} attempts"] if step.attempts > 1 else []))
 
 
 def _title(found: Operation) -> str:

@@ -15,7 +15,7 @@ from bot.domain.operation import Actor, Mode, Operation, Outcome, Source, State,
 from bot.domain.plan import Plan
 from bot.domain.policy import Denied, Person, Policies, Scope
 from bot.engine.api import Engine
-from bot.errors import Refused, Transient
+from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock
 from bot.services.journal import Journal
 from bot.services.runbooks import Runbook
@@ -106,7 +106,7 @@ class Operations:
         if not await self._settle(found, person_id, name, approve=approve):
             return Verdict(False, f"Somebody else decided on {found.id} first.")
         self._door.changed(found.id)
-        with contextlib.suppress(Transient):  # it is decided: the dispatcher carries it on
+        with contextlib.suppress(IlbotError):  # it is decided: the dispatcher carries it on
             await self._door.engine.notify(found.ask_run, "decision", {"approved": approve})
         word = "approved" if approve else "rejected"
         return Verdict(True, f"You {word} {found.id}.")

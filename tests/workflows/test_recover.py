@@ -165,7 +165,7 @@ async def test_an_earlier_stop_followed_by_a_start_says_nothing(home: House) -> 
     asked = await home.ask("recover", VM)
     assert asked.state is State.WAITING
     assert (await home.plan(asked)).summary == (
-        f"Bring back {VM}: {VM} is Stopped and nobody asked for it to be stopped"
+        f"Bring it back: {VM} is Stopped and nobody asked for it to be stopped"
     )
 
 
@@ -198,7 +198,7 @@ async def test_a_dead_one_is_started_and_the_plan_says_why(home: House) -> None:
     asked = await home.ask("recover", VM)
     plan = await home.plan(asked)
     assert plan.summary.startswith(
-        f"Bring back {VM}: {VM} died by itself: 'Out of band VM power off' seen by CloudStack at "
+        f"Bring it back: {VM} died by itself: 'Out of band VM power off' seen by CloudStack at "
     )
     assert plan.exposure.evidence == "it is not served now; the repair cuts nothing"
     found = await home.approve(asked)
@@ -227,7 +227,7 @@ async def test_a_missing_one_comes_back_by_a_restart_of_its_tier(home: House) ->
     asked = await home.ask("recover", VIP)
     plan = await home.plan(asked)
     assert plan.summary == (
-        f"Bring back the ILB at {VIP}: no ILB VM has {VIP} although rules on it are Active"
+        f"Bring it back: no ILB VM has {VIP} although rules on it are Active"
     )
     assert plan.warnings == (
         "The new machine has the default offering: a changed one is lost with the old.",
