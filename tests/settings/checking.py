@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bot.adapters.clock import SystemClock
 from bot.cli.check import check, report
 from bot.cli.check_line import CheckLine
 from bot.settings import Loaded, Settings
@@ -19,14 +18,6 @@ ROLE = "roles: {all: {may: [request, approve], runbooks: ['*'], targets: ['*']}}
 RUNBOOKS = ("recover", "roll")
 
 
-class WallClock:
-    def now(self) -> float:
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
 def loaded(groups: Mapping[str, Mapping[str, object]], **extra: Any) -> Loaded:
     return Loaded(Settings.model_validate(groups), None, {}, **({"warnings": ()} | extra))
 
@@ -36,7 +27,7 @@ async def lines(
 ) -> dict[str, CheckLine]:
     files = {"state_dir": tmp_path / "state", "policies_file": tmp_path / "policies.yaml"}
     whole = {**groups, "bot": {**files, **groups.get("bot", {})}}
-    found = await check(loaded(whole, **extra), RUNBOOKS, WallClock())
+    found = await check(loaded(whole, **extra), RUNBOOKS, SystemClock())
     assert report(found).count("\n") >= len(found)
     return {line.part: line for line in found}
 

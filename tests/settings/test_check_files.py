@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.adapters.clock import SystemClock
 from bot.cli.check import report
 from bot.cli.check_line import Verdict
 from bot.engine.database import open_database
 from bot.services.journal import Journal
-from tests.settings.checking import PEOPLE, ROLE, WallClock, lines
+from tests.settings.checking import PEOPLE, ROLE, lines
 
 
 async def test_a_schema_of_this_release_is_ok(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    journal = Journal(f"sqlite:///{tmp_path}/state/journal.db", WallClock())
+    journal = Journal(f"sqlite:///{tmp_path}/state/journal.db", SystemClock())
     await journal.open()
     await journal.close()
     found = await lines({}, tmp_path)
@@ -58,7 +59,7 @@ async def test_a_postgresql_server_is_told_before_and_after_the_first_start(
     database: dict[str, object] = {"url": postgres_url}
     found = await lines({"database": database}, tmp_path)
     assert "made at the first start" in found["database"].text
-    journal = Journal(postgres_url, WallClock())
+    journal = Journal(postgres_url, SystemClock())
     await journal.open()
     await journal.close()
     found = await lines({"database": database}, tmp_path)
