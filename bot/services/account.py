@@ -10,6 +10,7 @@ from bot.domain.plan import Plan
 from bot.services.audit import Entry
 from bot.services.operations import plan_of, standing
 from bot.services.progress import Step
+from bot.services.step_words import step_words, took
 
 
 def account_of(

@@ -96,7 +96,7 @@ async def test_why_tells_an_operation_from_the_wish_to_the_outcome(inside: House
     assert f"1. Stop {found.target_name}" in text
     assert found.fingerprint[:12] in text
     assert "approved by Bruno" in text
-    assert "1. Asked CloudStack to stop it: 1.2 s, 2 attempts" in text
+    assert "1. Asked CloudStack to stop it (1.2 s, 2 attempts)" in text
     assert "done, 2027-" in text
 
 
