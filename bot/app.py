@@ -16,6 +16,7 @@ from bot import connections
 from bot.adapters import kafka as kafka_client
 from bot.adapters.clock import SystemClock
 from bot.adapters.cloudstack.cloud import CloudStackCloud
+from bot.adapters.cloudstack.servers import CloudStackServers
 from bot.adapters.slack import SlackChat
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
@@ -23,6 +24,8 @@ from bot.errors import Permanent, Refused
 from bot.ports import World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
+from bot.services.cloud_news import CloudNews
+from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.fleet import Fleet
 from bot.services.incidents import Desk, Incidents
@@ -63,6 +66,7 @@ class Core(Books):
     """What both the running bot and the command line plan with."""
 
     cloud: CloudStackCloud
+    servers: CloudStackServers
     fleet: Fleet
 
 
@@ -100,12 +104,12 @@ async def open_core(
     books = await open_books(settings, stack, changed)
     access = connections.cloud_access(settings.cloudstack)
     http = await stack.enter_async_context(connections.cloud_http(settings.cloudstack, access))
-    cloud = CloudStackCloud(
-        connections.cloud_client(settings.cloudstack, access, http, books.clock)
-    )
+    client = connections.cloud_client(settings.cloudstack, access, http, books.clock)
+    cloud = CloudStackCloud(client)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
-        cloud=cloud, fleet=Fleet(cloud, books.clock, books.progress.history),
+        cloud=cloud, servers=CloudStackServers(client),
+        fleet=Fleet(cloud, books.clock, books.progress.history),
     )  # fmt: skip
 
 
@@ -153,11 +157,14 @@ class App:
         engine, lifecycle = self._engine(core)
         door = Door(core.journal, engine, core.policies, RUNBOOKS, core.clock, core.switch, ring)
         operations = Operations(door)
+        chat = SlackChat(connections.slack_web(self._settings))
+        news = CloudNews(core.journal, chat, self._settings.slack.channel)
+        watch = CloudWatch(core.journal, core.servers, core.clock, news.changed)
         lifecycle.append(
             Lifecycle(
                 Office(
                     core.journal, operations, core.fleet, core.policies, RUNBOOKS,
-                    core.switch, core.clock, ring, self._settings.can_write,
+                    core.switch, core.clock, ring, self._settings.can_write, watch.pause,
                 )
             )
         )  # fmt: skip
@@ -166,7 +173,7 @@ class App:
         self._engine_is_up = True
         self._spawn("engine", engine.watch())
         self._parts["policies"] = core.policies.health
-        cards = self._cards(core)
+        cards = self._cards(core, chat)
         dispatcher = Dispatcher(core.journal, engine, core.clock, ring)
         ring.listeners += [cards.changed, dispatcher.wake]
         await dispatcher.refresh_cards()
@@ -174,7 +181,10 @@ class App:
         self._spawn("cards", cards.run())
         self._stack.push_async_callback(cards.flush)
         self._spawn("dispatcher", dispatcher.run())
-        desk = Desk(core.journal, operations, core.fleet, core.cloud, core.policies, core.clock)
+        self._spawn("cloud news", news.run())
+        desk = Desk(
+            core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch
+        )
         await self._let_wishes_in(core, operations, Incidents(desk), cards)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 
@@ -204,12 +214,12 @@ class App:
 
         return DbosEngine(DbosSettings(self._settings.engine_url), entry), late
 
-    def _cards(self, core: Core) -> Cards:
+    def _cards(self, core: Core, chat: SlackChat) -> Cards:
         slack = self._settings.slack
         return Cards(
             core.journal,
             core.progress,
-            SlackChat(connections.slack_web(self._settings)),
+            chat,
             Words(),
             RUNBOOKS,
             CardSettings(slack.channel, self._settings.bot.card_interval_s),

@@ -40,5 +40,9 @@ class Transient(IlbotError):
         self.retry_after_s = retry_after_s
 
 
+class Away(Transient):
+    """Nobody takes calls there just now: it is stopped, starting, or out of reach."""
+
+
 class Permanent(IlbotError):
     """It failed and a repetition would fail again: a person must look."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+from bot.domain.servers import Server
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 
 
@@ -82,6 +83,14 @@ class CloudReader(Protocol):
 
     async def pending_jobs(self) -> tuple[PendingJob, ...]:
         """Return unfinished jobs that are bound to a resource type."""
+        ...
+
+
+class CloudServers(Protocol):
+    """Looks at what serves the API rather than at what is served."""
+
+    async def servers(self) -> tuple[Server, ...]:
+        """Return the management servers as far as the read key may see; `Away` without answer."""
         ...
 
 

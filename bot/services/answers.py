@@ -11,6 +11,7 @@ from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
+from bot.services.cloud_watch import CLOUD
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.menu import Entry, Kind
@@ -169,7 +170,7 @@ class Answers:
         return Section("Listening", rows)
 
     async def _noticed(self, limit: int, target: str) -> Section:
-        notes = await self._from.journal.newest_notes(LEFT_ALONE, DECIDED, limit=200)
+        notes = await self._from.journal.newest_notes(LEFT_ALONE, DECIDED, *CLOUD, limit=200)
         mine = [n for n in notes if not target or str(n.data.get("target")).casefold() == target]
         rows = tuple(
             (

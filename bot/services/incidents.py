@@ -19,6 +19,7 @@ from bot.domain.policy import IncidentKind, IncidentPolicy, Policies, Scope
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.cloud_watch import CloudWatch
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations
@@ -45,6 +46,7 @@ class Desk:
     cloud: CloudReader
     policies: Callable[[], Policies]
     clock: Clock
+    watch: CloudWatch
 
 
 class Incidents:
@@ -56,6 +58,8 @@ class Incidents:
 
     async def hear(self, seen: Observation) -> None:
         """Decide on one hint from the bus; returns when the decision is stored."""
+        if seen.kind is Hint.CLOUD_RESTARTED:
+            await self._desk.watch.hear(seen)
         if seen.kind not in _WORTH_A_LOOK or seen.target_type not in _OURS:
             return
         if await self._desk.journal.has_note(seen.dedupe, "", "decided"):
@@ -75,7 +79,9 @@ class Incidents:
 
     async def sweep(self) -> None:
         """Look at every ILB: what the bus never says, or said while nobody listened."""
+        await self._desk.watch.look()
         ilbs, _ = await self._desk.fleet.ilbs()
+        await self._desk.watch.count_outdated([ilb.vm for ilb in ilbs if ilb.vm is not None])
         for ilb in ilbs:
             if ilb.vm is not None and ilb.vm.state is VmState.RUNNING:
                 self._stopping_since.pop(ilb.vm.id, None)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from bot.domain.fleet import Ilb
 from bot.domain.operation import Mode, Operation, Outcome, Source, State
 from bot.domain.plan import NothingToDo, Plan
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock, World
-from bot.services.fleet import Fleet, Ilb
+from bot.services.cloud_watch import Pause
+from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations, plan_of, scope_of, standing
 from bot.services.runbooks import Runbook
@@ -53,6 +55,7 @@ class Office:
     clock: Clock
     changed: Callable[[str], None]
     can_write: bool
+    pause: Pause
 
 
 class Lifecycle:
@@ -192,7 +195,7 @@ class Lifecycle:
         await self._refuse_unless_allowed(found, ilb)
         view = await self._office.fleet.view(_target_id(ilb), ours=found.id)
         await self._refuse_a_second(found, view.target.id)
-        planned = self._office.runbooks[found.wish.runbook].plan(view, found.wish)
+        planned = self._office.runbooks[found.wish.runbook].plan_for(view, found.wish)
         about: dict[str, object] = {
             "target_id": view.target.id,
             "target_name": view.target.name,
@@ -242,6 +245,8 @@ class Lifecycle:
             return Mode.OBSERVE, "there is no write key, so the bot observes"
         if mode is Mode.AUTOMATIC and (reason := await self._office.switch.reason()):
             return Mode.OBSERVE, f"nothing starts now: {reason}"
+        if mode is Mode.AUTOMATIC and (reason := await self._office.pause()):
+            return Mode.APPROVE, reason
         return mode, why
 
     async def _refuse_unless_allowed(self, found: Operation, ilb: Ilb) -> None:
@@ -280,9 +285,11 @@ class Lifecycle:
             )
             if isinstance(answer, Denied):
                 return Outcome.REFUSED, f"the approval no longer counts: {answer}"
+        elif reason := await self._office.pause():
+            return Outcome.STALE, f"nobody approved it, and {reason}"
         try:
             view = await self._office.fleet.view(planned.target.id, ours=found.id)
-            again = self._office.runbooks[planned.runbook].plan(view, found.wish)
+            again = self._office.runbooks[planned.runbook].plan_for(view, found.wish)
         except Refused as no:
             return Outcome.STALE, f"the plan no longer holds: {no}"
         if isinstance(again, NothingToDo):

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.incidents import Desk, Incidents
 from handlers.poll import Poller
+from tests.waiting import cancelled, until
 from tests.workflows.harness import House, house
 
 
 @asynccontextmanager
 async def polling(home: House, interval_s: float) -> AsyncIterator[Poller]:
     cloud = home.fleet._cloud
-    desk = Desk(home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock)
+    desk = Desk(
+        home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock,
+        home.watch,
+    )  # fmt: skip
     poller = Poller(Incidents(desk), interval_s)
     task = asyncio.create_task(poller.run())
     try:
         yield poller
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not fact():
-            await asyncio.sleep(0.001)
+        await cancelled(task)
 
 
 async def test_it_is_not_well_before_it_has_looked() -> None:

@@ -24,8 +24,11 @@ async def home() -> AsyncIterator[House]:
 def _desk(home: House) -> Incidents:
     cloud = home.fleet._cloud
     return Incidents(
-        Desk(home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock)
-    )
+        Desk(
+            home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock,
+            home.watch,
+        )
+    )  # fmt: skip
 
 
 def _automatic(home: House, *machines: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from bot.adapters.cloudstack.client import Client
 from bot.adapters.cloudstack.cloud import CloudStackCloud
+from bot.adapters.cloudstack.servers import CloudStackServers
 from bot.adapters.cloudstack.signing import Keys
 from bot.domain.operation import Actor, Mode, Operation, Source, State, Wish
 from bot.domain.plan import Plan
@@ -28,6 +29,7 @@ from bot.ports import World as Ports
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, seed_demo
 from bot.sandbox.cloud.build import KeyPair
 from bot.sandbox.cloud.model import Kind, Machine, Rule, Tier
+from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
@@ -99,6 +101,7 @@ class House:
         client = Client("http://cloud/client/api", _keys(READ_ONLY), write, self.http, self.clock)
         port = CloudStackCloud(client)
         self.fleet = Fleet(port, self.clock, self.progress.history)
+        self.watch = CloudWatch(self.journal, CloudStackServers(client), self.clock, _no_news)
         hands = Hands(Ports(port, self.clock), self.journal, self.progress, self.switch)
         self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
         self.operations = Operations(
@@ -110,7 +113,7 @@ class House:
         self.lifecycle = Lifecycle(
             Office(
                 self.journal, self.operations, self.fleet, lambda: self.policies, RUNBOOKS,
-                self.switch, self.clock, _nobody, self.can_write,
+                self.switch, self.clock, _nobody, self.can_write, self.watch.pause,
             )
         )  # fmt: skip
         self.dispatcher = Dispatcher(self.journal, self.engine, self.clock, _nobody)
@@ -277,6 +280,10 @@ def without_approvers(policies: Policies) -> Policies:
 
 def _keys(pair: KeyPair) -> Keys:
     return Keys(SecretStr(pair.api_key), SecretStr(pair.secret_key))
+
+
+def _no_news() -> None:
+    """Nobody tells of CloudStack itself: the test reads the journal."""
 
 
 def _nobody(_operation_id: str) -> None:

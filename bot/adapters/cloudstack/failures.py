@@ -17,13 +17,15 @@ import httpx
 
 from bot.adapters.cloudstack.catalogue import Effect
 from bot.adapters.cloudstack.foreign import attributed
-from bot.errors import IlbotError, Permanent, Refused, Transient
+from bot.errors import Away, IlbotError, Permanent, Refused, Transient
 
 LONGEST_WAIT_S = 3600.0
 NOTABLE_SKEW_S = 120.0
 
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 _NOT_SENT = (*_NO_CONNECTION, httpx.PoolTimeout)
+# What a proxy answers while nothing behind it does (RFC 9110, 15.6), and CloudStack's own 503.
+_NOBODY_BEHIND = frozenset({502, 503})
 _IN_DOUBT = " It may have been done all the same: look before repeating it."
 _MILLISECONDS = re.compile(r"(\d+)]? ms\b")
 
@@ -45,7 +47,7 @@ class ApiFailed(Permanent):
         self.code = code
 
 
-class Unreachable(Transient):
+class Unreachable(Away):
     """The connection could not be opened, or closed before an answer."""
 
 
@@ -104,7 +106,9 @@ def no_answer(attempt: Attempt, error: Exception, timeout_s: float) -> IlbotErro
         why = f"no answer from {attempt.endpoint} within {timeout_s:g} s."
     else:
         why = f"{attempt.endpoint} closed the connection without an answer."
-    kind = Transient if timed_out else Unreachable
+    kind: type[Transient] = Unreachable
+    if timed_out:  # without a connection nobody is there; with one, somebody is slow
+        kind = Away if isinstance(error, _NO_CONNECTION) else Transient
     return kind(f"{attempt.act}: {why}{_IN_DOUBT if in_doubt else ''}", in_doubt=in_doubt)
 
 
@@ -156,7 +160,7 @@ def failure(attempt: Attempt, bad: BadAnswer, now: float) -> IlbotError:
 def _spoken(attempt: Attempt, bad: BadAnswer, now: float) -> IlbotError:
     says = attempt.says(bad.text)
     if bad.status == 503:
-        return Transient(
+        return Away(
             f"{attempt.act}: the management server takes no calls just now (503): {says}.",
             retry_after_s=_retry_after_s(bad, now),
         )
@@ -178,7 +182,8 @@ def _spoken(attempt: Attempt, bad: BadAnswer, now: float) -> IlbotError:
 
 def _unspoken(attempt: Attempt, bad: BadAnswer, now: float) -> IlbotError:
     if bad.status >= 500 or bad.status == 408:
-        return Transient(
+        kind = Away if bad.status in _NOBODY_BEHIND else Transient
+        return kind(
             f"{attempt.act}: the server, or a proxy before it, answered {bad.status} without a "
             f"reason.{_IN_DOUBT if attempt.changes else ''}",
             in_doubt=attempt.changes,
