@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 import typer
 
 from bot import logs
-from bot.errors import IlbotError
+from bot.errors import IlbotError, Refused
 
 if TYPE_CHECKING:
     from bot.app import Books, Core
@@ -80,6 +80,8 @@ def demo(
         for one in SCENARIOS.values():
             typer.echo(f"{one.name:24} {one.summary}")
         return
+    if not scenario and (headless or as_json):
+        raise typer.BadParameter("which one? `ilbot demo --list`", param_hint="--scenario")
     if not scenario:
         _until_told(lambda stop: show(stop, port))
         return
@@ -112,8 +114,14 @@ def sandbox(
         serving = asyncio.create_task(serve(wanted, parent=parent))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
         serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        try:
+            await serving
+        except OSError as exc:
+            raise Refused(f"The pretend world cannot listen: {exc.strerror}.") from exc
+        except asyncio.CancelledError:
+            return
 
     _until_told(live)
 
@@ -125,8 +133,8 @@ def init(
         str, typer.Option(help="A version, as 4.20: write CloudStack's side of Kafka beside it.")
     ] = "",
 ) -> None:
-    """Write a commented settings file to fill in, and CloudStack's side of Kafka if asked to."""
-    from bot.cli.init_file import init_file
+    """Write commented settings and policies, and CloudStack's side of Kafka if asked to."""
+    from bot.cli.init_file import example_policies, init_file
     from bot.cli.kafka_side import MANAGEMENT, kafka_side, write_kafka_side
 
     is_new = not path.exists()
@@ -144,6 +152,11 @@ def init(
         path.write_text(init_file(), encoding="utf-8")
         path.chmod(0o600)
         typer.echo(f"Wrote {path}. Fill it in, then: ilbot check --config {path}")
+        policies = path.with_name("policies.yaml")
+        if not policies.exists():
+            policies.write_text(example_policies(), encoding="utf-8")
+            policies.chmod(0o600)
+            typer.echo(f"Wrote {policies}. It observes; name people and roles when you are ready.")
 
 
 def _settings_for_kafka(path: Path) -> Any:

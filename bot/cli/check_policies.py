@@ -27,7 +27,7 @@ def check_policies(
             warning(
                 "policies",
                 f"{path} does not exist, so ilbot observes and knows nobody",
-                "Copy policies.example.yaml there and name people, roles and modes.",
+                "`ilbot init` writes one beside new settings: name people, roles and modes.",
             )
         ], policies
     told = f"{path}, version {policies.version}, {len(policies.people)} people"

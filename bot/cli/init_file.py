@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -22,6 +23,11 @@ _HEAD = """\
 # `ilbot check` tries everything out and says what is missing; `ilbot config` shows what is
 # in force.
 """
+
+
+def example_policies() -> str:
+    """Return the text of a policies file that observes, with every rule explained."""
+    return (resources.files("bot.cli") / "policies.example.yaml").read_text(encoding="utf-8")
 
 
 def init_file() -> str:

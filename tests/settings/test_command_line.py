@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.__main__ import cli
+from bot.domain.operation import Mode
 from bot.errors import Refused
+from bot.services.policy_file import PolicyFile
+from handlers.routes import RUNBOOKS
 
 Type = Callable[..., Result]
 
@@ -50,13 +54,22 @@ def test_what_needs_a_cloudstack_says_what_is_not_set(type_: Type) -> None:
 def test_init_writes_a_file_for_its_owner_alone_and_never_over_another(
     type_: Type, tmp_path: Path
 ) -> None:
-    written = tmp_path / "ilbot.toml"
+    written, policies = tmp_path / "ilbot.toml", tmp_path / "policies.yaml"
+    policies.write_text("people: []\n")
     assert "ilbot check --config ilbot.toml" in type_("init").stdout
     assert oct(written.stat().st_mode)[-3:] == "600"
+    assert policies.read_text() == "people: []\n"
     written.write_text("# mine\n")
     again = type_("init")
     assert (again.exit_code, written.read_text()) == (1, "# mine\n")
     assert "is left alone" in again.stderr
+
+
+def test_init_writes_policies_that_the_bot_takes(type_: Type, tmp_path: Path) -> None:
+    assert "It observes" in type_("init").stdout
+    policies = PolicyFile(tmp_path / "policies.yaml", tuple(RUNBOOKS))
+    assert policies.health()[0]
+    assert policies().runbook("roll").mode is Mode.OBSERVE
 
 
 def test_config_shows_what_is_in_force_and_no_secret(type_: Type, tmp_path: Path) -> None:
@@ -71,6 +84,19 @@ def test_check_fails_while_something_is_refused_and_ends_with_the_next_step(type
     assert told.exit_code == 1
     assert "refused  cloudstack" in told.stdout
     assert told.stdout.splitlines()[-1].startswith("next ")
+
+
+@pytest.mark.parametrize("option", ["--headless", "--json"])
+def test_nothing_is_played_headless_without_a_name(type_: Type, option: str) -> None:
+    told = type_("demo", option)
+    assert (told.exit_code, "ilbot demo --list" in told.stderr) == (2, True)
+
+
+def test_a_pretend_world_without_its_port_ends_with_a_sentence(type_: Type) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = type_("sandbox", "--slack-port", str(taken.getsockname()[1]))
+    assert isinstance(told.exception, Refused)
+    assert "cannot listen: Address already in use" in str(told.exception)
 
 
 def test_an_unknown_scenario_is_answered_with_those_there_are(type_: Type) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
-from bot.cli.init_file import init_file
+from bot.cli.init_file import example_policies, init_file
 from bot.cli.roles import role_commands
 from bot.settings import Settings
 from bot.settings.given import group_fields, is_secret
@@ -74,7 +74,7 @@ def test_the_guide_names_the_port_that_is_the_default() -> None:
 
 
 def test_the_examples_in_yaml_properties_and_xml_are_whole() -> None:
-    assert yaml.safe_load((ROOT / "deploy" / "policies.example.yaml").read_text())
+    assert yaml.safe_load(example_policies())
     (properties,) = blocks("properties")
     assert f"topic={Settings().kafka.topic}" in properties
     (bean,) = blocks("xml")
