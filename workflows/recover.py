@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.domain.acts import Act
 from bot.domain.cause import why_not_running
 from bot.domain.cloud import VmState
 from bot.domain.operation import Wish
@@ -129,6 +130,11 @@ def _warnings(view: View) -> tuple[str, ...]:
     return ()
 
 
+def acts(planned: Plan) -> tuple[Act, ...]:
+    """Return what the repair does, by the state the plan saw."""
+    return (Act.REDEPLOY if planned.parameter("state") == "missing" else Act.START,)
+
+
 RUNBOOK = Runbook(
     name=NAME,
     summary="bring back an ILB VM that stopped, hangs in Stopping or is missing",
@@ -137,5 +143,6 @@ RUNBOOK = Runbook(
     apply=apply,
     left_to_do=left_to_do,
     unsafe=unsafe,
+    acts=acts,
     not_measured="Traffic through the VIP was not measured.",
 )

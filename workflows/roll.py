@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.domain.acts import Act
 from bot.domain.cloud import VmState
 from bot.domain.exposure import outage
 from bot.domain.operation import Wish
@@ -221,5 +222,6 @@ RUNBOOK = Runbook(
     apply=apply,
     left_to_do=left_to_do,
     unsafe=unsafe,
+    acts=lambda planned: (Act.ROLL,),
     not_measured="Traffic through the VIP was not measured.",
 )

@@ -32,7 +32,7 @@ async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
         raise Refused("That is a question, not a change.", instead="`ilbot --help` lists them.")
     ilb = await core.fleet.find(asked.wish.target)
     view = await core.fleet.view(ilb.vm.id if ilb.vm else f"{ilb.tier.id}/{ilb.vip}")
-    planned = RUNBOOKS[asked.wish.runbook].plan(view, asked.wish)
+    planned = RUNBOOKS[asked.wish.runbook].plan_for(view, asked.wish)
     if as_json:
         return json.dumps(_planned(planned), indent=2, ensure_ascii=False), True
     if isinstance(planned, NothingToDo):

@@ -12,6 +12,9 @@ from bot.domain.plan import in_words
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 from bot.errors import Refused
 
+MINIMUM_VERSION = "minreq.sysvmtemplate.version"
+RECREATE_CHECKS = "router.health.checks.failures.to.recreate.vr"
+
 
 class Use(StrEnum):
     """What an ILB is used for, as far as its visible rules tell.

@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Tier
-from bot.domain.fleet import Ilb, Snapshot, find_ilb, ilbs_of
+from bot.domain.fleet import (
+    MINIMUM_VERSION,
+    RECREATE_CHECKS,
+    Ilb,
+    Snapshot,
+    find_ilb,
+    ilbs_of,
+)
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
-from bot.services.snapshot import MINIMUM_VERSION, RECREATE_CHECKS, Snapshots
+from bot.services.snapshot import Snapshots
 
 _EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
 """Resource types under which `listEvents` files an ILB VM's rows: what the router commands do to it

@@ -195,7 +195,7 @@ class Lifecycle:
         await self._refuse_unless_allowed(found, ilb)
         view = await self._office.fleet.view(_target_id(ilb), ours=found.id)
         await self._refuse_a_second(found, view.target.id)
-        planned = self._office.runbooks[found.wish.runbook].plan(view, found.wish)
+        planned = self._office.runbooks[found.wish.runbook].plan_for(view, found.wish)
         about: dict[str, object] = {
             "target_id": view.target.id,
             "target_name": view.target.name,
@@ -289,7 +289,7 @@ class Lifecycle:
             return Outcome.STALE, f"nobody approved it, and {reason}"
         try:
             view = await self._office.fleet.view(planned.target.id, ours=found.id)
-            again = self._office.runbooks[planned.runbook].plan(view, found.wish)
+            again = self._office.runbooks[planned.runbook].plan_for(view, found.wish)
         except Refused as no:
             return Outcome.STALE, f"the plan no longer holds: {no}"
         if isinstance(again, NothingToDo):

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from bot.domain.acts import Act
+from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
+from bot.domain.topology import target_of
 from bot.domain.view import View
 from bot.engine.api import Run
+from bot.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +35,12 @@ class Runbook:
     unsafe: Callable[[View], str]
     not_measured: str
     """What the receipt must say was not proven."""
+    acts: Callable[[Plan], tuple[Act, ...]]
+    """What a plan does to its target, in the words of the topology."""
+
+    def plan_for(self, view: View, wish: Wish) -> Plan | NothingToDo:
+        """Plan; `Refused` where the topology forbids what the planner would do."""
+        planned = self.plan(view, wish)
+        if isinstance(planned, Plan) and (answer := forbidden(target_of(view), self.acts(planned))):
+            raise Refused(answer.text, instead=answer.instead)
+        return planned

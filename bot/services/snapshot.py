@@ -8,12 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bot.domain.cloud import Tier
-from bot.domain.fleet import Setting, Snapshot, ilbs_of
+from bot.domain.fleet import MINIMUM_VERSION, RECREATE_CHECKS, Setting, Snapshot, ilbs_of
 from bot.errors import IlbotError, Refused
 from bot.ports import Clock, CloudReader
 
-MINIMUM_VERSION = "minreq.sysvmtemplate.version"
-RECREATE_CHECKS = "router.health.checks.failures.to.recreate.vr"
 SETTINGS = (MINIMUM_VERSION, RECREATE_CHECKS)
 """Read for each zone with a tier: what a new disk must reach, and what would fight the bot."""
 KEPT_S = 10.0

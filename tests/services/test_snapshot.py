@@ -14,14 +14,14 @@ from pydantic import SecretStr
 from bot.adapters.cloudstack.client import Client, Limits
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.signing import Keys
-from bot.domain.fleet import Use
+from bot.domain.fleet import RECREATE_CHECKS, Use
 from bot.engine.memory import VirtualClock
 from bot.errors import IlbotError
 from bot.sandbox.cloud import READ_ONLY, World, create_app, seed_demo
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Rule, Tier
 from bot.sandbox.cloud.seed import seed_basics
-from bot.services.snapshot import KEPT_S, RECREATE_CHECKS, Snapshots, read_snapshot
+from bot.services.snapshot import KEPT_S, Snapshots, read_snapshot
 
 PAGE = 500
 CONSTANT = 8

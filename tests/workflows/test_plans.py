@@ -10,8 +10,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot.domain.cloud import VmState
+from bot.domain.ilb_acts import ilb_answers
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
+from bot.domain.topology import target_of
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
@@ -128,6 +130,33 @@ def test_nothing_is_planned_on_what_we_are_at_work_on(runbook: Runbook, seen: Vi
 
 @every_runbook
 @given(data=st.data(), parameters=wishes)
+def test_no_plan_does_what_the_topology_forbids(
+    runbook: Runbook, data: st.DataObject, parameters: tuple[tuple[str, str], ...]
+) -> None:
+    seen = data.draw(any_view() | plannable_view(runbook.name))
+    found = planned(runbook, seen, Wish(runbook.name, VM.name, parameters))
+    if not isinstance(found, Plan):
+        return  # no act at all
+    answers = {answer.act: answer for answer in ilb_answers(target_of(seen))}
+    acts = runbook.acts(found)
+    assert acts
+    assert [answers[act] for act in acts if not answers[act].can] == []
+    assert seen.tier.is_implemented
+    assert not seen.recreate_checks
+
+
+@every_runbook
+def test_a_planner_that_forgets_the_topology_is_held_back(runbook: Runbook) -> None:
+    found = planned(runbook, PLANNABLE[runbook.name], Wish(runbook.name, VM.name))
+    assert isinstance(found, Plan)
+    careless = replace(runbook, plan=lambda seen, wish: found)
+    idle = replace(PLANNABLE[runbook.name], tier=replace(TIER, state="Allocated"))
+    with pytest.raises(Refused, match="can hang it for good"):
+        careless.plan_for(idle, Wish(runbook.name, VM.name))
+
+
+@every_runbook
+@given(data=st.data(), parameters=wishes)
 def test_a_plan_carried_out_leaves_nothing_to_do(
     runbook: Runbook, data: st.DataObject, parameters: tuple[tuple[str, str], ...]
 ) -> None:
@@ -188,7 +217,7 @@ def test_a_plan_names_its_target_its_cost_and_its_steps(
     found = planned(runbook, seen, Wish(runbook.name, VM.name, parameters))
     assume(isinstance(found, Plan))
     assert isinstance(found, Plan)
-    assert seen.name in found.summary
+    assert seen.name in found.summary or seen.vip in found.summary
     assert found.exposure.evidence
     assert found.steps
     assert found.blast_radius[0].startswith(seen.vip)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.domain.fleet import RECREATE_CHECKS
 from bot.domain.operation import Operation, Outcome, State
 from bot.sandbox.cloud.commands.ilb_vms import start_action, stop_action
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.records import Action, Stage, change_state, record_event
-from bot.services.snapshot import RECREATE_CHECKS
 from tests.workflows.harness import BRUNO, House, house
 
 VM = "b-31-VM"
@@ -226,9 +226,7 @@ async def test_a_missing_one_comes_back_by_a_restart_of_its_tier(home: House) ->
     home.cloud.lose_ilb_vm(VM)
     asked = await home.ask("recover", VIP)
     plan = await home.plan(asked)
-    assert plan.summary == (
-        f"Bring it back: no ILB VM has {VIP} although rules on it are Active"
-    )
+    assert plan.summary == (f"Bring it back: no ILB VM has {VIP} although rules on it are Active")
     assert plan.warnings == (
         "The new machine has the default offering: a changed one is lost with the old.",
     )

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from bot.domain.fleet import RECREATE_CHECKS
 from bot.domain.operation import Mode, Operation, Outcome, State
-from bot.services.snapshot import RECREATE_CHECKS
 from tests.workflows.harness import ANA, BRUNO, House, house, two_people, without_approvers
 
 VM = "b-31-VM"

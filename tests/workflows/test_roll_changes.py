@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from bot.domain.fleet import RECREATE_CHECKS
 from bot.domain.operation import Mode, Operation, Outcome
 from bot.sandbox.cloud.faults import Fault, FaultKind
-from bot.services.snapshot import RECREATE_CHECKS
 from tests.workflows.harness import BRUNO, House, house
 
 VM = "b-31-VM"

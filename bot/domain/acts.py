@@ -1,0 +1,64 @@
+"""What may be wished of a target, as words of ours, and what the platform answers to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Act(StrEnum):
+    """One thing a person or a runbook may want done to a target."""
+
+    ROLL = "roll (stop and start)"
+    ROLL_PAIR = "roll, standby first"
+    START = "start"
+    REDEPLOY = "deploy again"
+    TWIN = "twin (a second ILB)"
+    RESIZE = "resize"
+    MIGRATE = "migrate to another host"
+    MAKE_PAIR = "make a redundant pair"
+    MAKE_SINGLE = "make single again"
+    LIVE_PATCH = "live patch"
+    LIVE_RESIZE = "resize while running"
+    DIAGNOSE = "run diagnostics inside"
+    TERMINATE_TLS = "terminate TLS"
+    BALANCE_UDP = "balance UDP"
+    HEALTH_POLICY = "health check policy"
+    EDIT_RULE = "change a rule's ports or algorithm"
+    PUBLIC_LB = "public LB in the same tier"
+    CLEAN_RESTART = "restart the tier with clean-up"
+    ZONE_UPGRADE = "upgrade all templates of a zone at once"
+
+
+RUNBOOKS = {
+    Act.ROLL: "roll",
+    Act.ROLL_PAIR: "roll",
+    Act.START: "recover",
+    Act.REDEPLOY: "recover",
+    Act.TWIN: "pair",
+    Act.MAKE_PAIR: "pair",
+    Act.RESIZE: "resize",
+    Act.MIGRATE: "migrate",
+    Act.DIAGNOSE: "diagnose",
+}
+"""The runbook that does it, as soon as the bot has that runbook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a target lets an act be done: `text` says how, or why not, `instead` what works."""
+
+    act: Act
+    can: bool
+    text: str
+    instead: str = ""
+
+
+def yes(act: Act, how: str) -> Answer:
+    """Answer that it can be done, and how."""
+    return Answer(act, True, how)
+
+
+def no(act: Act, why: str, instead: str = "") -> Answer:
+    """Answer that it cannot be done, why, and the nearest thing that works."""
+    return Answer(act, False, why, instead)
