@@ -13,9 +13,11 @@ from pydantic import TypeAdapter
 from bot.domain.card import Card
 from bot.domain.operation import Actor, Operation, Source, State, Wish
 from bot.domain.plan import Exposure, Fact, Plan, PlannedStep, Target
-from bot.engine.memory import Died, VirtualClock
+from bot.engine.api import StepReport
+from bot.engine.memory import Died, MemoryEngine, Store, VirtualClock
 from bot.ports import Posted
 from bot.services.cards import Cards, CardSettings
+from bot.services.dispatcher import Dispatcher
 from bot.services.journal import Journal
 from bot.services.progress import Progress
 from bot.services.runbooks import Runbook
@@ -192,3 +194,21 @@ def a_recovery(name: str = "b-1-VM", tier: str = "app") -> Plan:
 
 def _target(name: str, tier: str) -> Target:
     return Target("ilb-vm", "vm-1", name, "zone-1", "shop", "vpc-1", tier, "tier-1")
+
+
+async def refresh(desk: Desk) -> None:
+    """Start again: what a new process does about cards."""
+    desk.reboot()
+    engine = MemoryEngine(Store(), desk.clock, lambda kind, checkpoints: asyncio.sleep(0))
+    dispatcher = Dispatcher(desk.journal, engine, desk.clock, desk.cards.changed)
+    await dispatcher.refresh_cards()
+    await desk.cards.flush()
+
+
+async def report(
+    desk: Desk, operation_id: str, key: str, *arguments: str, seconds: float = 0.0
+) -> None:
+    """Let a step end well."""
+    name = key.partition(".")[2]
+    step = StepReport(f"{operation_id}:apply", key, name, arguments, 1, seconds, "ok")
+    await desk.progress.step_ended(step)
