@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox_lab import WIRE, Lab, add_ilb, new_lab, stable
-from tests.contract.test_sandbox_replay import WEB
+from tests.contract.sandbox_lab import WEB, WIRE, Lab, add_ilb, new_lab, stable
 from tests.sandbox.cloud_caller import Bus, Caller
 
 ASSIGN = "assignToLoadBalancerRule"

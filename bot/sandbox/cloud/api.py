@@ -41,7 +41,7 @@ def answer(state: CloudState, pairs: list[Pair], faults: Faults) -> Answer:
                 found = Answer(fault.status, fault.text.encode(), fault.content_type)
                 _count(state, name, caller, found.status)
                 return found
-        command = _command(name, "command" in parameters)
+        command = _command(state, name, "command" in parameters)
         _authenticate(command, caller, pairs, state.at)
         assert caller is not None
         _authorize(state, command, caller)
@@ -50,29 +50,29 @@ def answer(state: CloudState, pairs: list[Pair], faults: Faults) -> Answer:
         request = Request(
             state, name, command.stem, caller, parameters, fault.spoils if fault else Spoiled()
         )
-        found = answered(f"{command.stem}response", command.answer(request))
+        found = answered(command.wrapper, command.answer(request))
     except ApiError as error:
         known = COMMANDS.get(name)
-        found = refused(f"{known.stem if known else ''}response", error, as_json=as_json)
+        found = refused(known.wrapper if known else "response", error, as_json=as_json)
     _count(state, name, caller, found.status)
     if fault is not None:
         _go_wrong_after(fault)
     return found
 
 
-def _command(name: str, given: bool) -> Command:
+def _command(state: CloudState, name: str, given: bool) -> Command:
     """Find a command; an unknown one looks like a bad signature, even with a good one."""
     if not given:
         raise unauthorized("null")
     command = COMMANDS.get(name)
-    if command is None:
+    if command is None or not state.is_since(command.since):
         raise unauthorized("errorresponse")
     return command
 
 
 def _authenticate(command: Command, caller: Account | None, pairs: list[Pair], now: float) -> None:
     if caller is None or not is_signed(pairs, caller.secret_key, now):
-        raise unauthorized(f"{command.stem}response")
+        raise unauthorized(command.wrapper)
 
 
 def _authorize(state: CloudState, command: Command, caller: Account) -> None:

@@ -12,15 +12,18 @@ from bot.sandbox.cloud.frame import JobFailed
 from bot.sandbox.cloud.model import Kind, Machine, Refusal, Rule, Tier
 from bot.sandbox.cloud.processes import Work, in_turn
 from bot.sandbox.cloud.records import change_state
+from bot.sandbox.cloud.redundancy import ensure_routers
 from bot.sandbox.cloud.state import CloudState
 
 
 def assign(state: CloudState, rule: Rule, members: list[Machine]) -> Work:
-    """Add members. The command hides every reason: its job always fails with the same text."""
+    """Add members. The command hides its reasons: its job nearly always fails with one text."""
     new = list(dict.fromkeys(members))
     acceptable = new and all(
         one.kind is Kind.USER and one.tier is rule.tier and not one.removed for one in new
     )
+    if any(one in rule.half_removed for one in new):
+        raise JobFailed(530, "Entity already exists ")
     if not acceptable or any(one in rule.members for one in new):
         raise JobFailed(530, "Failed to assign load balancer rule")
     rule.members += new
@@ -38,8 +41,10 @@ def assign(state: CloudState, rule: Rule, members: list[Machine]) -> Work:
 def unassign(state: CloudState, rule: Rule, members: list[Machine]) -> Work:
     """Take members out; one that is no member is a success. The last one leaves a rule in Add."""
     rule.state = "Add"
+    rule.half_removed = [one for one in rule.members if one in members]
     yield from apply_rules(state, rule.tier)
     yield state.latencies.rule_s
+    rule.half_removed = []
     rule.members = [one for one in rule.members if one not in members]
     rule.state = "Active" if rule.members else "Add"
     _changed(state, rule)
@@ -51,6 +56,8 @@ def delete(state: CloudState, rule: Rule) -> Work:
     remaining = [
         one for one in state.rules_of(rule.tier) if one is not rule and one.vip == rule.vip
     ]
+    if rule.members and state.host_refuses(Refusal.RULES):
+        raise JobFailed(530, _not_applied(rule.tier, rule.vip))
     yield from apply_rules(state, rule.tier)
     if not remaining:
         machine = state.ilb_vm_at(rule.tier, rule.vip)
@@ -80,9 +87,8 @@ def apply_rules(state: CloudState, tier: Tier) -> Work:
 
 def _not_applied(tier: Tier, vip: str) -> str:
     return (
-        f"Failed to apply load balancing rules for ip {vip} in network Network "
-        f'{{"id": {tier.number}, "name": "{tier.name}", "uuid": "{tier.id}", '
-        f'"networkofferingid": {tier.offering.number}}} on element InternalLbVm'
+        f"Failed to apply load balancing rules for ip {vip} in network {tier.described} "
+        "on element InternalLbVm"
     )
 
 
@@ -98,6 +104,7 @@ def implement(state: CloudState, tier: Tier, machine: Machine) -> Work:
         yield float("inf")
     tier.state = "Implementing"
     yield state.latencies.start_queue_s
+    yield from ensure_routers(state, tier)
     tier.state = "Implemented"
     state.effect("tier.implemented", tier.name, id=tier.id)
 

@@ -8,13 +8,17 @@ from ipaddress import IPv4Network
 from bot.sandbox.cloud.machines import default_offering, mac, new_ilb_vm
 from bot.sandbox.cloud.model import (
     Account,
+    AclItem,
+    AclList,
     HealthCheck,
     Host,
     Kind,
+    LbElement,
     Machine,
     NetworkOffering,
     Pod,
     Project,
+    Provider,
     Role,
     Rule,
     ServiceOffering,
@@ -43,7 +47,45 @@ class Builder:
 
     def zone(self, name: str, *, dns: str, domain: str) -> Zone:
         identity = self.state.identity("zone", name)
+        self._built_in_acls()
+        self._providers()
         return self.state.add(Zone(**identity, name=name, dns=dns, domain=domain))
+
+    def _providers(self) -> None:
+        """Add the providers of a physical network, set up and enabled."""
+        for name, services in PROVIDERS.items():
+            identity = self.state.identity("provider", name)
+            state = "Disabled" if name == "SecurityGroupProvider" else "Enabled"
+            provider = Provider(
+                **identity, name=name, services=tuple(services.split()), state=state
+            )
+            self.state.add(provider)
+            if name == "InternalLbVm":
+                element = LbElement(**self.state.identity("lb-element"), provider=provider)
+                self.state.add(element)
+
+    def _built_in_acls(self) -> None:
+        """Add the two lists every CloudStack has; nobody may change them."""
+        for name, word in (("default_allow", "Allow"), ("default_deny", "Deny")):
+            acl = self.state.add(
+                AclList(
+                    **self.state.identity("acl", name),
+                    name=name,
+                    description=f"Default Network ACL {word} All",
+                    built_in=True,
+                )
+            )
+            for position, traffic in ((1, "Ingress"), (2, "Egress")):
+                item = AclItem(
+                    **self.state.identity("acl-item", f"{name}/{traffic}"),
+                    acl=acl,
+                    position=position,
+                    protocol="all",
+                    cidrs="0.0.0.0/0",
+                    traffic=traffic,
+                    action=word,
+                )
+                self.state.add(item)
 
     def account(
         self, name: str, role: Role, keys: KeyPair | None = None, *, domain: str = "ROOT"
@@ -106,7 +148,9 @@ class Builder:
             )
         )
 
-    def network_offering(self, name: str, lb_provider: str | None) -> NetworkOffering:
+    def network_offering(
+        self, name: str, lb_provider: str | None, *, for_vpc: bool = True, redundant: bool = False
+    ) -> NetworkOffering:
         return self.state.add(
             NetworkOffering(
                 **self.state.identity("network-offering", name),
@@ -114,6 +158,8 @@ class Builder:
                 text=name,
                 created=self.since,
                 lb_provider=lb_provider,
+                for_vpc=for_vpc,
+                redundant=redundant,
             )
         )
 
@@ -134,20 +180,21 @@ class Builder:
 
     def tier(
         self,
-        vpc: Vpc,
+        vpc: Vpc | None,
         name: str,
         cidr: str,
         offering: NetworkOffering,
         *,
         state: str = "Implemented",
     ) -> Tier:
+        """Add a tier, or with no VPC an isolated network; a tier lets everything pass."""
         subnet = IPv4Network(cidr)
-        identity = self.state.identity("tier", f"{vpc.name}/{name}")
+        identity = self.state.identity("tier", f"{_place(vpc)}{name}")
         return self.state.add(
             Tier(
                 **identity,
-                account=vpc.account,
-                project=vpc.project,
+                account=vpc.account if vpc else self.state.admin,
+                project=vpc.project if vpc else None,
                 name=name,
                 vpc=vpc,
                 cidr=cidr,
@@ -157,6 +204,8 @@ class Builder:
                 created=self.since,
                 vlan=1200 + int(identity["number"]),
                 state=state,
+                acl=self.state.one(AclList, "default_allow") if vpc else None,
+                redundant=vpc is None and offering.redundant,
             )
         )
 
@@ -199,7 +248,7 @@ class Builder:
         """Add a rule; with members it is Active, as after their assign."""
         return self.state.add(
             Rule(
-                **self.state.identity("rule", f"{tier.vpc.name}/{tier.name}/{name}"),
+                **self.state.identity("rule", f"{_place(tier.vpc)}{tier.name}/{name}"),
                 account=tier.account,
                 project=tier.project,
                 name=name,
@@ -273,6 +322,19 @@ class Builder:
             machine.version = machine.disk.version
 
 
+def _place(vpc: Vpc | None) -> str:
+    return f"{vpc.name}/" if vpc else ""
+
+
+PROVIDERS = {
+    "ConfigDrive": "Dhcp Dns UserData",
+    "InternalLbVm": "Lb",
+    "VpcVirtualRouter": "Vpn Dhcp Dns Gateway Lb SourceNat StaticNat PortForwarding UserData",
+    "SecurityGroupProvider": "SecurityGroup",
+    "VirtualRouter": (
+        "Vpn Dhcp Dns Gateway Firewall Lb SourceNat StaticNat PortForwarding UserData"
+    ),
+}
 HEALTHY = (
     ("connectivity.test", "basic", "Successfully connected to router"),
     ("filesystem.writable.test", "basic", "Successfully written to file system"),

@@ -46,9 +46,14 @@ def snapshot(world: World) -> Body:
             {"name": one.display_name, "id": one.id, "state": one.state, "tier": one.tier.name}
             for one in world.machines(Kind.USER)
         ],
-        "rules": [rule_view(one) for one in world.all(Rule)],
+        "rules": [rule_view(world, one) for one in world.all(Rule)],
         "tiers": [
-            {"id": one.id, "name": one.name, "vpc": one.vpc.name, "state": one.state}
+            {
+                "id": one.id,
+                "name": one.name,
+                "vpc": one.vpc.name if one.vpc else None,
+                "state": one.state,
+            }
             for one in world.all(Tier)
         ],
         "pending_jobs": [one.id for one in world.all(Job) if one.status == 0],
@@ -108,6 +113,8 @@ ACTIONS: dict[str, Act] = {
     "set-check": lambda world, body: world.set_check(
         body["target"], body["check"], body["status"], body.get("details", "")
     ),
+    "set-version": lambda world, body: world.set_version(body["version"]),
+    "set-role": lambda world, body: world.set_role(body["target"], body.get("role")),
     "publish-template": _publish_template,
     "drift-rule": _drift,
     "kill-server": lambda world, body: world.kill_server(

@@ -66,4 +66,75 @@ COVERAGE: dict[str, Coverage] = {
     "createTags": Coverage("user.tag.CreateTagsCmd", "type FirewallRule"),
     "deleteTags": Coverage("user.tag.DeleteTagsCmd", "type FirewallRule"),
     "listTags": Coverage("user.tag.ListTagsCmd"),
+    "resetConfiguration": Coverage("admin.config.ResetCfgCmd", "account and domain scopes"),
+    "createNetworkOffering": Coverage(
+        "admin.network.CreateNetworkOfferingCmd", "services but Lb and redundant SourceNat"
+    ),
+    "updateNetworkOffering": Coverage("admin.network.UpdateNetworkOfferingCmd", "domains, zones"),
+    "createNetwork": Coverage(
+        "admin.network.CreateNetworkCmdByAdmin", "shared and L2 networks, IPv6, public LB"
+    ),
+    "deployVirtualMachine": Coverage(
+        "admin.vm.DeployVMCmdByAdmin", "everything but one network, a template and an offering"
+    ),
+    "createVPC": Coverage(
+        "admin.vpc.CreateVPCCmdByAdmin", "its routers come with the first tier, not with the VPC"
+    ),
+    "restartVPC": Coverage("user.vpc.RestartVPCCmd", "livepatch succeeds and changes nothing"),
+    "listVPCOfferings": Coverage("user.vpc.ListVPCOfferingsCmd", "but the two that can be used"),
+    "listPhysicalNetworks": Coverage("admin.network.ListPhysicalNetworksCmd", "filters"),
+    "listNetworkServiceProviders": Coverage("admin.network.ListNetworkServiceProvidersCmd"),
+    "updateNetworkServiceProvider": Coverage("admin.network.UpdateNetworkServiceProviderCmd"),
+    "listInternalLoadBalancerElements": Coverage(
+        "admin.internallb.ListInternalLoadBalancerElementsCmd"
+    ),
+    "createInternalLoadBalancerElement": Coverage(
+        "admin.internallb.CreateInternalLoadBalancerElementCmd"
+    ),
+    "configureInternalLoadBalancerElement": Coverage(
+        "admin.internallb.ConfigureInternalLoadBalancerElementCmd"
+    ),
+    "migrateSystemVm": Coverage("admin.systemvm.MigrateSystemVMCmd", "storage migration"),
+    "scaleSystemVm": Coverage("admin.systemvm.ScaleSystemVMCmd", "scaling of a running VM"),
+    "upgradeRouterTemplate": Coverage("admin.router.UpgradeRouterTemplateCmd"),
+    "listSystemVms": Coverage("admin.systemvm.ListSystemVMsCmd", "console proxies, storage VMs"),
+    "changeServiceForSystemVm": Coverage("admin.systemvm.UpgradeSystemVMCmd", "all but refusals"),
+    "startSystemVm": Coverage("admin.systemvm.StartSystemVMCmd", "all but refusals"),
+    "stopSystemVm": Coverage("admin.systemvm.StopSystemVmCmd", "all but refusals"),
+    "rebootSystemVm": Coverage("admin.systemvm.RebootSystemVmCmd", "all but refusals"),
+    "destroySystemVm": Coverage("admin.systemvm.DestroySystemVmCmd", "all but refusals"),
+    "patchSystemVm": Coverage("admin.systemvm.PatchSystemVMCmd", "all but refusals"),
+    "getRouterHealthCheckResults": Coverage(
+        "admin.router.GetRouterHealthCheckResultsCmd", "fresh checks: the stored ones are shown"
+    ),
+    "runDiagnostics": Coverage("admin.diagnostics.RunDiagnosticsCmd", "a ping that fails"),
+    "getDiagnosticsData": Coverage("admin.diagnostics.GetDiagnosticsDataCmd", "the file itself"),
+    "updateLoadBalancer": Coverage("user.loadbalancer.UpdateApplicationLoadBalancerCmd"),
+    "updateLoadBalancerRule": Coverage("user.loadbalancer.UpdateLoadBalancerRuleCmd"),
+    "deleteLoadBalancerRule": Coverage("user.loadbalancer.DeleteLoadBalancerRuleCmd"),
+    "listLoadBalancerRules": Coverage(
+        "user.loadbalancer.ListLoadBalancerRulesCmd", "public rules: there are none"
+    ),
+    "createLBStickinessPolicy": Coverage("user.loadbalancer.CreateLBStickinessPolicyCmd"),
+    "deleteLBStickinessPolicy": Coverage("user.loadbalancer.DeleteLBStickinessPolicyCmd"),
+    "listLBStickinessPolicies": Coverage("user.loadbalancer.ListLBStickinessPoliciesCmd"),
+    "createLBHealthCheckPolicy": Coverage("user.loadbalancer.CreateLBHealthCheckPolicyCmd"),
+    "listLBHealthCheckPolicies": Coverage("user.loadbalancer.ListLBHealthCheckPoliciesCmd"),
+    "assignCertToLoadBalancer": Coverage(
+        "user.loadbalancer.AssignCertToLoadBalancerCmd", "certificates: there are none"
+    ),
+    "removeCertFromLoadBalancer": Coverage("user.loadbalancer.RemoveCertFromLoadBalancerCmd"),
+    "listNetworkACLLists": Coverage("user.network.ListNetworkACLListsCmd"),
+    "createNetworkACLList": Coverage("user.network.CreateNetworkACLListCmd"),
+    "deleteNetworkACLList": Coverage("user.network.DeleteNetworkACLListCmd"),
+    "replaceNetworkACLList": Coverage("user.network.ReplaceNetworkACLListCmd", "gateways"),
+    "listNetworkACLs": Coverage("user.network.ListNetworkACLsCmd"),
+    "createNetworkACL": Coverage("user.network.CreateNetworkACLCmd"),
+    "updateNetworkACLItem": Coverage("user.network.UpdateNetworkACLItemCmd", "customid"),
+    "deleteNetworkACL": Coverage("user.network.DeleteNetworkACLCmd"),
+    "moveNetworkAclItem": Coverage("user.network.MoveNetworkAclItemCmd", "the consistency hash"),
+    "createWebhook": Coverage("user.CreateWebhookCmd", "webhooks: every URL is refused"),
+    "listWebhooks": Coverage("user.ListWebhooksCmd", "webhooks: there are none"),
+    "listWebhookDeliveries": Coverage("user.ListWebhookDeliveriesCmd", "there are none"),
+    "listSystemVmsUsageHistory": Coverage("ListSystemVMsUsageHistoryCmd", "dates, accumulation"),
 }

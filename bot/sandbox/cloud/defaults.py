@@ -158,6 +158,24 @@ ROWS: tuple[Row, ...] = (
         "Boolean",
     ),
     (
+        "router.health.checks.results.fetch.interval",
+        "10",
+        "Interval in minutes at which router health checks results are fetched by management "
+        "server. On each result fetch, management server evaluates need to recreate VR as per "
+        "configuration of router.health.checks.failures.to.recreate.vr",
+        HEALTH,
+        ROUTERS,
+        "Number",
+    ),
+    (
+        "vpc.max.networks",
+        "3",
+        "Maximum number of networks per vpc",
+        ("Advanced", "Network", "VPC"),
+        "VpcManager",
+        "Number",
+    ),
+    (
         "enforce.post.requests.and.timestamps",
         "false",
         "Enable/Disable whether the ApiServer should only accept POST requests for state-changing "
@@ -174,9 +192,12 @@ PER_ZONE = {
     "router.health.checks.max.cpu.usage.threshold",
 }
 UNDER_HEALTH_CHECKS = "router.health.checks."
-NOT_DYNAMIC = {"internallbvm.service.offering", "publish.action.events", "vm.stats.interval"} | {
-    "enforce.post.requests.and.timestamps"
-}
+NOT_DYNAMIC = {
+    "router.health.checks.results.fetch.interval",
+    "internallbvm.service.offering",
+    "publish.action.events",
+    "vm.stats.interval",
+} | {"enforce.post.requests.and.timestamps"}
 
 
 def add_default_settings(state: CloudState) -> None:

@@ -45,7 +45,7 @@ class Task:
     shown_id: str | None = None
     context: dict[str, str] = field(default_factory=dict)
     spoiled: Spoiled = Spoiled()
-    logs_only_schedule: bool = False  # createLoadBalancer logs its Completed before it is a job
+    logs_only_schedule: bool = False  # the other stages are logged elsewhere, or by no one
 
 
 def submit(state: CloudState, task: Task) -> Job:
@@ -139,9 +139,12 @@ def _spoil(task: Task) -> Work:
     return result
 
 
+MACHINES = {"internalloadbalancervm", "router", "virtualmachine"}
+
+
 def _with_job(result: Body, job: Job) -> Body:
     """Add the job to a result that is bound to a shown instance, as the serializer does."""
-    if job.shown_id is None or "success" in result or job.status == 2:
+    if job.shown_id is None or not MACHINES & result.keys() or job.status == 2:
         return result
     kind, inner = next(iter(result.items()))
     return {kind: inner | {"jobid": job.id, "jobstatus": 0}}

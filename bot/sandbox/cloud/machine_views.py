@@ -8,10 +8,12 @@ from __future__ import annotations
 from bot.sandbox.cloud.frame import Body, date, present
 from bot.sandbox.cloud.model import Kind, Machine, Tier
 from bot.sandbox.cloud.state import CloudState, stable_id
+from bot.sandbox.cloud.versions import ARCHITECTURE, CHECK_STATUS
 from bot.sandbox.cloud.views import owner, resource_tags
 
 CONTROL_GATEWAY = "169.254.0.1"
 PUBLIC_GATEWAY = "192.0.2.1"
+FREED = "Message.ReservedCapacityFreed.Flag"
 CONTROL_NETMASK = "255.255.0.0"
 
 
@@ -49,28 +51,40 @@ def system_machine(state: CloudState, machine: Machine, *, checks: bool = False)
         scriptsversion=stable_id(f"scripts/{machine.id}/{machine.boots}")
         if machine.boots
         else None,
-        vpcid=machine.tier.vpc.id,
-        vpcname=machine.tier.vpc.name,
+        vpcid=machine.tier.vpc.id if machine.tier.vpc else None,
+        vpcname=machine.tier.vpc.name if machine.tier.vpc else None,
         role="INTERNAL_LB_VM" if machine.kind is Kind.ILB else "VIRTUAL_ROUTER",
         nic=[] if machine.removed else _system_nics(state, machine),
         requiresupgrade=requires_upgrade(state, machine),
-        healthchecksfailed=any(check.status == "FAILED" for check in machine.checks),
+        healthchecksfailed=says_checks_failed(state, machine),
     )
     if checks:
-        fields["healthcheckresults"] = [
-            {
-                "checkname": check.name,
-                "checktype": check.type,
-                "success": check.status == "SUCCESS",
-                "status": check.status,
-                "lastupdated": date(check.updated),
-                "details": check.details,
-            }
-            for check in machine.checks
-        ]
+        fields["healthcheckresults"] = health_checks(state, machine)
     return fields | present(
-        softwareversion=machine.software_version, arch="x86_64", hasannotations=False
+        softwareversion=machine.software_version,
+        arch="x86_64" if state.is_since(ARCHITECTURE) else None,
+        hasannotations=False,
     )
+
+
+def says_checks_failed(state: CloudState, machine: Machine) -> bool:
+    """Tell what `healthchecksfailed` says: 4.22 denies it beside results that are FAILED."""
+    failed = any(check.status == "FAILED" for check in machine.checks)
+    return failed and not state.is_since(CHECK_STATUS)
+
+
+def health_checks(state: CloudState, machine: Machine) -> list[Body]:
+    return [
+        present(
+            checkname=check.name,
+            checktype=check.type,
+            success=check.status == "SUCCESS",
+            status=check.status if state.is_since(CHECK_STATUS) else None,
+            lastupdated=date(check.updated),
+            details=check.details,
+        )
+        for check in machine.checks
+    ]
 
 
 def requires_upgrade(state: CloudState, machine: Machine) -> bool:
@@ -131,21 +145,25 @@ def user_machine(state: CloudState, machine: Machine) -> Body:
             nic=[
                 _guest_nic(machine)
                 | present(
-                    secondaryip=[], extradhcpoption=[], deviceid="0", vpcid=vpc.id, vpcname=vpc.name
+                    secondaryip=[],
+                    extradhcpoption=[],
+                    deviceid="0",
+                    vpcid=vpc.id if vpc else None,
+                    vpcname=vpc.name if vpc else None,
                 )
             ],
             hypervisor="KVM",
             ipaddress=machine.address,
             instancename=machine.name,
-            details={},
+            details={FREED: "false"} if machine.was_stopped else {},
             affinitygroup=[],
             displayvm=True,
             isdynamicallyscalable=False,
             deleteprotection=False,
             ostypeid=stable_id("guest-os/debian"),
             osdisplayname="Debian GNU/Linux 12 (64-bit)",
-            bootmode="legacy",
-            boottype="Bios",
+            bootmode=None if machine.was_stopped else "legacy",
+            boottype=None if machine.was_stopped else "Bios",
             pooltype="NetworkFilesystem",
             receivedbytes=0,
             sentbytes=0,
@@ -211,13 +229,15 @@ def _system_nics(state: CloudState, machine: Machine) -> list[Body]:
     if machine.kind is Kind.ILB:
         return [_guest_nic(machine), _control_nic(machine)]
     guests = [
-        _router_nic(machine, tier) for tier in state.all(Tier) if tier.vpc is machine.tier.vpc
+        _router_nic(machine, tier)
+        for tier in state.all(Tier)
+        if tier.shares_routers_with(machine.tier) and tier.state != "Allocated"
     ]
     return [_control_nic(machine), _public_nic(machine), *guests]
 
 
 def _public_nic(machine: Machine) -> Body:
-    uri = "vlan://50" if machine.host else None
+    uri = "vlan://50"
     return present(
         id=stable_id(f"nic/public/{machine.id}"),
         networkid=stable_id("network/public"),

@@ -12,6 +12,7 @@ from bot.sandbox.cloud.frame import JobFailed
 from bot.sandbox.cloud.model import Host, Kind, Machine, Refusal, ServiceOffering, Template, Tier
 from bot.sandbox.cloud.processes import Work, in_turn
 from bot.sandbox.cloud.records import change_state
+from bot.sandbox.cloud.roles import watch_roles
 from bot.sandbox.cloud.state import CloudState, stable_id
 
 PINGS_TOLD = 3
@@ -55,7 +56,7 @@ def deploy_ilb_vm(state: CloudState, tier: Tier, vip: str) -> Work:
     if state.ilb_vm_at(tier, vip) is not None:
         return
     machine = new_ilb_vm(state, tier, vip)
-    yield from in_turn(state.processes, machine.id, _deploy(state, machine))
+    yield from in_turn(state.processes, machine.id, deploy(state, machine))
 
 
 def new_ilb_vm(
@@ -103,10 +104,15 @@ def boot(state: CloudState, machine: Machine) -> None:
     if machine.kind is not Kind.USER and not machine.keeps_version:
         machine.version = machine.disk.version
     if machine.kind is Kind.ROUTER:
-        machine.software_version = f"{machine.disk.version}.0"
+        machine.software_version = state.version
     for ping in range(1, PINGS_TOLD + 1):
         moment = state.at + ping * state.latencies.ping_interval_s
         state.processes.call_at(moment, partial(_tell_ping, state, machine, machine.boots))
+
+
+def _watch(state: CloudState, machine: Machine) -> None:
+    if machine.kind is Kind.ROUTER:
+        watch_roles(state, machine)
 
 
 def _tell_ping(state: CloudState, machine: Machine, boots: int) -> None:
@@ -115,9 +121,9 @@ def _tell_ping(state: CloudState, machine: Machine, boots: int) -> None:
         change_state(state, machine, "Running")
 
 
-def host_for(state: CloudState) -> Host:
+def host_for(state: CloudState, *, besides: Host | None = None) -> Host:
     """Return the host with the fewest machines, the oldest first among equals."""
-    load = {host: 0 for host in state.all(Host) if host.state == "Up"}
+    load = {host: 0 for host in state.all(Host) if host.state == "Up" and host is not besides}
     for machine in state.all(Machine):
         if machine.host in load:
             load[machine.host] += 1
@@ -171,6 +177,7 @@ def _start(state: CloudState, machine: Machine) -> Work:
     _require_host(state, machine)
     boot(state, machine)
     change_state(state, machine, "Running")
+    _watch(state, machine)
     state.effect(f"{PREFIX[machine.kind]}.started", machine.name, id=machine.id)
 
 
@@ -196,7 +203,9 @@ def _stop(state: CloudState, machine: Machine, *, forced: bool = False) -> Work:
         change_state(state, machine, "Running")
         raise JobFailed(530, f"Unable to stop {described}")
     machine.powered_on = False
+    machine.was_stopped = True
     change_state(state, machine, "Stopped")
+    _watch(state, machine)
     machine.host = None
     state.effect(f"{PREFIX[machine.kind]}.stopped", machine.name, id=machine.id)
 
@@ -217,7 +226,8 @@ def _destroy(state: CloudState, machine: Machine) -> Work:
     state.effect(f"{PREFIX[machine.kind]}.destroyed", machine.name, id=machine.id)
 
 
-def _deploy(state: CloudState, machine: Machine) -> Work:
+def deploy(state: CloudState, machine: Machine) -> Work:
+    """Bring a new machine up for the first time; the caller holds its turn."""
     yield state.latencies.deploy_queue_s
     machine.host = host_for(state)
     machine.pod = machine.host.pod
@@ -227,6 +237,11 @@ def _deploy(state: CloudState, machine: Machine) -> Work:
     _require_host(state, machine)
     boot(state, machine)
     change_state(state, machine, "Running")
+    _watch(state, machine)
     state.effect(
-        "ilb_vm.deployed", machine.name, id=machine.id, vip=machine.address, tier=machine.tier.name
+        f"{PREFIX[machine.kind]}.deployed",
+        machine.name,
+        id=machine.id,
+        vip=machine.address,
+        tier=machine.tier.name,
     )

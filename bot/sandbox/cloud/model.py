@@ -117,6 +117,30 @@ class NetworkOffering(Record):
     text: str
     created: float
     lb_provider: str | None
+    for_vpc: bool = True
+    redundant: bool = False
+    state: str = "Enabled"
+    conserve: bool = False
+    max_connections: int = 4096
+    keep_alive: bool = False
+    built_in: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Provider(Record):
+    """A network service provider of the physical network."""
+
+    name: str
+    services: tuple[str, ...]
+    state: str = "Enabled"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class LbElement(Record):
+    """The element of the internal LB provider; it must be enabled before its provider."""
+
+    provider: Provider
+    enabled: bool = True
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -128,11 +152,42 @@ class Vpc(Owned):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Tier(Owned):
-    """A network of a VPC; `state` is Allocated, Implementing, Implemented or Shutdown."""
+class AclList(Record):
+    """A network ACL list; without a VPC it is one of everybody's."""
 
     name: str
-    vpc: Vpc
+    description: str | None = None
+    vpc: Vpc | None = None
+    built_in: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class AclItem(Record):
+    """One rule of an ACL list; the lowest number is looked at first."""
+
+    acl: AclList
+    position: int
+    protocol: str = "tcp"
+    start_port: int | None = None
+    end_port: int | None = None
+    cidrs: str = "0.0.0.0/0,::/0"
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    traffic: str = "Ingress"
+    action: str = "Allow"
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Tier(Owned):
+    """A network of a VPC, or an isolated one with routers of its own where `vpc` is None.
+
+    `state` is Allocated, Implementing, Implemented or Shutdown; `redundant` is an isolated
+    network's own flag, tiers have their VPC's.
+    """
+
+    name: str
+    vpc: Vpc | None
     cidr: str
     gateway: str
     netmask: str
@@ -140,6 +195,19 @@ class Tier(Owned):
     created: float
     vlan: int
     state: str = "Implemented"
+    acl: AclList | None = None
+    redundant: bool = False
+
+    @property
+    def described(self) -> str:
+        """The JSON that CloudStack's texts carry instead of a name."""
+        return (
+            f'Network {{"id": {self.number}, "name": "{self.name}", "uuid": "{self.id}", '
+            f'"networkofferingid": {self.offering.number}}}'
+        )
+
+    def shares_routers_with(self, other: Tier) -> bool:
+        return self is other or (self.vpc is not None and self.vpc is other.vpc)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -178,10 +246,13 @@ class Machine(Owned):
     software_version: str | None = None
     redundant: bool = False
     redundant_state: str = "UNKNOWN"
+    role_by_hand: str | None = None
     public_address: str | None = None
     display_name: str = ""
     updated: float | None = None
+    was_stopped: bool = False
     checks: list[HealthCheck] = field(default_factory=list)
+    cpu_percent: float = 10.0
 
     @property
     def described(self) -> str:
@@ -190,6 +261,16 @@ class Machine(Owned):
             f'VM instance {{"id":{self.number},"instanceName":"{self.name}",'
             f'"state":"{self.state}","type":"{self.kind}","uuid":"{self.id}"}}'
         )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Stickiness(Record):
+    """A stickiness policy; a rule has one at most."""
+
+    rule: Rule
+    name: str
+    method: str
+    parameters: dict[str, str]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -207,6 +288,7 @@ class Rule(Owned):
     state: str = "Add"
     display: bool = True
     members: list[Machine] = field(default_factory=list)
+    half_removed: list[Machine] = field(default_factory=list)  # by a remove that a host refused
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -21,6 +21,14 @@ RESPONSE_CLASSES = {
     "router": "DomainRouterResponse",
     "loadbalancer": "ApplicationLoadBalancerResponse",
     "virtualmachine": "UserVmResponse",
+    "networkacllist": "NetworkACLResponse",
+    "networkacl": "NetworkACLItemResponse",
+    "vpc": "VpcResponse",
+    "systemvm": "SystemVmResponse",
+    "diagnostics": "RunDiagnosticsResponse",
+    "networkserviceprovider": "ProviderResponse",
+    "internalloadbalancerelement": "InternalLoadBalancerElementResponse",
+    "stickinesspolicies": "LBStickinessResponse",
 }
 ALERT_DOMAIN_ROUTER = 9
 ALERT_MANAGEMENT = 14

@@ -11,13 +11,22 @@ from typing import TypeVar
 
 from bot.sandbox.cloud.frame import ApiError, Body
 from bot.sandbox.cloud.jobs import Spoiled
-from bot.sandbox.cloud.model import Account, Owned, Record, Role
+from bot.sandbox.cloud.model import (
+    Account,
+    AclItem,
+    Owned,
+    Record,
+    Role,
+    Rule,
+    Stickiness,
+)
 from bot.sandbox.cloud.state import CloudState
 
 R = TypeVar("R", bound=Record)
 Thing = TypeVar("Thing", bound=Owned)
 T = TypeVar("T")
 
+DELETED_FOR_GOOD = (Rule, AclItem, Stickiness)  # their rows go; those of machines stay
 MAX_PAGE = 500  # setting default.page.size
 MAX_TEXT = 255
 
@@ -76,7 +85,7 @@ class Request:
         return number
 
     def entity(self, name: str, kind: type[R]) -> R | None:
-        """Resolve an id; ids of removed things resolve too, ids of another type do not."""
+        """Resolve an id; ids of removed machines resolve too, ids of another type do not."""
         value = self.text(name)
         return None if value is None else self._resolve(name, value, kind)
 
@@ -158,7 +167,7 @@ class Request:
 
     def _resolve(self, name: str, value: str, kind: type[R]) -> R:
         record = self.state.find(kind, value)
-        if record is None:
+        if record is None or (record.removed and isinstance(record, DELETED_FOR_GOOD)):
             raise self.unknown(name, value)
         return record
 

@@ -66,6 +66,7 @@ def seed_basics(world: World) -> tuple[Builder, Basics]:
     internal_lb = build.network_offering("tier-with-internal-lb", "InternalLbVm")
     no_lb = build.network_offering("tier-without-lb", None)
     add_default_settings(world)
+    world.settings["vpc.max.networks"].value = "10"
     return build, Basics(old, new, internal_lb, no_lb)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from bot.sandbox.cloud.frame import Body
+from bot.sandbox.cloud.model import NetworkOffering
 
 # method: (description, parameters); a parameter with "!" is a flag
 STICKINESS = {
@@ -43,30 +44,70 @@ ROUTER_CAPABILITIES: dict[str, Capabilities] = {
 }
 
 
-def network_services(lb_provider: str | None) -> list[Body]:
-    """Return the services of a tier; Lb only where its offering has a provider for it."""
+FIREWALL: Capabilities = {
+    "SupportedProtocols": ("tcp,udp,icmp", False),
+    "SupportedEgressProtocols": ("tcp,udp,icmp, all", False),
+    "SupportedTrafficDirection": ("ingress, egress", False),
+    "MultipleIps": ("true", False),
+    "TrafficStatistics": ("per public ip", False),
+}
+LB_CHOICES = ("SupportedLBIsolation", "ElasticLb", "InlineMode", "LbSchemes", "VmAutoScaling")
+
+
+def network_services(offering: NetworkOffering, *, redundant: bool = False) -> list[Body]:
+    """Return the services of a network; Lb only where its offering has a provider for it."""
+    router, lb_provider = _router(offering), offering.lb_provider
     services = [
-        _service(name, "VpcVirtualRouter", capabilities)
-        for name, capabilities in ROUTER_CAPABILITIES.items()
+        _service(name, router, capabilities) for name, capabilities in _of_router(offering).items()
     ]
+    if redundant:
+        _choose(services, "RedundantRouter")
+    if offering.built_in:
+        _choose(services, "AssociatePublicIP")
     if lb_provider is not None:
         services.append(_service("Lb", lb_provider, _lb_capabilities(lb_provider)))
     return services
 
 
-def offering_services(lb_provider: str | None) -> list[Body]:
+def _router(offering: NetworkOffering) -> str:
+    return "VpcVirtualRouter" if offering.for_vpc else "VirtualRouter"
+
+
+def _of_router(offering: NetworkOffering) -> dict[str, Capabilities]:
+    """Return the services that a router gives: a network outside a VPC has a firewall, no ACL."""
+    if offering.for_vpc:
+        return ROUTER_CAPABILITIES
+    others = {
+        name: value
+        for name, value in ROUTER_CAPABILITIES.items()
+        if name not in ("NetworkACL", "Vpn")
+    }
+    return others | {"Firewall": FIREWALL}
+
+
+def _choose(services: list[Body], name: str) -> None:
+    for service in services:
+        for capability in service["capability"]:
+            if capability["name"] == name:
+                capability["value"] = "true"
+
+
+def offering_services(offering: NetworkOffering) -> list[Body]:
     """Return the services of a network offering, which name what the offering itself chose."""
+    lb_provider = offering.lb_provider
+    redundant = "true" if offering.redundant else "false"
+    isolation = "dedicated" if lb_provider == "InternalLbVm" else "shared"
     chosen: dict[str, list[tuple[str, str]]] = {
         "StaticNat": [("ElasticIp", "false"), ("AssociatePublicIP", "false")],
-        "SourceNat": [("SupportedSourceNatTypes", "peraccount"), ("RedundantRouter", "false")],
+        "SourceNat": [("SupportedSourceNatTypes", "peraccount"), ("RedundantRouter", redundant)],
         "Lb": [
-            ("SupportedLBIsolation", "dedicated"),
+            ("SupportedLBIsolation", isolation),
             ("ElasticLb", "false"),
             ("InlineMode", "false"),
             ("VmAutoScaling", "false"),
         ],
     }
-    providers = dict.fromkeys(ROUTER_CAPABILITIES, "VpcVirtualRouter")
+    providers = dict.fromkeys(_of_router(offering), _router(offering))
     if lb_provider is not None:
         providers["Lb"] = lb_provider
     return [

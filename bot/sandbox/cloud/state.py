@@ -14,6 +14,7 @@ from bot.sandbox.cloud.model import (
     Effect,
     Kind,
     Machine,
+    Project,
     Record,
     Refusal,
     Role,
@@ -23,6 +24,7 @@ from bot.sandbox.cloud.model import (
     Zone,
 )
 from bot.sandbox.cloud.processes import Processes
+from bot.sandbox.cloud.versions import NEWEST, is_since
 
 Publish = Callable[[str | None, dict[str, Any]], None]
 R = TypeVar("R", bound=Record)
@@ -47,14 +49,16 @@ class CloudState:
         self._now = now
         self.latencies = latencies
         self.publish: Publish = publish or (lambda key, value: None)
+        self.version = NEWEST
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything but the clock, the latencies and the listener."""
+        """Forget everything but the clock, the latencies, the version and the listener."""
         self.processes = Processes(self._now())
         self._records: dict[str, Record] = {}
         self._numbers: Counter[str] = Counter()
         self.settings: dict[str, Setting] = {}
+        self.projects: dict[str, Project] = {}
         self.effects: list[Effect] = []
         self.calls: list[Call] = []
         self.refusals: Counter[Refusal] = Counter()
@@ -62,6 +66,10 @@ class CloudState:
         self.server_started = self._now()
         self.server_stopped: float | None = None
         self.server_is_up = True
+
+    def is_since(self, first: str) -> bool:
+        """Tell whether this server is of version `first` or newer."""
+        return is_since(self.version, first)
 
     # time
 
@@ -97,6 +105,12 @@ class CloudState:
     def add(self, record: R) -> R:
         self._records[record.id] = record
         return record
+
+    def rename(self, record: Record, new_id: str) -> None:
+        """Give a record another id; the old one is unknown from then on."""
+        del self._records[record.id]
+        record.id = new_id
+        self._records[new_id] = record
 
     def find(self, kind: type[R], record_id: str) -> R | None:
         """Return the record, removed or not: CloudStack resolves ids of removed things too."""

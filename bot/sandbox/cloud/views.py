@@ -18,6 +18,7 @@ from bot.sandbox.cloud.model import (
 )
 from bot.sandbox.cloud.services import network_services, vpc_services
 from bot.sandbox.cloud.state import CloudState, stable_id
+from bot.sandbox.cloud.versions import DOMAIN_PATH_OF_RULES
 
 
 def owner(thing: Owned, *, path: bool = True) -> Body:
@@ -33,7 +34,7 @@ def owner_of(account: Account, project: Project | None = None, *, path: bool = T
     return who | where | ({"domainpath": account.domain_path} if path else {})
 
 
-def rule(one: Rule) -> Body:
+def rule(state: CloudState, one: Rule) -> Body:
     """Show an internal rule (ApiResponseHelper.createLoadBalancerContainerReponse)."""
     return (
         present(
@@ -43,9 +44,9 @@ def rule(one: Rule) -> Body:
             algorithm=one.algorithm,
             networkid=one.tier.id,
             sourceipaddress=one.vip,
-            sourceipaddressnetworkid=one.vip_tier.id,
+            sourceipaddressnetworkid=one.tier.id,  # also where the VIP is of another tier
         )
-        | owner(one)
+        | owner(one, path=state.is_since(DOMAIN_PATH_OF_RULES))
         | {
             "loadbalancerrule": [
                 {
@@ -83,7 +84,7 @@ def network(state: CloudState, tier: Tier) -> Body:
             networkofferingid=offering.id,
             networkofferingname=offering.name,
             networkofferingdisplaytext=offering.text,
-            networkofferingconservemode=False,
+            networkofferingconservemode=offering.conserve,
             networkofferingavailability="Optional",
             issystem=False,
             state=tier.state,
@@ -96,23 +97,23 @@ def network(state: CloudState, tier: Tier) -> Body:
         )
         | owner(tier)
         | present(
-            service=network_services(offering.lb_provider),
+            service=network_services(offering, redundant=offering.redundant or tier.redundant),
             networkdomain=state.zone.domain,
             physicalnetworkid=stable_id("physical-network"),
             restartrequired=False,
             specifyvlan=False,
             specifyipranges=False,
-            vpcid=tier.vpc.id,
-            vpcname=tier.vpc.name,
+            vpcid=tier.vpc.id if tier.vpc else None,
+            vpcname=tier.vpc.name if tier.vpc else None,
             canusefordeploy=True,
             ispersistent=False,
             tags=resource_tags(tier, "Network"),
             details={},
             displaynetwork=True,
-            aclid=stable_id("acl/default_allow"),
-            aclname="default_allow",
+            aclid=tier.acl.id if tier.acl else None,
+            aclname=tier.acl.name if tier.acl else None,
             strechedl2subnet=False,
-            redundantrouter=False,
+            redundantrouter=tier.redundant,
             supportsvmautoscaling=False,
             created=date(tier.created),
             receivedbytes=0,

@@ -27,8 +27,12 @@ from bot.sandbox.cloud.records import (
     raise_alert,
     record_event,
 )
+from bot.sandbox.cloud.redundancy import rolling_restart
+from bot.sandbox.cloud.roles import home_of, watch_roles
 from bot.sandbox.cloud.state import CloudState, Publish
+from bot.sandbox.cloud.versions import NEWEST, OLDEST, parsed
 
+RECREATE = "router.health.checks.failures.to.recreate.vr"
 Seed = Callable[["World"], None]
 
 
@@ -56,6 +60,15 @@ class World(CloudState):
         self.refuses_connections = False
         if self.seeded_by is not None:
             self.seeded_by(self)
+
+    def set_version(self, version: str) -> None:
+        """Be a management server of another version, "4.18.0.0" to "4.22.0.0", from now on.
+
+        It outlives a reset. Routers show it as their software version after their next start.
+        """
+        if not parsed(OLDEST) <= parsed(version) <= parsed(NEWEST):
+            raise ValueError(f"not between {OLDEST} and {NEWEST}: {version}")
+        self.version = version
 
     def fail_next(self, fault: Fault) -> None:
         """Let the next calls of a command go wrong; see FaultKind for how."""
@@ -142,6 +155,13 @@ class World(CloudState):
         )
         if status == "FAILED":
             self._report_failing(machine)
+
+    def set_role(self, name: str, role: str | None) -> None:
+        """Let a router's keepalived report a role from the next check on; None: by itself."""
+        self.advance()
+        router = self.machine(name)
+        router.role_by_hand = role
+        watch_roles(self, router)
 
     # templates and rules
 
@@ -231,3 +251,18 @@ class World(CloudState):
             self, ALERT_DOMAIN_ROUTER, "ALERT.SERVICE.DOMAINROUTER", subject, subject, machine.pod
         )
         record_event(self, action, Stage.COMPLETED, account=self.system)
+        if set(failing) & set(self.setting(RECREATE).split(",")):
+            self._recreate_routers(machine)
+
+    def _recreate_routers(self, machine: Machine) -> None:
+        """Replace the routers of the VPC, also where an ILB VM's check failed: as recorded."""
+        who = f"{machine.name} / {machine.id}"
+        action = Action(
+            type="ROUTER.HEALTH.CHECKS",
+            resource=machine,
+            entity="DomainRouter",
+            resource_name=machine.name,
+            said=f"Recreating router {who} by restarting VPC",
+        )
+        record_event(self, action, Stage.COMPLETED, account=self.system)
+        self.processes.spawn(rolling_restart(self, home_of(machine.tier)))

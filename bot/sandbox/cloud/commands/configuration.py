@@ -6,6 +6,10 @@ from bot.sandbox.cloud.frame import ApiError, Body, present
 from bot.sandbox.cloud.model import Setting
 from bot.sandbox.cloud.records import Action, Stage, record_event
 from bot.sandbox.cloud.request import Request
+from bot.sandbox.cloud.state import CloudState
+from bot.sandbox.cloud.versions import POST_ENFORCEMENT
+
+ENFORCE_POST = "enforce.post.requests.and.timestamps"
 
 
 def list_settings(request: Request) -> Body:
@@ -14,16 +18,25 @@ def list_settings(request: Request) -> Body:
     category = request.text("category")
     found = [
         one
-        for one in request.state.settings.values()
+        for one in settings_of(request.state)
         if name in (None, one.name) and keyword in one.name and category in (None, one.category)
     ]
     in_zone = request.text("zoneid") is not None
     return request.page("configuration", found, lambda one: _setting(one, in_zone))
 
 
+def settings_of(state: CloudState) -> list[Setting]:
+    """Return the settings that a server of this version has."""
+    return [
+        one
+        for one in state.settings.values()
+        if one.name != ENFORCE_POST or state.is_since(POST_ENFORCEMENT)
+    ]
+
+
 def update_setting(request: Request) -> Body:
     name, value = request.required("name"), request.text("value") or ""
-    one = request.state.settings.get(name)
+    one = {one.name: one for one in settings_of(request.state)}.get(name)
     if one is None:
         text = f"Config parameter with name {name} doesn't exist"
         raise ApiError(431, text, cserrorcode=4350)
@@ -43,6 +56,21 @@ def update_setting(request: Request) -> Body:
     )
     record_event(request.state, action, Stage.COMPLETED, account=request.caller)
     return {"configuration": _setting(one, request.text("zoneid") is not None)}
+
+
+def reset_setting(request: Request) -> Body:
+    """Give a setting its default again."""
+    name = request.required("name")
+    one = {one.name: one for one in settings_of(request.state)}.get(name)
+    if one is None:
+        text = f"Config parameter with name {name} doesn't exist"
+        raise ApiError(431, text, cserrorcode=4350)
+    one.value = one.default
+    request.state.effect("setting.changed", name, value=one.value)
+    shown = _setting(one, request.text("zoneid") is not None)
+    return {
+        "configuration": shown | ({"scope": shown["scope"].title()} if "scope" in shown else {})
+    }
 
 
 def _setting(one: Setting, in_zone: bool) -> Body:

@@ -13,12 +13,13 @@ from bot.sandbox.cloud import machines
 from bot.sandbox.cloud.coverage import COVERAGE
 from bot.sandbox.cloud.frame import ApiError, Body
 from bot.sandbox.cloud.jobs import Task, submit
-from bot.sandbox.cloud.machine_views import system_machine
+from bot.sandbox.cloud.machine_views import says_checks_failed, system_machine
 from bot.sandbox.cloud.model import Host, Kind, Machine, Tier, Vpc
 from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import Action
 from bot.sandbox.cloud.request import Request
 from bot.sandbox.cloud.state import CloudState
+from bot.sandbox.cloud.versions import ILB_VM_STAGES
 
 Begin = Callable[[CloudState, Machine], Work]
 
@@ -40,24 +41,27 @@ def system_machines(request: Request, kind: Kind) -> list[Machine]:
     host, name = request.entity("hostid", Host), request.text("name")
     state, keyword = request.text("state"), request.text("keyword")
     for_vpc, zone = request.boolean("forvpc"), request.text("zoneid")
+    failed = request.boolean("healthchecksfailed")
     return [
         machine
         for machine in request.visible(request.state.machines(kind))
         if wanted in (None, machine)
         and (tier is None or _has_nic_in(machine, tier))
-        and vpc in (None, machine.tier.vpc)
+        and (vpc is None or machine.tier.vpc is vpc)
         and host in (None, machine.host)
         and name in (None, machine.name)
         and state in (None, machine.state)
         and (keyword or "") in machine.name
-        and for_vpc in (None, True)
+        and for_vpc in (None, machine.tier.vpc is not None)
         and zone in (None, request.state.zone.id)
+        and failed in (None, says_checks_failed(request.state, machine))
     ]
 
 
 def _has_nic_in(machine: Machine, tier: Tier) -> bool:
     """An ILB VM is in one tier, a router in every tier of its VPC."""
-    return tier is machine.tier or (machine.kind is Kind.ROUTER and tier.vpc is machine.tier.vpc)
+    is_router = machine.kind is Kind.ROUTER
+    return tier is machine.tier or (is_router and tier.shares_routers_with(machine.tier))
 
 
 def start_ilb_vm(request: Request) -> Body:
@@ -120,5 +124,6 @@ def _submit(request: Request, machine: Machine, begin: Begin, action: Action) ->
         shown_type="InternalLbVm",
         context={"interface com.cloud.vm.VirtualMachine": machine.id},
         spoiled=request.spoiled,
+        logs_only_schedule=not state.is_since(ILB_VM_STAGES),
     )
     return {"jobid": submit(state, task).id}

@@ -16,7 +16,6 @@ from bot.sandbox.cloud.request import Request
 from bot.sandbox.cloud.state import CloudState, stable_id
 from bot.sandbox.cloud.views import owner_of
 
-VERSION = "4.22.0.0"
 TEMPLATE_FILTERS = frozenset(
     ("featured", "self", "selfexecutable", "sharedexecutable", "executable", "community", "all")
 )
@@ -113,7 +112,7 @@ def list_management_servers(request: Request) -> Body:
         id=state.server_id,
         name="localhost",
         state="Up",
-        version=VERSION,
+        version=state.version,
         lastserverstart=date(state.server_started),
         lastserverstop=date(state.server_stopped) if state.server_stopped is not None else None,
         lastboottime=date(state.server_started),
@@ -129,7 +128,7 @@ def list_capabilities(request: Request) -> Body:
         "capability": {
             "securitygroupsenabled": False,
             "dynamicrolesenabled": True,
-            "cloudstackversion": VERSION,
+            "cloudstackversion": request.state.version,
             "userpublictemplateenabled": True,
             "supportELB": "false",
             "projectinviterequired": False,
@@ -195,7 +194,7 @@ def _host(state: CloudState, host: Host) -> Body:
         "zonename": zone.name,
         "podid": host.pod.id,
         "podname": host.pod.name,
-        "version": VERSION,
+        "version": state.version,
         "hypervisor": "KVM",
         "cpunumber": 32,
         "cpuspeed": 2000,

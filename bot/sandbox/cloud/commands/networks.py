@@ -1,17 +1,16 @@
-"""Answer the lists of VPCs, tiers and network offerings, and restart a tier."""
+"""Answer the lists of VPCs and networks, and restart a network."""
 
 from __future__ import annotations
 
 from bot.sandbox.cloud.balancing import apply_rules
 from bot.sandbox.cloud.coverage import COVERAGE
-from bot.sandbox.cloud.frame import Body, JobFailed, date
+from bot.sandbox.cloud.frame import Body, JobFailed
 from bot.sandbox.cloud.jobs import Task, submit
-from bot.sandbox.cloud.model import NetworkOffering, Tier, Vpc
+from bot.sandbox.cloud.model import Tier, Vpc
 from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import Action
+from bot.sandbox.cloud.redundancy import rolling_restart, start_stopped
 from bot.sandbox.cloud.request import Request
-from bot.sandbox.cloud.services import offering_services
-from bot.sandbox.cloud.state import stable_id
 from bot.sandbox.cloud.views import network, vpc
 
 
@@ -35,39 +34,28 @@ def list_networks(request: Request) -> Body:
         tier
         for tier in request.visible(request.state.all(Tier), own_with_projects=True)
         if wanted in (None, tier)
-        and of_vpc in (None, tier.vpc)
+        and (of_vpc is None or tier.vpc is of_vpc)
         and keyword in tier.name
-        and for_vpc in (None, True)
+        and for_vpc in (None, tier.vpc is not None)
         and (services != "Lb" or tier.offering.lb_provider is not None)
     ]
     return request.page("network", found[::-1], lambda tier: network(request.state, tier))
 
 
-def list_network_offerings(request: Request) -> Body:
-    wanted, name = request.entity("id", NetworkOffering), request.text("name")
-    services, state = request.text("supportedservices"), request.text("state")
-    found = [
-        one
-        for one in request.state.all(NetworkOffering)
-        if wanted in (None, one)
-        and name in (None, one.name)
-        and state in (None, "Enabled")
-        and (services != "Lb" or one.lb_provider is not None)
-    ]
-    return request.page("networkoffering", found, _offering)
-
-
 def restart_network(request: Request) -> Body:
-    """Re-implement a tier: missing ILB VMs are deployed, stopped ones started.
+    """Re-implement a network: missing ILB VMs are deployed, stopped ones and routers started.
 
     Every refusal comes from the job, not from the submit (NetworkServiceImpl.restartNetwork).
+    Only an isolated network can be cleaned up, or be made redundant, which is for good.
     """
     state = request.state
     tier = request.required_entity("id", Tier)
-    cleanup = request.boolean("cleanup")
+    redundant = bool(request.boolean("makeredundant")) and not tier.redundant
+    livepatch = bool(request.boolean("livepatch"))
+    cleanup = redundant or (request.boolean("cleanup") is not False and not livepatch)
 
     def work() -> Work:
-        if cleanup or (cleanup is None and not request.boolean("livepatch")):
+        if tier.vpc is not None and cleanup:
             raise JobFailed(
                 431, "Cannot restart a VPC tier with cleanup, please restart the whole VPC."
             )
@@ -77,6 +65,11 @@ def restart_network(request: Request) -> Body:
                 "Network is not in the right state to be restarted. "
                 "Correct states are: Implemented, Setup",
             )
+        tier.redundant = tier.redundant or redundant
+        if cleanup:
+            yield from rolling_restart(state, tier)
+        elif tier.vpc is None:
+            yield from start_stopped(state, tier)
         yield from apply_rules(state, tier)
         yield state.latencies.rule_s
         state.effect("tier.restarted", tier.name, id=tier.id)
@@ -102,36 +95,3 @@ def restart_network(request: Request) -> Body:
         spoiled=request.spoiled,
     )
     return {"jobid": submit(state, task).id}
-
-
-def _offering(one: NetworkOffering) -> Body:
-    internal = one.lb_provider == "InternalLbVm"
-    return {
-        "id": one.id,
-        "name": one.name,
-        "displaytext": one.text,
-        "created": date(one.created),
-        "traffictype": "Guest",
-        "isdefault": False,
-        "specifyvlan": False,
-        "conservemode": False,
-        "specifyipranges": False,
-        "availability": "Optional",
-        "networkrate": 200,
-        "state": "Enabled",
-        "guestiptype": "Isolated",
-        "serviceofferingid": stable_id("service-offering/System Offering For Software Router"),
-        "service": offering_services(one.lb_provider),
-        "forvpc": True,
-        "fornsx": False,
-        "fortungsten": False,
-        "ispersistent": False,
-        "egressdefaultpolicy": True,
-        "maxconnections": 4096,
-        "supportsstrechedl2subnet": False,
-        "supportspublicaccess": False,
-        "supportsinternallb": internal,
-        "internetprotocol": "IPv4",
-        "specifyasnumber": False,
-        "hasannotations": False,
-    }

@@ -6,6 +6,8 @@ ILB VM, start and stop refuse it inside the job.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.sandbox.cloud import machines
 from bot.sandbox.cloud.commands.ilb_vms import system_machines
 from bot.sandbox.cloud.coverage import COVERAGE
@@ -31,33 +33,40 @@ def list_routers(request: Request) -> Body:
 
 
 def reboot_router(request: Request) -> Body:
-    machine = _machine(request)
+    return {"jobid": reboot_job(request, system_vm(request, "id"))}
+
+
+def reboot_job(request: Request, machine: Machine) -> str:
+    """Submit the reboot of one machine, whatever command asks for it; return the job's id."""
     work = _shown(request, machine, machines.reboot(request.state, machine))
-    return _submit(request, machine, work, "ROUTER.REBOOT", "rebooting router", "Rebooting")
+    asked = replace(request, command="rebootRouter")
+    body = _submit(asked, machine, work, "ROUTER.REBOOT", "rebooting router", "Rebooting")
+    return str(body["jobid"])
 
 
 def destroy_router(request: Request) -> Body:
     """Expunge a router or an ILB VM. The rules of an ILB VM stay Active without it."""
-    machine = _machine(request)
+    machine = system_vm(request, "id")
     work = _shown(request, machine, machines.destroy(request.state, machine))
     return _submit(request, machine, work, "ROUTER.DESTROY", "destroying router", "Destroying")
 
 
 def start_router(request: Request) -> Body:
-    machine = _machine(request)
+    machine = system_vm(request, "id")
     work = _routers_only(request, machine, machines.start(request.state, machine))
     return _submit(request, machine, work, "ROUTER.START", "starting router", "Starting")
 
 
 def stop_router(request: Request) -> Body:
-    machine = _machine(request)
-    work = _routers_only(request, machine, machines.stop(request.state, machine))
+    machine = system_vm(request, "id")
+    stop = machines.stop(request.state, machine, forced=bool(request.boolean("forced")))
+    work = _routers_only(request, machine, stop)
     return _submit(request, machine, work, "ROUTER.STOP", "stopping router", "Stopping")
 
 
 def change_service(request: Request) -> Body:
     """Change the offering of a stopped system VM; any system offering will do, as upstream."""
-    machine = _machine(request)
+    machine = system_vm(request, "id")
     offering = request.required_entity("serviceofferingid", ServiceOffering)
     if offering.systemvm_type is None:
         raise ApiError(
@@ -78,8 +87,9 @@ def change_service(request: Request) -> Body:
     return {_key(machine): system_machine(request.state, machine)}
 
 
-def _machine(request: Request) -> Machine:
-    machine = request.required_entity("id", Machine)
+def system_vm(request: Request, parameter: str) -> Machine:
+    """Return the router or ILB VM that a parameter names; a tenant's VM is none."""
+    machine = request.required_entity(parameter, Machine)
     if machine.kind is Kind.USER or machine.removed:
         raise ApiError(431, f"Unable to find domain router by id={machine.number}")
     return machine

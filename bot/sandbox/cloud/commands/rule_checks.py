@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
+from bot.sandbox.cloud.addresses import next_free, taken
 from bot.sandbox.cloud.frame import NOT_YOURS, ApiError
 from bot.sandbox.cloud.model import Kind, Rule, Tier
 from bot.sandbox.cloud.request import Request
@@ -88,14 +89,9 @@ def _require_not_stats_port(request: Request, tier: Tier, port: int) -> None:
 
 def _acquire(request: Request, tier: Tier) -> str:
     """Return the VIP: the one asked for, also where rules share it already, or the next free."""
-    state, asked = request.state, request.text("sourceipaddress")
-    subnet = IPv4Network(tier.cidr)
-    taken = {one.address for one in state.machines(Kind.USER) if one.tier is tier}
-    taken |= {one.address for one in state.machines(Kind.ROUTER) if one.tier.vpc is tier.vpc}
-    taken |= {str(subnet.network_address), str(subnet.broadcast_address), tier.gateway}
+    asked, subnet = request.text("sourceipaddress"), IPv4Network(tier.cidr)
     if asked is None:
-        vips = {one.vip for one in state.all(Rule) if one.vip_tier is tier}
-        free = next((str(one) for one in subnet.hosts() if str(one) not in taken | vips), None)
+        free = next_free(request.state, tier)
         if free is None:
             raise _no_address(tier)
         return free
@@ -106,7 +102,7 @@ def _acquire(request: Request, tier: Tier) -> str:
     if address not in subnet:
         text = "The requested IP is not in the network's CIDR subnet."
         raise ApiError(431, text, cserrorcode=4350)
-    if asked in taken:
+    if asked in taken(request.state, tier):
         raise _no_address(tier)
     return asked
 
@@ -114,9 +110,7 @@ def _acquire(request: Request, tier: Tier) -> str:
 def _no_address(tier: Tier) -> ApiError:
     return ApiError(
         533,
-        f'Unable to acquire IP address for network Network {{"id": {tier.number}, '
-        f'"name": "{tier.name}", "uuid": "{tier.id}", "networkofferingid": '
-        f"{tier.offering.number}}}",
+        f"Unable to acquire IP address for network {tier.described}",
     )
 
 

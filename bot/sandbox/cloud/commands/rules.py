@@ -43,7 +43,7 @@ def list_rules(request: Request) -> Body:
         and (one.display or wanted is one)
         and all(one.tags.get(key) == value for key, value in tags.items())
     ]
-    return request.page("loadbalancer", found, rule_view)
+    return request.page("loadbalancer", found, lambda one: rule_view(request.state, one))
 
 
 def list_members(request: Request) -> Body:
@@ -90,7 +90,7 @@ def create_rule(request: Request) -> Body:
 
     def work() -> Work:
         yield 0.0
-        return {"loadbalancer": rule_view(rule)}
+        return {"loadbalancer": rule_view(state, rule)}
 
     action = Action(
         type="LB.CREATE",

@@ -6,33 +6,50 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.sandbox.cloud.commands import (
+    acls,
     apis,
     configuration,
     events,
+    health,
     ilb_vms,
     inventory,
     jobs,
+    network_offerings,
     networks,
+    providers,
+    provisioning,
     routers,
+    rule_updates,
     rules,
+    stickiness,
+    system_vms,
     tags,
     user_vms,
+    vpcs,
+    webhooks,
 )
 from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.model import Role
 from bot.sandbox.cloud.request import Request
+from bot.sandbox.cloud.versions import OLDEST, WEBHOOKS
 
 RANKS = (Role.USER, Role.DOMAIN_ADMIN, Role.ROOT_ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`stem` is the response name without "response"; it is not always the command's name."""
+    """`wrapper` is the response's name; it is not always the command's name and "response"."""
 
     name: str
-    stem: str
+    wrapper: str
     answer: Callable[[Request], Body]
     least: Role
+    since: str = OLDEST
+
+    @property
+    def stem(self) -> str:
+        """What texts about its parameters call the command."""
+        return self.wrapper.lower().removesuffix("response")
 
     def is_open_to(self, role: Role) -> bool:
         """Tell whether CloudStack's default roles allow it (dynamic roles, 432 otherwise)."""
@@ -46,9 +63,12 @@ def _command(
     answer: Callable[[Request], Body],
     *,
     stem: str | None = None,
+    bare: str | None = None,
     least: Role = Role.USER,
+    since: str = OLDEST,
 ) -> Command:
-    return Command(name, stem or name.lower(), answer, least)
+    """Return a command whose wrapper is `bare`, or else its stem and "response"."""
+    return Command(name, bare or f"{stem or name.lower()}response", answer, least, since)
 
 
 COMMANDS: dict[str, Command] = {
@@ -64,7 +84,7 @@ COMMANDS: dict[str, Command] = {
         _command("listApis", apis.list_apis),
         _command("listVPCs", networks.list_vpcs),
         _command("listNetworks", networks.list_networks),
-        _command("listNetworkOfferings", networks.list_network_offerings),
+        _command("listNetworkOfferings", network_offerings.list_network_offerings),
         _command("restartNetwork", networks.restart_network),
         _command(
             "listInternalLoadBalancerVMs",
@@ -108,5 +128,69 @@ COMMANDS: dict[str, Command] = {
         _command("createTags", tags.create_tags),
         _command("deleteTags", tags.delete_tags),
         _command("listTags", tags.list_tags),
+        _command("createNetworkOffering", network_offerings.create_offering, least=Role.ROOT_ADMIN),
+        _command("updateNetworkOffering", network_offerings.update_offering, least=Role.ROOT_ADMIN),
+        _command("createNetwork", provisioning.create_network),
+        _command("deployVirtualMachine", provisioning.deploy_machine),
+        _command("createVPC", vpcs.create_vpc),
+        _command("restartVPC", vpcs.restart_vpc),
+        _command("listVPCOfferings", vpcs.list_offerings),
+        _command("listPhysicalNetworks", providers.list_physical_networks, least=Role.ROOT_ADMIN),
+        _command("listNetworkServiceProviders", providers.list_providers),
+        _command("updateNetworkServiceProvider", providers.update_provider, least=Role.ROOT_ADMIN),
+        _command("listInternalLoadBalancerElements", providers.list_elements),
+        _command("createInternalLoadBalancerElement", providers.create_element),
+        _command("configureInternalLoadBalancerElement", providers.configure_element),
+        _command("migrateSystemVm", system_vms.migrate, least=Role.ROOT_ADMIN),
+        _command(
+            "scaleSystemVm",
+            system_vms.scale,
+            stem="changeserviceforsystemvm",
+            least=Role.ROOT_ADMIN,
+        ),
+        _command("upgradeRouterTemplate", system_vms.upgrade_template, least=Role.ROOT_ADMIN),
+        _command("listSystemVms", system_vms.list_others, least=Role.ROOT_ADMIN),
+        _command(
+            "changeServiceForSystemVm", system_vms.refuse_service_change, least=Role.ROOT_ADMIN
+        ),
+        _command("startSystemVm", system_vms.refuse_instance, least=Role.ROOT_ADMIN),
+        _command("stopSystemVm", system_vms.refuse_instance, least=Role.ROOT_ADMIN),
+        _command("rebootSystemVm", system_vms.refuse_instance, least=Role.ROOT_ADMIN),
+        _command("destroySystemVm", system_vms.refuse_instance, least=Role.ROOT_ADMIN),
+        _command("patchSystemVm", system_vms.refuse_patch, least=Role.ROOT_ADMIN),
+        _command("getRouterHealthCheckResults", health.results, least=Role.DOMAIN_ADMIN),
+        _command("runDiagnostics", health.run_diagnostics, least=Role.ROOT_ADMIN),
+        _command("getDiagnosticsData", health.get_diagnostics_data, least=Role.ROOT_ADMIN),
+        _command("listSystemVmsUsageHistory", health.usage_history, least=Role.ROOT_ADMIN),
+        _command("updateLoadBalancer", rule_updates.update_rule, least=Role.ROOT_ADMIN),
+        _command("updateLoadBalancerRule", rule_updates.update_public_rule),
+        _command("deleteLoadBalancerRule", rules.delete_rule),
+        _command("listLoadBalancerRules", rule_updates.list_public_rules),
+        _command(
+            "createLBStickinessPolicy", stickiness.create_policy, bare="createLBStickinessPolicy"
+        ),
+        _command(
+            "deleteLBStickinessPolicy",
+            stickiness.delete_policy,
+            bare="deleteLBstickinessrruleresponse",
+        ),
+        _command("listLBStickinessPolicies", stickiness.list_policies),
+        _command("createLBHealthCheckPolicy", stickiness.create_health_policy),
+        _command("listLBHealthCheckPolicies", stickiness.list_health_policies),
+        _command("assignCertToLoadBalancer", stickiness.assign_certificate),
+        _command("removeCertFromLoadBalancer", stickiness.remove_certificate),
+        _command("listNetworkACLLists", acls.list_lists),
+        _command("createNetworkACLList", acls.create_list),
+        _command("deleteNetworkACLList", acls.delete_list),
+        _command("replaceNetworkACLList", acls.replace_list),
+        _command("listNetworkACLs", acls.list_items),
+        _command("createNetworkACL", acls.create_item),
+        _command("updateNetworkACLItem", acls.update_item, stem="createnetworkacl"),
+        _command("deleteNetworkACL", acls.delete_item),
+        _command("moveNetworkAclItem", acls.move_item, bare="moveNetworkAclItemResponse"),
+        _command("resetConfiguration", configuration.reset_setting, least=Role.ROOT_ADMIN),
+        _command("createWebhook", webhooks.create_webhook, since=WEBHOOKS),
+        _command("listWebhooks", webhooks.list_webhooks, since=WEBHOOKS),
+        _command("listWebhookDeliveries", webhooks.list_deliveries, since=WEBHOOKS),
     )
 }

@@ -24,7 +24,7 @@ def list_machines(request: Request) -> Body:
         for machine in request.visible(request.state.machines(Kind.USER))
         if wanted in (None, machine)
         and tier in (None, machine.tier)
-        and vpc in (None, machine.tier.vpc)
+        and (vpc is None or machine.tier.vpc is vpc)
         and host in (None, machine.host)
         and name in (None, machine.display_name)
         and state in (None, machine.state)
@@ -44,7 +44,7 @@ def start_machine(request: Request) -> Body:
         yield from machines.start(state, machine)
         return {"virtualmachine": user_machine(state, machine)}
 
-    return _submit(request, machine, work(), "VM.START", "start")
+    return submit_vm_job(request, machine, work(), "VM.START", "start")
 
 
 def stop_machine(request: Request) -> Body:
@@ -57,7 +57,7 @@ def stop_machine(request: Request) -> Body:
         state.processes.spawn(balancing.collect(state, machine.tier))
         return {"virtualmachine": user_machine(state, machine)}
 
-    return _submit(request, machine, work(), "VM.STOP", "stopp")
+    return submit_vm_job(request, machine, work(), "VM.STOP", "stopp")
 
 
 def _require_user_vm(machine: Machine) -> None:
@@ -65,7 +65,8 @@ def _require_user_vm(machine: Machine) -> None:
         raise JobFailed(431, f"unable to find a virtual machine with id {machine.number}")
 
 
-def _submit(request: Request, machine: Machine, work: Work, type_: str, verb: str) -> Body:
+def submit_vm_job(request: Request, machine: Machine, work: Work, type_: str, verb: str) -> Body:
+    """Submit a job on a tenant's VM; `verb` is the stem of what its events say."""
     task = Task(
         command=COVERAGE[request.command].java,
         account=request.caller,
