@@ -11,16 +11,17 @@ from bot.errors import IlbotError
 from bot.services.incidents import Incidents
 
 log = structlog.get_logger(__name__)
-_MISSED = 3
-"""So many intervals without a look that worked, and the poller counts as hanging."""
 
 
 class Poller:
     """Calls `Incidents.sweep` for ever and knows how it went."""
 
-    def __init__(self, incidents: Incidents, interval_s: float) -> None:
+    def __init__(
+        self, incidents: Incidents, interval_s: float, *, longest_look_s: float = 120.0
+    ) -> None:
         self._incidents = incidents
         self._interval_s = interval_s
+        self._overdue_s = interval_s + longest_look_s
         self._looked_at = time.monotonic()
         self._trouble = "has not looked yet"
 
@@ -39,8 +40,7 @@ class Poller:
         """Return whether the last look worked and is not overdue, and when that was."""
         if self._trouble:
             return False, f"poller: {self._trouble}"
-        is_due = self.age_s() <= _MISSED * self._interval_s
-        return is_due, f"poller: looked {self.age_s():.0f} s ago"
+        return self.age_s() <= self._overdue_s, f"poller: looked {self.age_s():.0f} s ago"
 
     def age_s(self) -> float:
         """Return the seconds since the last look that worked, or since the start."""

@@ -14,13 +14,15 @@ from tests.workflows.harness import House, house
 
 
 @asynccontextmanager
-async def polling(home: House, interval_s: float) -> AsyncIterator[Poller]:
+async def polling(
+    home: House, interval_s: float, *, longest_look_s: float = 60.0
+) -> AsyncIterator[Poller]:
     cloud = home.fleet._cloud
     desk = Desk(
         home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock,
         home.watch,
     )  # fmt: skip
-    poller = Poller(Incidents(desk), interval_s)
+    poller = Poller(Incidents(desk), interval_s, longest_look_s=longest_look_s)
     task = asyncio.create_task(poller.run())
     try:
         yield poller
@@ -46,7 +48,7 @@ async def test_a_cloud_that_does_not_answer_is_told_and_asked_again() -> None:
 
 
 async def test_a_look_that_hangs_is_told() -> None:
-    async with house() as home, polling(home, 0.01) as poller:
+    async with house() as home, polling(home, 0.01, longest_look_s=0.02) as poller:
         await until(lambda: poller.health()[0])
         home.cloud.fail_next(Fault("listNetworks", FaultKind.HANG))
         await until(lambda: not poller.health()[0])
