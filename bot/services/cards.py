@@ -27,6 +27,7 @@ NOT_TOLD = frozenset({Outcome.REFUSED})
 """Outcomes that only the person who asked hears of."""
 IN_DOUBT = frozenset({Outcome.PARKED, Outcome.UNVERIFIED})
 """Outcomes of which nobody knows that the target serves again, so no outage has been measured."""
+LONGEST_WAIT_S = 3600.0
 FINAL = "card final"
 """The note that an ended operation's card and thread say all there is."""
 
@@ -48,6 +49,8 @@ class CardSettings:
 
     channel: str
     interval_s: float = 3.0
+    again_s: float = 30.0
+    """After a refusal the card is tried again this much later, doubled each time, up to an hour."""
 
 
 STATUS = {
@@ -95,6 +98,7 @@ class Cards:
         self._last: dict[str, float] = {}
         self._pause_until = 0.0
         self._shown: dict[str, Card] = {}
+        self._refused: dict[str, int] = {}
         self._trouble = ""
 
     def changed(self, operation_id: str) -> None:
@@ -138,6 +142,7 @@ class Cards:
         try:
             await self.show(operation_id)
             self._trouble = ""
+            self._refused.pop(operation_id, None)
         except Transient as error:
             self._trouble = str(error)
             log.warning("card_delayed", operation=operation_id, error=str(error))
@@ -147,13 +152,22 @@ class Cards:
         except IlbotError as error:
             self._trouble = str(error)
             log.error("card_not_shown", operation=operation_id, error=str(error))
+            self._try_later(operation_id)
         except Exception:
             # A card that cannot be made must not end a change that is being carried out.
             self._trouble = f"that of {operation_id} cannot be made; the log has the reason"
             log.exception("card_has_a_bug", operation=operation_id)
+            self._try_later(operation_id)
         now = time.monotonic()
         recent = {one: at for one, at in self._last.items() if now - at < self._settings.interval_s}
         self._last = recent | {operation_id: now}
+
+    def _try_later(self, operation_id: str) -> None:
+        """Come back by ourselves: of what has ended nobody else says that it changed."""
+        times = self._refused.get(operation_id, 0)
+        self._refused[operation_id] = times + 1
+        wait_s = min(self._settings.again_s * 2.0**times, LONGEST_WAIT_S)
+        asyncio.get_running_loop().call_later(wait_s, self.changed, operation_id)
 
     async def show(self, operation_id: str) -> None:
         """Post or edit one operation's card and its thread."""

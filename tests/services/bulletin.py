@@ -94,6 +94,7 @@ class Desk:
     clock: VirtualClock
     chat: Bulletin = field(default_factory=Bulletin)
     interval_s: float = 0.0
+    again_s: float = 60.0
     count: int = 0
 
     def __post_init__(self) -> None:
@@ -103,7 +104,7 @@ class Desk:
         self.progress = Progress(self.journal, lambda _: None)
         self.cards = Cards(
             self.journal, self.progress, self.chat, Words(), RUNBOOKS,
-            CardSettings(CHANNEL, self.interval_s),
+            CardSettings(CHANNEL, self.interval_s, self.again_s),
         )  # fmt: skip
 
     async def ask(self, wish: Wish | None = None, by: Actor | None = None) -> Operation:

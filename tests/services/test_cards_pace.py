@@ -69,6 +69,23 @@ async def test_a_card_that_cannot_be_shown_does_not_stop_the_others(
     assert [card.title for card in desk.chat.posts] == ["Roll b-2-VM"]
 
 
+async def test_the_last_words_are_told_after_slack_refused_them_for_a_while(desk: Desk) -> None:
+    desk.again_s = 0.01
+    desk.reboot()
+    found = await desk.applying(a_roll())
+    await desk.cards.show(found.id)
+    await desk.move(found, State.ENDED, outcome=Outcome.DONE)
+    desk.chat.failures = [Permanent("channel_not_found"), ValueError("a bug")]
+    loop = asyncio.create_task(desk.cards.run())
+    try:
+        desk.cards.changed(found.id)
+        await desk.chat.until(lambda: "Receipt of op-1" in desk.chat.titles())
+    finally:
+        loop.cancel()
+    assert desk.chat.last.body[0] == "*:white_check_mark: Done*"
+    assert desk.chat.moments[-1] - desk.chat.moments[-3] >= 0.02
+
+
 @pytest.mark.parametrize(
     ("failure", "told", "behind"),
     [
