@@ -213,11 +213,26 @@ def plan(
 
 
 @cli.command()
-def status(config: Config = None) -> None:
-    """Show every ILB and what the bot is doing."""
+def status(
+    about: Annotated[str, typer.Argument(help="Zone, VPC, tier, ILB or router; all.")] = "",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show how ILBs are and what the bot is doing."""
     from bot.cli.ask import status_text
 
-    _with_core(config, status_text)
+    _with_core(config, lambda core: status_text(core, about, as_json=as_json))
+
+
+@cli.command()
+def can(
+    target: Annotated[str, typer.Argument(help="ILB VM, VIP, tier, router or VPC.")],
+    config: Config = None,
+) -> None:
+    """Say what can be done to a target, what cannot, why, and what works instead."""
+    from bot.cli.ask import can_text
+
+    _with_core(config, lambda core: can_text(core, target))
 
 
 @operations.command("list")

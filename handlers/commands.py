@@ -15,9 +15,20 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 
 from bot.domain import mrkdwn
+from bot.domain.acts import Act
+from bot.domain.ilb_acts import NEVER
 from bot.domain.operation import Wish
 from bot.services.runbooks import Runbook
-from handlers.routes import BECAUSE, QUESTIONS, RUNBOOKS, is_switch, menu, options, usage
+from handlers.routes import (
+    BECAUSE,
+    IMPOSSIBLE,
+    QUESTIONS,
+    RUNBOOKS,
+    is_switch,
+    menu,
+    options,
+    usage,
+)
 
 MAX_LENGTH = 500
 """More than any command needs; Slack itself lets people type thousands of characters."""
@@ -113,6 +124,8 @@ def _read(text: str) -> Ask | Question:
         return Ask(_wish(RUNBOOKS[verb], rest))
     if verb in QUESTIONS and not words[0].key:
         return Question(verb, _argument(verb, rest))
+    if verb in IMPOSSIBLE and not words[0].key:
+        raise _Unclear(_impossible(IMPOSSIBLE[verb]))
     raise _Unclear(_unknown("command", _as_typed(words[0]), [entry.name for entry in menu()]))
 
 
@@ -133,12 +146,19 @@ def _words(text: str) -> Iterator[_Word]:
 
 def _argument(verb: str, rest: tuple[_Word, ...]) -> str:
     said = " ".join(_as_typed(word) for word in rest)
-    takes_one = " " in usage(verb)
-    if said and not takes_one:
+    takes = usage(verb).partition(" ")[2]
+    if said and not takes:
         raise _Unclear(f"{mrkdwn.code(verb)} takes nothing after it. {_usage(verb)}")
-    if verb == "why" and not said:
-        raise _Unclear(f"Why what? {_usage(verb)}")
+    if takes and not takes.startswith("[") and not said:
+        raise _Unclear(f"{verb.capitalize()} what? {_usage(verb)}")
     return said
+
+
+def _impossible(act: Act) -> str:
+    """Say what CloudStack cannot do, why, and what works instead."""
+    answer = NEVER[act]
+    words = f"{answer.text} What works instead: {answer.instead}"
+    return f"{mrkdwn.escape(words)} {mrkdwn.code('can TARGET')} says what a target lets one do."
 
 
 def _wish(runbook: Runbook, words: tuple[_Word, ...]) -> Wish:

@@ -72,7 +72,9 @@ class Conversation:
         answers = self._answers
         match kind:
             case "status":
-                return await answers.status()
+                return await answers.status(argument)
+            case "can":
+                return await answers.can(argument)
             case "why":
                 return await answers.why(argument)
             case "stop":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook
 from workflows import recover, roll
@@ -21,7 +22,15 @@ RUNBOOKS: Mapping[str, Runbook] = {
 QUESTIONS: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry("status", Kind.LOOK, "status", "all ILBs, what is open, what was noticed"),
+        Entry(
+            "status", Kind.LOOK, "status [ZONE|VPC|TIER|ILB]",
+            "how ILBs are, what is open, what was noticed",
+        ),
+        Entry(
+            "can", Kind.LOOK, "can TARGET",
+            "what can be done to an ILB or a router, what cannot, why, and what works instead",
+            example="can app-tier",
+        ),
         Entry(
             "why", Kind.LOOK, "why OPERATION|ILB",
             "who asked, the plan, the decision and every step; or why nothing was done",
@@ -32,6 +41,23 @@ QUESTIONS: Mapping[str, Entry] = {
         Entry("help", Kind.LOOK, "help", "this list"),
     )
 }  # fmt: skip
+
+IMPOSSIBLE: Mapping[str, Act] = {
+    word: act
+    for act, words in (
+        (Act.MAKE_PAIR, ("pair", "redundant", "redundancy", "makeredundant", "ha", "vrrp")),
+        (Act.TERMINATE_TLS, ("tls", "ssl", "https", "cert", "certificate")),
+        (Act.BALANCE_UDP, ("udp",)),
+        (Act.HEALTH_POLICY, ("health-check", "healthcheck", "health-policy")),
+        (Act.LIVE_PATCH, ("livepatch", "live-patch", "patch")),
+        (Act.DIAGNOSE, ("diagnostics", "rundiagnostics")),
+        (Act.LIVE_RESIZE, ("scale",)),
+        (Act.EDIT_RULE, ("algorithm",)),
+        (Act.ZONE_UPGRADE, ("upgrade",)),
+    )
+    for word in words
+}
+"""What people may try that CloudStack cannot do to an ILB; a runbook of that name goes first."""
 
 BUTTONS: Mapping[str, bool] = {"approve": True, "reject": False}
 """Action id of a card's button → whether it approves."""

@@ -43,9 +43,17 @@ async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
     return f"{text}\n\nPlan {planned.fingerprint[:12]}. Nothing was changed.", True
 
 
-async def status_text(core: Core) -> Told:
-    """Show every ILB and what the bot is doing."""
-    return as_plain(await _answers(core).status()), True
+async def status_text(core: Core, about: str, *, as_json: bool) -> Told:
+    """Show how ILBs are and what the bot is doing, about everything or what goes by a name."""
+    if as_json:
+        document = await _answers(core).status_document(about)
+        return json.dumps(document, indent=2, ensure_ascii=False), True
+    return as_plain(await _answers(core).status(about)), True
+
+
+async def can_text(core: Core, named: str) -> Told:
+    """Show what can be done to a target, what cannot, and what works instead."""
+    return as_plain(await _answers(core).can(named)), True
 
 
 async def list_text(books: Books, *, as_json: bool) -> Told:

@@ -80,6 +80,10 @@ class IlbTarget:
         CloudStack sends all internal rules of the tier again and first starts each ILB VM of it
         that is not running (`LoadBalancingRulesManagerImpl.applyLoadBalancerConfig`).
         """
+        tier = self.ilb.tier
+        if not tier.is_implemented:
+            return (f"nothing while tier {tier.name} is {tier.state}; its next start of a VM can "
+                    "hang for good",)  # fmt: skip
         others = tuple(_touched(other) for other in self.neighbours)
         return (_touched(self.ilb), *others)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.fleet import Ilb
 from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
+from bot.domain.topology import find_target
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
 from bot.services.cloud_watch import CLOUD
@@ -16,13 +16,14 @@ from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.menu import Entry, Kind
 from bot.services.operations import standing
+from bot.services.possible import possible
 from bot.services.progress import Progress
 from bot.services.schema import operation as table
+from bot.services.status import fleet_sections, selection, status_document
 from bot.services.switch import KillSwitch
 
 LEFT_ALONE, DECIDED = "left alone", "decided"
 """Kinds of audit rows about something noticed (`bot.services.incidents`)."""
-SHOWN_ILBS = 40
 SHOWN_OPERATIONS = 10
 SHOWN_NOTES = 3
 
@@ -63,11 +64,36 @@ class Answers:
             sections.append(Section("", ((text,),)))
         return Page("What you can say", tuple(sections))
 
-    async def status(self) -> Page:
-        """Say how every ILB is, what is open, whether all is stopped, and what was heard."""
-        sections = [await self._switch(), await self._ilbs(), await self._open(), self._health()]
-        sections.append(await self._noticed(SHOWN_NOTES, ""))
+    async def status(self, about: str = "") -> Page:
+        """Say how ILBs are, what is open, whether all is stopped, and what was heard.
+
+        `about` names a zone, VPC, tier, ILB or router; `Refused` where nothing has that name.
+        """
+        fleet = await self._fleet(about)
+        sections = [await self._switch(), *fleet, await self._open()]
+        if not about:
+            sections += [self._health(), await self._noticed(SHOWN_NOTES, "")]
         return Page("Status", tuple(section for section in sections if section.rows))
+
+    async def status_document(self, about: str = "") -> dict[str, object]:
+        """Return the same for programs; an error of the cloud is raised."""
+        snapshot = await self._from.fleet.snapshot()
+        shown = selection(snapshot, about)
+        open_now = await self._open_operations()
+        return status_document(snapshot, self._from.fleet.age_s(snapshot), shown) | {
+            "stopped": await self._from.switch.reason(),
+            "open_operations": [
+                {"id": one.id, "runbook": one.wish.runbook, "target": one.wish.target}
+                for one in open_now
+            ],
+        }
+
+    async def can(self, named: str) -> Page:
+        """Say what can be done to a target, what cannot, why, and what works instead."""
+        snapshot = await self._from.fleet.snapshot()
+        target = find_target(snapshot, named)
+        runbooks = {entry.name for entry in self._from.menu if entry.kind is Kind.RUNBOOK}
+        return possible(target, runbooks, self._from.fleet.age_s(snapshot))
 
     async def why(self, about: str) -> Page:
         """Account for one operation, or for what was done and left alone on one ILB."""
@@ -142,25 +168,23 @@ class Answers:
             return Section("", ((Mark("large_green_circle", "+ "), " Changes may start."),))
         return Section("", ((Mark("octagonal_sign", "! "), " Nothing starts: ", reason),))
 
-    async def _ilbs(self) -> Section:
+    async def _fleet(self, about: str) -> tuple[Section, ...]:
         try:
-            ilbs, _ = await self._from.fleet.ilbs()
+            snapshot = await self._from.fleet.snapshot()
         except IlbotError as error:
             row: Row = (Mark("warning", "! "), " They cannot be read now: ", str(error))
-            return Section("Internal load balancers", (row,))
-        ordered = sorted(ilbs, key=_is_well)
-        rows = [row for ilb in ordered[:SHOWN_ILBS] for row in _ilb_rows(ilb)]
-        if len(ordered) > SHOWN_ILBS:
-            rows.append((f"… and {len(ordered) - SHOWN_ILBS} more",))
-        return Section(
-            f"Internal load balancers ({len(ilbs)})", tuple(rows) or (("There is none.",),)
-        )
+            return (Section("Internal load balancers", (row,)),)
+        shown = selection(snapshot, about)
+        return fleet_sections(snapshot, self._from.fleet.age_s(snapshot), shown)
 
     async def _open(self) -> Section:
-        found = await self._from.journal.operations(
+        found = await self._open_operations()
+        return Section("Open operations", tuple(_operation_row(one) for one in found))
+
+    async def _open_operations(self) -> tuple[Operation, ...]:
+        return await self._from.journal.operations(
             table.c.state != State.ENDED.value, limit=SHOWN_OPERATIONS
         )
-        return Section("Open operations", tuple(_operation_row(one) for one in found))
 
     def _health(self) -> Section:
         rows = tuple(
@@ -205,30 +229,6 @@ class Answers:
     def _name_of(self, person_id: str) -> str:
         person = self._from.policies().person(person_id)
         return person.name if person else person_id
-
-
-def _is_well(ilb: Ilb) -> bool:
-    vm = ilb.vm
-    return (
-        vm is not None
-        and vm.state.value == "Running"
-        and not vm.requires_upgrade
-        and not vm.health_checks_failed
-    )
-
-
-def _ilb_rows(ilb: Ilb) -> tuple[Row, Row]:
-    """Two short rows, which a phone shows without breaking a table."""
-    vm = ilb.vm
-    mark = Mark("large_green_circle", "+ ") if _is_well(ilb) else Mark("large_orange_circle", "! ")
-    first: Row = (mark, " ", Strong(f"{ilb.tier.vpc_name}/{ilb.tier.name}"), f" {ilb.vip}")
-    if vm is None:
-        return first, ("    no ILB VM has this address",)
-    said = [str(vm.state), f"version {vm.version or 'not reported'}"]
-    said += ["needs update"] * vm.requires_upgrade + ["health check fails"] * (
-        vm.health_checks_failed
-    )
-    return first, ("    ", Code(vm.name), " · " + " · ".join(said))
 
 
 def _operation_row(found: Operation) -> Row:

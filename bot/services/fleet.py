@@ -41,6 +41,10 @@ class Fleet:
         """Return the whole fleet for people to look at; plans are made of a `view`."""
         return await self._snapshots.newest()
 
+    def age_s(self, snapshot: Snapshot) -> float:
+        """Return how old a snapshot is by now."""
+        return snapshot.age_s(self._clock.now())
+
     async def find(self, named: str) -> Ilb:
         """Resolve what a person typed to exactly one ILB; `Refused` with the choices otherwise.
 

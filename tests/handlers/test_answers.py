@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from bot.domain.operation import Actor, Operation, Outcome, Source, State, Wish
 from bot.domain.page import Code, Mark, Page, Section, Strong, When, Who, as_mrkdwn, as_plain
 from bot.errors import Refused
 from bot.sandbox.cloud.faults import Fault, FaultKind
+from bot.sandbox.cloud.model import Rule
 from tests.handlers.slack_house import House, house
+
+FLEET_GUIDE = Path(__file__).parents[2] / "docs" / "FLEET.md"
 
 ANA, BRUNO, CHEN, DORA = "U0ANA00001", "U0BRUNO001", "U0CHEN0001", "U0DORA0001"
 
@@ -55,6 +60,93 @@ async def test_status_shows_every_ilb_what_is_open_and_the_switch(inside: House)
     assert "Changes may start." in text
     assert "poller: looked 3 s ago" in text
     assert max(len(line) for line in text.splitlines()) < 120
+
+
+@pytest.mark.parametrize(
+    ("about", "there", "not_there"),
+    [
+        ("fra-1", "ledger-tier", "nothing"),
+        ("shop-prod", "shop-prod/app-tier", "shop-stage"),
+        ("shop-prod/cache-tier", "10.20.4.10", "10.30.4.10"),
+        ("web-tier", "web-admin: 8443 → 8443, source, Active, 2 members", "app-tier"),
+        ("b-31-VM", "app-http: 80 → 8080, roundrobin, Active, 3 members", "b-32-VM"),
+        ("r-4-VM", "r-4-VM · Running · version 4.20.0 · PRIMARY", "r-5-VM"),
+    ],
+)
+async def test_status_is_about_what_was_named(
+    inside: House, about: str, there: str, not_there: str
+) -> None:
+    text = as_plain(await inside.answers.status(about))
+    assert there in text
+    assert not_there not in text
+    assert "Read just now." in text
+    assert "poller" not in text
+
+
+async def test_status_of_nobody_says_what_is_near(inside: House) -> None:
+    with pytest.raises(Refused, match="Did you mean `app-tier`"):
+        await inside.answers.status("ap-tier")
+    with pytest.raises(Refused, match="no internal load balancer in “tools-tier”"):
+        await inside.answers.status("tools-tier")
+
+
+async def test_status_says_how_old_it_is_and_what_stands_in_the_way(inside: House) -> None:
+    await inside.answers.status()
+    inside.clock.advance(180.0)
+    inside.world.fail_next(Fault("listNetworks", FaultKind.ERROR, times=9))
+    text = as_plain(await inside.answers.status())
+    assert "They cannot be read now" in text
+    assert "Read 3 min ago." in text
+    assert "shop-prod/app-tier" in text
+
+
+async def test_status_never_calls_an_ilb_unused(inside: House) -> None:
+    for rule in inside.world.all(Rule):
+        rule.display = False
+    text = as_plain(await inside.answers.status())
+    assert "no visible rule: use unknown" in text
+    assert "unused" not in text
+
+
+async def test_status_for_programs_keeps_its_field_names(inside: House) -> None:
+    await opened(inside)
+    found = await inside.answers.status_document("shop-prod")
+    documented = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", FLEET_GUIDE.read_text(), re.MULTILINE))
+    assert documented == set(_field_names(found))
+    assert json.loads(json.dumps(found)) == found
+
+
+def _field_names(value: object, above: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            path = f"{above}.{name}" if above else name
+            yield path
+            yield from _field_names(inner, path)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _field_names(inner, f"{above}[]")
+
+
+async def test_can_says_what_works_what_does_not_and_what_instead(inside: House) -> None:
+    text = as_plain(await inside.answers.can("b-31-VM"))
+    assert "b-31-VM: ILB VM 10.20.1.10, tier app-tier of VPC shop-prod" in text
+    assert "roll b-31-VM plans it" in text
+    assert "no redundant ILB VM" in text
+    assert "Instead: A second ILB on an address of its own" in text
+    assert "b-31-VM (10.20.1.10, Running, 2 visible rules): its rules are sent again" in text
+
+
+async def test_can_names_the_roles_of_a_pair(inside: House) -> None:
+    text = as_plain(await inside.answers.can("shop-prod"))
+    assert "VPC router pair of VPC shop-prod" in text
+    assert "r-4-VM is PRIMARY (Running) and r-5-VM is BACKUP (Running)" in text
+    assert "plans it" not in text
+
+
+async def test_can_gives_one_reason_once(inside: House) -> None:
+    text = as_plain(await inside.answers.can("batch-tier"))
+    assert text.count("can hang it for good") == 1
+    assert "roll b-" not in text
 
 
 async def test_status_still_answers_when_the_cloud_does_not(inside: House) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.commands import MAX_LENGTH, Ask, Complaint, Question, parse
-from handlers.routes import RUNBOOKS, menu, usage
+from handlers.routes import IMPOSSIBLE, RUNBOOKS, menu, usage
 
 
 def wish_of(text: str) -> tuple[str, str, dict[str, str], str]:
@@ -59,6 +59,8 @@ def test_any_runbook_takes_a_reason() -> None:
         ("why 270115-080000-5eu9", Question("why", "270115-080000-5eu9")),
         ("stop the network team asked", Question("stop", "the network team asked")),
         ("resume", Question("resume")),
+        ("status shop-prod", Question("status", "shop-prod")),
+        ("can b-31-VM", Question("can", "b-31-VM")),
     ],
 )
 def test_questions_are_read(text: str, question: Question) -> None:
@@ -83,13 +85,23 @@ def test_questions_are_read(text: str, question: Question) -> None:
         ("roll x restart=maybe",
          f"`restart` is said alone, or with yes or no. Usage: `{usage('roll')}`"),
         ('roll "x', "A quotation mark is not closed, or stands inside a word."),
-        ("status now", "`status` takes nothing after it. Usage: `status`"),
+        ("resume now", "`resume` takes nothing after it. Usage: `resume`"),
+        ("can", "Can what? Usage: `can TARGET`"),
         ("why", "Why what? Usage: `why OPERATION|ILB`"),
         ("x" * 3000, f"That is too long: a command has at most {MAX_LENGTH} characters."),
     ],
 )  # fmt: skip
 def test_what_is_not_understood_gets_one_sentence(text: str, sentence: str) -> None:
     assert parse(text) == Complaint(sentence)
+
+
+@pytest.mark.parametrize("word", IMPOSSIBLE)
+def test_what_the_platform_cannot_do_is_refused_with_what_works_instead(word: str) -> None:
+    read = parse(f"{word} app-tier")
+    assert isinstance(read, Complaint)
+    assert "I know no command" not in read.text
+    assert "What works instead: " in read.text
+    assert "`can TARGET`" in read.text
 
 
 @pytest.mark.parametrize(
