@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FAST := not slow and not kafka and not postgres and not browser and not serial
 CODE := bot workflows handlers tests deploy $(wildcard bench)
 
-.PHONY: help install demo test check check-all lint fast bench lock system services clean
+.PHONY: help install demo test check check-all lint fast wire bench lock system services clean
 # The system's packages come before the environment, and both before the services.
 .NOTPARALLEL:
 
@@ -44,6 +44,9 @@ fast: $(VENV)/.dev
 
 check-all: check ## check, then the fast tests on each other Python found here
 	deploy/dev/other-pythons "$(FAST)"
+
+wire: $(VENV)/.dev ## the pretend CloudStack against recordings of a real one: what is equal, what is not
+	@$(BIN)/python -m tests.contract.wire_report $(RECORDING)
 
 bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
 	$(BIN)/python -m bench

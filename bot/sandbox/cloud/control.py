@@ -135,6 +135,28 @@ ACTIONS: dict[str, Act] = {
 }
 
 
+# What each action does, in the words of the page about the sandbox.
+ABOUT: dict[str, str] = {
+    "power-off": "cut a machine's power behind the server's back; noticed at the third missed ping",
+    "stop-by-hand": "stop an ILB VM as an administrator does in the UI",
+    "lose-ilb-vm": "expunge an ILB VM; its rules stay Active",
+    "stick-in-stopping": "leave a machine in Stopping with nobody working on it",
+    "keep-version": "let a guest report its old version after stop and start (`keeps`)",
+    "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and event",
+    "set-version": "be a server of another `version` from now on",
+    "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",
+    "publish-template": "add a system VM template (`name`, `version`, `points_to_it`)",
+    "drift-rule": "change a rule behind everyone's back, or take a member away (`without`)",
+    "kill-server": "kill the management server in the middle of everything (`refuses_connections`)",
+    "start-server": "start it again: what it had been doing has failed without a result",
+    "restart-server": "kill it and start it `down_s` seconds later",
+    "fault": "spoil the next calls of a command, see below",
+    "refuse": "let hosts refuse the next operations (`operation`, `times`)",
+    "clear-faults": "forget the faults still to come",
+    "reset": "sow the seed again",
+}
+
+
 def control_routes(world: World) -> list[Route]:
     """Return GET effects, calls and state, and one POST per action."""
     looks = {"effects": effects, "calls": calls, "state": snapshot}

@@ -12,16 +12,30 @@ from bot.sandbox.cloud.jobs import Spoiled
 class FaultKind(StrEnum):
     """The part before the answer, then of the answer, then of the job."""
 
-    ERROR = "error"  # refuse with an API error frame: status and text
-    BODY = "body"  # answer with any status, content type and text, for instance a proxy's HTML
-    DROP = "drop"  # close the connection before anything is done
-    LOSE_ANSWER = "lose_answer"  # do it, then close the connection without an answer
-    HANG = "hang"  # never answer, nothing done
-    HANG_AFTER = "hang_after"  # do it, then never answer
-    JOB_FAILS = "job_fails"  # accept, then fail the job before it changes anything
-    JOB_FAILS_AFTER = "job_fails_after"  # the job does everything, then says it failed
-    JOB_HANGS = "job_hangs"  # the job stays pending for ever
-    JOB_SLOW = "job_slow"  # the job begins `seconds` later
+    ERROR = "error"
+    BODY = "body"
+    DROP = "drop"
+    LOSE_ANSWER = "lose_answer"
+    HANG = "hang"
+    HANG_AFTER = "hang_after"
+    JOB_FAILS = "job_fails"
+    JOB_FAILS_AFTER = "job_fails_after"
+    JOB_HANGS = "job_hangs"
+    JOB_SLOW = "job_slow"
+
+
+ABOUT: dict[FaultKind, str] = {
+    FaultKind.ERROR: "refuse with an API error frame: status and text",
+    FaultKind.BODY: "answer with any status, content type and text, for instance a proxy's HTML",
+    FaultKind.DROP: "close the connection before anything is done",
+    FaultKind.LOSE_ANSWER: "do it, then close the connection without an answer",
+    FaultKind.HANG: "never answer, nothing done",
+    FaultKind.HANG_AFTER: "do it, then never answer",
+    FaultKind.JOB_FAILS: "accept, then fail the job before it changes anything",
+    FaultKind.JOB_FAILS_AFTER: "the job does everything, then says it failed",
+    FaultKind.JOB_HANGS: "the job stays pending for ever",
+    FaultKind.JOB_SLOW: "the job begins `seconds` later",
+}
 
 
 @dataclass(frozen=True, slots=True)
