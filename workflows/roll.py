@@ -15,7 +15,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.acts import Act
-from bot.domain.cloud import VmState
+from bot.domain.cloud import IlbVm, VmState
 from bot.domain.exposure import outage
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep, in_words
@@ -72,7 +72,7 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
     return Plan(
         runbook=NAME,
         target=view.target,
-        summary=f"Roll {vm.name} from version {vm.version or 'unknown'} to {version}",
+        summary=_summary(vm, version),
         facts=view.facts(),
         steps=(
             PlannedStep(
@@ -174,6 +174,12 @@ def _target_version(view: View, wish: Wish) -> tuple[str, str]:
         "CloudStack does not say which template version to reach.",
         instead="Name it: `version=4.22.0`.",
     )
+
+
+def _summary(vm: IlbVm, version: str) -> str:
+    if is_same(vm.version, version):
+        return f"Stop and start {vm.name} at version {version}"
+    return f"Roll {vm.name} from version {vm.version or 'unknown'} to {version}"
 
 
 def _refuse_wrong_template(view: View, version: str) -> None:

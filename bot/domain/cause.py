@@ -103,7 +103,7 @@ def _evidence(view: View) -> tuple[str, ...]:
     return (
         f"state {vm.state}" if vm else "no ILB VM",
         f"newest start or stop: {_words(last)}",
-        f"{active} Active rules with members on {view.vip}",
+        f"{active} Active {'rule' if active == 1 else 'rules'} with members on {view.vip}",
         f"tier {view.tier.name} is {view.tier.state}",
     )
 

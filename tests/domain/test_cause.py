@@ -29,6 +29,11 @@ def test_a_machine_that_died_is_unexpected() -> None:
     )
 
 
+def test_one_rule_is_told_as_one() -> None:
+    evidence = why_not_running(view(state=DOWN, rules=(HTTP,))).evidence
+    assert "1 Active rule with members on 10.20.1.10" in evidence
+
+
 def test_a_machine_that_nothing_is_known_of_is_unexpected() -> None:
     cause = why_not_running(view(state=DOWN))
     assert (cause.on_purpose, cause.evidence[1]) == (

@@ -159,6 +159,8 @@ async def test_the_version_it_reports_already_is_nothing_to_do(home: House) -> N
 async def test_a_restart_stops_and_starts_at_that_version(home: House) -> None:
     found = await home.do("roll", DB, restart="True")
     assert found.outcome is Outcome.DONE, found.reason
+    plan = await home.plan(found)
+    assert plan.summary == f"Stop and start {home.vm_at(DB)} at version 4.22.0"
     assert home.effects() == [f"ilb_vm.{what} {home.vm_at(DB)}" for what in ("stopped", "started")]
 
 
