@@ -51,13 +51,12 @@ class ManagementServer(Answer):
     version: str = ""
 
 
-class IlbVmRow(Answer):
-    """`DomainRouterResponse` as it describes an ILB VM."""
+class SystemVmRow(Answer):
+    """`DomainRouterResponse` as it describes every system VM."""
 
     id: str
     name: str
     state: str
-    guestipaddress: str = ""
     guestnetworkid: str = ""
     guestnetworkname: str = ""
     vpcid: str = ""
@@ -65,17 +64,28 @@ class IlbVmRow(Answer):
     zoneid: str = ""
     zonename: str = ""
     version: str = ""
-    templateid: str = ""
-    templatename: str = ""
-    serviceofferingid: str = ""
     serviceofferingname: str = ""
-    hostid: str = ""
     hostname: str = ""
     requiresupgrade: bool = False
     healthchecksfailed: bool = False
 
+    @property
+    def reported_version(self) -> str:
+        """The version the guest reports; CloudStack says `UNKNOWN` where it never did."""
+        return "" if self.version.upper() == "UNKNOWN" else self.version
+
+
+class IlbVmRow(SystemVmRow):
+    """An ILB VM."""
+
+    guestipaddress: str = ""
+    templateid: str = ""
+    templatename: str = ""
+    serviceofferingid: str = ""
+    hostid: str = ""
+
     def value(self) -> IlbVm:
-        """Return the machine; `UNKNOWN` is what CloudStack says of a version never reported."""
+        """Return the machine."""
         return IlbVm(
             id=self.id,
             name=self.name,
@@ -87,7 +97,7 @@ class IlbVmRow(Answer):
             vpc_name=self.vpcname,
             zone_id=self.zoneid,
             zone_name=self.zonename,
-            version="" if self.version.upper() == "UNKNOWN" else self.version,
+            version=self.reported_version,
             template_id=self.templateid,
             template_name=self.templatename,
             offering_id=self.serviceofferingid,

@@ -6,7 +6,7 @@ Fields are those of the response classes under `org.apache.cloudstack.api.respon
 
 from __future__ import annotations
 
-from bot.adapters.cloudstack.answers import Answer
+from bot.adapters.cloudstack.answers import Answer, SystemVmRow
 from bot.domain.cloud import VmState
 from bot.domain.zone import Host, Network, Offering, Provider, Role, Router, Vpc, Zone
 
@@ -86,29 +86,15 @@ class IsolatedNetworkRow(Answer):
         )
 
 
-class RouterRow(Answer):
-    """`DomainRouterResponse` as it describes a router; 4.15 and older said MASTER for PRIMARY."""
+class RouterRow(SystemVmRow):
+    """A router; 4.15 and older said MASTER for PRIMARY."""
 
-    id: str
-    name: str
-    state: str
     redundantstate: str = ""
     isredundantrouter: bool = False
-    guestnetworkid: str = ""
-    guestnetworkname: str = ""
-    vpcid: str = ""
-    vpcname: str = ""
-    zoneid: str = ""
-    zonename: str = ""
-    version: str = ""
     softwareversion: str = ""
-    serviceofferingname: str = ""
-    hostname: str = ""
-    requiresupgrade: bool = False
-    healthchecksfailed: bool = False
 
     def value(self) -> Router:
-        """Return the router; `UNKNOWN` is what CloudStack says of a version never reported."""
+        """Return the router."""
         return Router(
             id=self.id,
             name=self.name,
@@ -121,7 +107,7 @@ class RouterRow(Answer):
             vpc_name=self.vpcname,
             zone_id=self.zoneid,
             zone_name=self.zonename,
-            version="" if self.version.upper() == "UNKNOWN" else self.version,
+            version=self.reported_version,
             software_version=self.softwareversion,
             offering_name=self.serviceofferingname,
             host_name=self.hostname,
