@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_the_pins_name_versions_and_no_addresses() -> None:
     ]
     assert pins
     assert [pin for pin in pins if not re.match(r"[a-z0-9-]+==[\w.!+]+( ; .+)?$", pin)] == []
+
+
+def test_everything_that_is_asked_for_is_pinned() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"].values()
+    asked = [*project["project"]["dependencies"], *(w for g in groups for w in g)]
+    named = {re.split(r"[^\w.-]", words)[0].lower() for words in asked if isinstance(words, str)}
+    pins = (PROJECT / "constraints.txt").read_text()
+    assert sorted(named - set(re.findall(r"^([\w-]+)==", pins, re.MULTILINE))) == [], "make lock"
 
 
 def test_the_changelog_opens_with_what_is_not_released_yet() -> None:
