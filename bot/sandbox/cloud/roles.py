@@ -65,8 +65,11 @@ def _change_role(state: CloudState, router: Machine, role: str) -> None:
 def _tell_two_primaries(state: CloudState, pair: list[Machine]) -> None:
     if not all(one.redundant_state == "PRIMARY" for one in pair):
         return
-    names = " and ".join(f"router {one.name}" for one in pair)
-    subject = f"More than one redundant virtual router is in PRIMARY state! {names.capitalize()}"
+    first, second = pair
+    subject = (
+        "More than one redundant virtual router is in PRIMARY state! "
+        f"Router {first.name} and router {second.name}"
+    )
     raise_alert(
         state, ALERT_DOMAIN_ROUTER, "ALERT.SERVICE.DOMAINROUTER", subject, subject, pair[0].pod
     )
