@@ -168,17 +168,20 @@ def _settings_for_kafka(path: Path) -> Any:
 
 
 @cli.command()
-def check(config: Config = None) -> None:
-    """Try every connection and say in one line each what is wrong and what to do."""
+def check(config: Config = None, as_json: Json = False) -> None:
+    """Try every connection and capability: one line each, with what to do about it."""
     from bot.adapters.clock import SystemClock
-    from bot.cli.check import Verdict, report
+    from bot.cli.check import Verdict, document, report
     from bot.cli.check import check as try_all
     from bot.settings.load import read_settings
     from handlers.routes import RUNBOOKS
 
     logs.configure(level="CRITICAL", readable=True)
     lines = asyncio.run(try_all(read_settings(config, os.environ), RUNBOOKS, SystemClock()))
-    typer.echo(report(lines), nl=False)
+    if as_json:
+        typer.echo(json.dumps(document(lines), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(report(lines), nl=False)
     if any(line.verdict is Verdict.REFUSED for line in lines):
         raise typer.Exit(1)
 
@@ -193,11 +196,15 @@ def show_config(config: Config = None) -> None:
 
 
 @cli.command()
-def role() -> None:
+def role(
+    which: Annotated[str, typer.Argument(help="read or write; without it both.")] = "",
+) -> None:
     """Print the CloudMonkey commands that create the reading and the writing role."""
-    from bot.cli.roles import role_commands
+    from bot.cli.roles import ROLES, role_commands
 
-    typer.echo(role_commands())
+    if which and which not in ROLES:
+        raise typer.BadParameter(f"there is {' and '.join(ROLES)}", param_hint="which")
+    typer.echo(role_commands(*([which] if which else ROLES)))
 
 
 @cli.command()

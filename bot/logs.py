@@ -64,6 +64,8 @@ def configure(
     )
     if calm is not None:
         handler.addFilter(calm)
+    # On the handler, not on the root: `bot.adapters.kafka.last_words` listens beside it.
+    handler.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    root.setLevel(logging.WARNING)

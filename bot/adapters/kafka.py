@@ -94,9 +94,17 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
     )
 
 
+def looker(settings: KafkaSettings, *topics: str) -> AIOKafkaConsumer:
+    """Return a consumer, not started, that belongs to no group and so leaves no trace.
+
+    It has all partitions of the topics, which must exist.
+    """
+    return AIOKafkaConsumer(*topics, **_connection(settings))
+
+
 async def check(settings: KafkaSettings) -> str:
     """Connect and look at the topic; return what was found, or raise `Permanent` with advice."""
-    reader = AIOKafkaConsumer(**_connection(settings))
+    reader = looker(settings)
     with last_words() as words:
         try:
             async with asyncio.timeout(_CHECK_S):

@@ -6,22 +6,25 @@ from collections.abc import Iterable
 
 from bot.adapters.cloudstack.catalogue import reader_commands, writer_commands
 
-READ_ROLE = "ilbot-read"
-WRITE_ROLE = "ilbot-write"
+ROLES = {"read": reader_commands, "write": writer_commands}
+"""The roles by what their key is for; each is called `ilbot-` and that."""
 _ABOUT_ITSELF = "listApis"
 """Lets `ilbot check` see what the role may; the bot itself does not call it."""
 
 
-def role_commands() -> str:
-    """Return one `importRole` for each key, safe to repeat after an upgrade of ilbot.
+def role_commands(*wanted: str) -> str:
+    """Return one `importRole` for each of the wanted `ROLES`, all where none is named.
+
+    It is safe to repeat after an upgrade of ilbot.
 
     The type must be Admin: `listInternalLoadBalancerVMs` refuses a domain admin. Rules count in
     their order, and the last one denies the rest: without it a command that names role types of
     its own stays allowed (`DynamicRoleBasedAPIAccessChecker.checkApiPermissionByRole`).
     """
-    read = [command.name for command in reader_commands()]
-    write = [command.name for command in writer_commands()]
-    return f"{_import(READ_ROLE, read)}\n{_import(WRITE_ROLE, write)}"
+    return "\n".join(
+        _import(f"ilbot-{which}", [command.name for command in ROLES[which]()])
+        for which in wanted or ROLES
+    )
 
 
 def _import(role: str, names: Iterable[str]) -> str:

@@ -123,3 +123,13 @@ class Provider:
     name: str
     physical_network_id: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalNetwork:
+    """What the networks of a zone are laid on, with the methods that keep its guests apart."""
+
+    id: str
+    name: str
+    zone_name: str
+    isolation_methods: tuple[str, ...]

@@ -15,10 +15,11 @@ from bot.adapters.cloudstack.catalogue import (
 )
 from bot.adapters.cloudstack.client import Limits
 from bot.adapters.cloudstack.failures import ApiRefused
+from bot.adapters.cloudstack.underlay import physical_networks
 from bot.errors import Permanent, Refused
 from bot.ports import Cloud, CloudReader
 from tests.contract.client_calls import EMPTY, UNKNOWN, cloud_of, vm_row
-from tests.contract.client_setup import Server, json_answer, recorded
+from tests.contract.client_setup import Server, client_of, json_answer, recorded
 
 READS: dict[str, Callable[[CloudReader], Awaitable[object]]] = {
     "version": lambda cloud: cloud.version(),
@@ -69,6 +70,7 @@ async def test_each_key_sends_the_commands_that_its_role_is_said_to_need() -> No
     for call in (*READS.values(), *CHANGES.values()):
         await call(cloud)
     await cloud.job("job-1")
+    await physical_networks(client_of(server))
     sent = {(form["apikey"], form["command"]) for form in server.forms}
     assert sent == {
         *(("read-api-key-000", command.name) for command in reader_commands()),

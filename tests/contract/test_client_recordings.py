@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from bot.adapters.cloudstack import answers, zone_answers
+from bot.adapters.cloudstack import answers, servers, underlay, zone_answers
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.cloud import CloudStackCloud
@@ -27,7 +27,8 @@ ROWS: dict[str, type[BaseModel]] = {
     "listEvents": answers.EventRow,
     "listConfigurations": answers.SettingRow,
     "listAsyncJobs": answers.PendingJobRow,
-    "listManagementServers": answers.ManagementServer,
+    "listManagementServers": servers.ServerRow,
+    "listPhysicalNetworks": underlay.PhysicalNetworkRow,
 }
 VALUES = (
     answers.IlbVmRow,
@@ -41,6 +42,8 @@ VALUES = (
     zone_answers.HostRow,
     zone_answers.OfferingRow,
     zone_answers.ProviderRow,
+    servers.ServerRow,
+    underlay.PhysicalNetworkRow,
 )
 CHANGES = [name for name, command in COMMANDS.items() if command.effect is Effect.CHANGE]
 

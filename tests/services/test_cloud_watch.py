@@ -14,7 +14,6 @@ from bot.domain.operation import Mode, Outcome, State
 from bot.domain.page import as_plain
 from bot.errors import Away, Transient
 from bot.sandbox.cloud import Fault, FaultKind
-from bot.sandbox.cloud.commands import inventory
 from bot.services.account import account_of
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
@@ -215,10 +214,13 @@ async def test_status_shows_the_incident(home: House) -> None:
 
 
 @pytest.fixture
-async def upgraded(home: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.setattr(inventory, "VERSION", "4.23.0.0")
-    restart(home)
-    return home
+async def upgraded() -> AsyncIterator[House]:
+    async with house() as made:
+        made.cloud.set_version("4.20.0.0")
+        await made.watch.look()
+        restart(made)
+        made.cloud.set_version("4.22.0.0")
+        yield made
 
 
 async def test_an_upgrade_and_its_outdated_fleet_are_one_incident(upgraded: House) -> None:
@@ -226,7 +228,7 @@ async def test_an_upgrade_and_its_outdated_fleet_are_one_incident(upgraded: Hous
         await desk(upgraded).sweep()
     noted = await incidents(upgraded)
     assert [kind for kind, _ in noted] == [BACK, OUTDATED]
-    assert noted[0][1]["words"] == "went from version 4.22.0.0 to 4.23.0.0"
+    assert noted[0][1]["words"] == "went from version 4.20.0.0 to 4.22.0.0"
     assert noted[1][1]["incident"] == noted[0][1]["incident"]
 
 
@@ -247,7 +249,7 @@ async def test_an_incident_is_one_message_that_is_edited(upgraded: House) -> Non
     await news.tell()
     (first,), (second,) = chat.posts, chat.updates
     assert first.summary == "CloudStack itself: CloudStack is back"
-    assert "went from version 4.22.0.0 to 4.23.0.0" in first.body[1]
+    assert "went from version 4.20.0.0 to 4.22.0.0" in first.body[1]
     assert "ILB VMs ask for the new template" in second.body[1]
     assert "Nothing automatic starts before" in second.body[2]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,7 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from bot.adapters.cloudstack.signing import Keys
-from bot.cli.check import report
+from bot.cli.check import document, report
 from bot.cli.check_line import CheckLine, Verdict
 from bot.cli.cloud_rights import Right, rights
 from bot.connections import cloud_access
@@ -100,7 +103,17 @@ async def test_a_whole_setup_is_ok_and_told_the_next_step(
     found = await lines(groups, tmp_path)
     for part in ("cloudstack", "cloudstack write key", "slack bot token", "slack app token"):
         assert found[part].verdict is Verdict.OK, found[part]
-    for part in ("kafka", "state", "database", "stop file", "policies"):
+    for part in (
+        "kafka",
+        "publishing",
+        "version",
+        "clock",
+        "auto-recreate",
+        "state",
+        "database",
+        "stop file",
+        "policies",
+    ):
         assert found[part].verdict is Verdict.OK, found[part]
     assert "ILB VMs seen" in found["cloudstack"].text
     assert "People approve changes" in found["next step"].text
@@ -117,6 +130,31 @@ async def test_nothing_set_names_what_is_missing_and_what_to_mend(tmp_path: Path
 async def test_warnings_of_loading_are_among_the_lines(tmp_path: Path) -> None:
     found = await lines({}, tmp_path, warnings=("the file is open to all",))
     assert found["settings"] == CheckLine("settings", Verdict.WARNING, "the file is open to all")
+
+
+def test_a_document_for_programs_says_whether_anything_is_refused() -> None:
+    fine = CheckLine("a", Verdict.OK, "fine")
+    bad = CheckLine("b", Verdict.REFUSED, "broken", "Mend it.")
+    assert document([fine])["ok"] is True
+    assert document([fine, bad]) == {
+        "ok": False,
+        "lines": [
+            {"part": "a", "verdict": "ok", "text": "fine", "instead": ""},
+            {"part": "b", "verdict": "refused", "text": "broken", "instead": "Mend it."},
+        ],
+    }
+
+
+def test_the_command_prints_one_json_document_and_keeps_kafkas_advice(tmp_path: Path) -> None:
+    settings = tmp_path / "ilbot.toml"
+    settings.write_text("[kafka]\nenabled = true\nbootstrap = '127.0.0.1:1'\n")
+    words = [sys.executable, "-m", "bot", "check", "--json", "--config", str(settings)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    shown = json.loads(told.stdout)
+    assert (told.returncode, told.stderr, shown["ok"]) == (1, "", False)
+    (kafka,) = (line for line in shown["lines"] if line["part"] == "kafka")
+    assert kafka["verdict"] == "refused"
+    assert "nobody listens there" in kafka["text"]
 
 
 def test_a_report_indents_what_belongs_to_a_row() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from bot.__main__ import cli
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.cli.init_file import example_policies, init_file
 from bot.cli.roles import role_commands
@@ -35,6 +37,21 @@ def rules(role: str) -> list[tuple[str, str]]:
 
 def test_the_guide_shows_the_roles_that_the_program_prints() -> None:
     assert role_commands() in blocks("sh")
+
+
+@pytest.mark.parametrize("which", ["read", "write"])
+def test_one_role_can_be_asked_for(which: str) -> None:
+    printed = CliRunner().invoke(cli, ["role", which])
+    assert printed.exit_code == 0
+    assert printed.output.rstrip() == role_commands(which).rstrip()
+    assert printed.output.count("cmk import role") == 1
+    assert f"name=ilbot-{which} " in printed.output
+
+
+def test_a_role_that_does_not_exist_is_refused() -> None:
+    refused = CliRunner().invoke(cli, ["role", "admin"])
+    assert refused.exit_code == 2
+    assert "there is read and write" in refused.output
 
 
 @pytest.mark.parametrize("role", ["ilbot-read", "ilbot-write"])

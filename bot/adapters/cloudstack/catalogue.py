@@ -69,6 +69,12 @@ _ALL = (
         Role.ROOT_ADMIN,
         "admin.network.ListNetworkServiceProvidersCmd",
     ),
+    Command(
+        "listPhysicalNetworks",
+        Effect.READ,
+        Role.ROOT_ADMIN,
+        "admin.network.ListPhysicalNetworksCmd",
+    ),
     Command("listTemplates", Effect.READ, Role.USER, "user.template.ListTemplatesCmd"),
     Command("listEvents", Effect.READ, Role.USER, "user.event.ListEventsCmd"),
     Command("listConfigurations", Effect.READ, Role.DOMAIN_ADMIN, "admin.config.ListCfgsByCmd"),

@@ -234,7 +234,7 @@ def _retry_after_s(bad: BadAnswer, now: float) -> float:
     asked = bad.headers.get("retry-after", "").strip()
     if asked.isascii() and asked.isdigit():
         wait_s = float(asked)
-    elif (until := _http_date(asked)) is not None:
+    elif (until := http_date(asked)) is not None:
         wait_s = until - now
     elif bad.status == 429 and (found := _MILLISECONDS.search(bad.text)):
         wait_s = int(found[1]) / 1000
@@ -244,11 +244,12 @@ def _retry_after_s(bad: BadAnswer, now: float) -> float:
 
 
 def _skew_s(bad: BadAnswer, now: float) -> float:
-    server = _http_date(bad.headers.get("date", ""))
+    server = http_date(bad.headers.get("date", ""))
     return 0.0 if server is None else now - server
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Return the unix seconds of an HTTP date (RFC 9110, 5.6.7), None for anything else."""
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -1,0 +1,62 @@
+"""Turns the event bus into lines of a check: reachable, and really published to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bot.adapters import kafka as kafka_adapter
+from bot.adapters.cloudstack.cloud import CloudStackCloud
+from bot.adapters.kafka_newest import newest_record_at
+from bot.cli.check_line import CheckLine, ok, refused, warning
+from bot.connections import kafka
+from bot.errors import IlbotError
+from bot.settings import Settings
+
+LATE_S = 120.0
+"""An event reaches the topic within seconds; this leaves room for two clocks."""
+_REMEDY = (
+    "Compare folder and content of the bean with `ilbot init --cloudstack VERSION`, then restart"
+    " cloudstack-management."
+)
+
+
+async def check_bus(settings: Settings, cloud: CloudStackCloud | None) -> list[CheckLine]:
+    """Connect, then compare the newest record with the newest event that CloudStack lists."""
+    if not settings.kafka.enabled:
+        return [
+            ok("kafka", f"off; trouble is found by polling every {settings.poll.interval_s:g} s")
+        ]
+    try:
+        lines = [ok("kafka", await kafka_adapter.check(kafka(settings)))]
+    except IlbotError as exc:
+        return [refused("kafka", str(exc))]
+    return [*lines, await _published(settings, cloud)]
+
+
+async def _published(settings: Settings, cloud: CloudStackCloud | None) -> CheckLine:
+    """A broker that answers proves nothing about who publishes."""
+    if cloud is None:
+        return warning("publishing", "cannot be compared: CloudStack is not reached")
+    try:
+        events = await cloud.events(limit=1)
+        record_at = await newest_record_at(kafka(settings))
+    except IlbotError as exc:
+        return warning("publishing", f"cannot be compared: {exc}")
+    if not events:
+        return warning("publishing", "cannot be compared: CloudStack lists no event")
+    event_at = events[0].created.timestamp()
+    if record_at is None:
+        return warning(
+            "publishing",
+            f"no record in topic {settings.kafka.topic}, while CloudStack's newest event is of"
+            f" {_utc(event_at)}",
+            _REMEDY,
+        )
+    told = f"newest record of {_utc(record_at)}, CloudStack's newest event of {_utc(event_at)}"
+    if event_at - record_at > LATE_S:
+        return warning("publishing", f"{told}: CloudStack does not publish any more", _REMEDY)
+    return ok("publishing", told)
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
