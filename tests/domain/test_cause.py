@@ -30,7 +30,7 @@ def test_a_machine_that_died_is_unexpected() -> None:
 
 
 def test_one_rule_is_told_as_one() -> None:
-    evidence = why_not_running(view(state=DOWN, rules=(HTTP,))).evidence
+    evidence = why_not_running(replace(view(state=DOWN), tier_rules=(HTTP,))).evidence
     assert "1 Active rule with members on 10.20.1.10" in evidence
 
 
