@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.adapters.clock import SystemClock
 from bot.demo.scenarios import Scenario
-from bot.demo.stage import Stage, staged
+from bot.demo.stage import PEOPLE, Stage, staged
 from bot.domain.operation import Operation
 from bot.errors import IlbotError
 from bot.sandbox.slack.script import ScriptError
@@ -83,7 +83,7 @@ async def _operation(found: Operation, progress: Progress) -> dict[str, Any]:
         "target": found.target_name,
         "source": found.source.value,
         "requested_by": found.requested_by.name,
-        "approved_by": found.decided_by if found.outcome != "rejected" else "",
+        "approved_by": _approver(found),
         "fingerprint": found.fingerprint,
         "outcome": str(found.outcome or found.state),
         "reason": found.reason,
@@ -97,6 +97,13 @@ async def _operation(found: Operation, progress: Progress) -> dict[str, Any]:
             for step in await progress.steps(found.id)
         ],
     }
+
+
+def _approver(found: Operation) -> str:
+    """Name who approved: a person of the pretend Slack as the policies call them, or a policy."""
+    if found.outcome == "rejected":
+        return ""
+    return PEOPLE.get(found.decided_by, found.decided_by)
 
 
 def _say(text: str) -> None:

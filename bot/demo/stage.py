@@ -22,6 +22,8 @@ from bot.sandbox.slack.script import SlackScript
 from bot.sandbox.slack.seed import ANA, APP_TOKEN, BOT_TOKEN, BRUNO, CHEN
 
 CHANNEL = "C0ILBOPS01"
+PEOPLE = {ANA.id: "Ana", BRUNO.id: "Bruno", CHEN.id: "Chen"}
+"""Who is who, by Slack user id, as the demo's policies name them."""
 AUTOMATIC_TIERS = ("app-tier", "web-tier")
 
 
@@ -190,9 +192,13 @@ async def _write_policies(stage: Stage, staging: Staging) -> None:
         recover["automatic_on"] = tiers
     policies = {
         "people": [
-            {"slack": ANA.id, "name": "Ana", "roles": ["requester"]},
-            {"slack": BRUNO.id, "name": "Bruno", "roles": ["requester", "approver", "admin"]},
-            {"slack": CHEN.id, "name": "Chen", "roles": ["approver"]},
+            {"slack": ANA.id, "name": PEOPLE[ANA.id], "roles": ["requester"]},
+            {
+                "slack": BRUNO.id,
+                "name": PEOPLE[BRUNO.id],
+                "roles": ["requester", "approver", "admin"],
+            },
+            {"slack": CHEN.id, "name": PEOPLE[CHEN.id], "roles": ["approver"]},
         ],
         "roles": {
             name: {"may": [power], "runbooks": ["*"], "targets": ["*"]}

@@ -110,10 +110,10 @@ class DbosEngine:
             return
         with _in_our_words(f"start run {run_id}"), SetWorkflowID(run_id):
             if not lane:
-                await DBOS.start_workflow_async(self._workflow, kind)  # type: ignore[arg-type]
+                await DBOS.start_workflow_async(self._workflow, kind)  # type: ignore[arg-type]  # DBOS types want its own wrapper
                 return
             with SetEnqueueOptions(queue_partition_key=lane):
-                await DBOS.enqueue_workflow_async(QUEUE, self._workflow, kind)  # type: ignore[arg-type]
+                await DBOS.enqueue_workflow_async(QUEUE, self._workflow, kind)  # type: ignore[arg-type]  # DBOS types want its own wrapper
 
     async def notify(self, run_id: str, topic: str, message: Json) -> None:
         """Leave a message for a run."""

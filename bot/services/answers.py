@@ -122,8 +122,21 @@ class Answers:
                         *([(f"To resume, {before}.",)] if before else []),
                     ),
                 ),
+                Section("Still under way", await self._under_way()),
             ),
         )
+
+    async def _under_way(self) -> tuple[Row, ...]:
+        """Say what a stop does not end: our changes up to their safe point, CloudStack's jobs."""
+        applying = table.c.state == State.APPLYING.value
+        rows = [_operation_row(one) for one in await self._from.journal.operations(applying)]
+        try:
+            jobs = await self._from.fleet.unfinished_jobs()
+        except IlbotError as error:
+            rows.append((f"CloudStack's jobs are not known: {error}",))
+        else:
+            rows += [(Code(one.command), f", CloudStack's job {one.id}") for one in jobs]
+        return tuple(rows) or (("Nothing, here or in CloudStack.",),)
 
     async def resume(self, person_id: str) -> Page:
         """Let changes start again; `Refused` for who may not."""

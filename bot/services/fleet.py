@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Tier
+from bot.domain.cloud import CloudEvent, IlbVm, LbRule, PendingJob, Tier
 from bot.domain.fleet import (
     MINIMUM_VERSION,
     RECREATE_CHECKS,
@@ -76,6 +76,10 @@ class Fleet:
         if tier_id not in tiers:
             raise Refused(f"The tier of {target_id} no longer exists.")
         return await self._around(Ilb(tiers[tier_id], vip, vm), ours)
+
+    async def unfinished_jobs(self) -> tuple[PendingJob, ...]:
+        """Return what CloudStack is still at work on, whoever asked for it."""
+        return await self._cloud.pending_jobs()
 
     async def _around(self, ilb: Ilb, ours: str) -> View:
         tier, vip, vm = ilb.tier, ilb.vip, ilb.vm

@@ -32,7 +32,7 @@ async def test_a_roll_is_done_once_whatever_dies(name: str) -> None:
     assert _effects(played) == CHANGED_ONCE
     (operation,) = played.document["operations"]
     assert operation["requested_by"] == "Ana"
-    assert operation["approved_by"] == "U0BRUNO001"
+    assert operation["approved_by"] == "Bruno"
     assert all(step["result"] == "ok" for step in operation["steps"])
     assert played.document["audit"]["broken"] == ""
 

@@ -169,6 +169,23 @@ async def test_only_an_administrator_stops_and_resumes(inside: House) -> None:
     assert await inside.switch.reason() == ""
 
 
+async def test_a_stop_tells_what_it_does_not_end(inside: House) -> None:
+    found = await opened(inside)
+    assert "Nothing, here or in CloudStack." in as_plain(await inside.answers.stop(CHEN))
+    await inside.journal.move(found.id, (State.WAITING,), "applying", state=State.APPLYING)
+    inside.world.stop_by_hand("b-32-VM")
+    text = as_plain(await inside.answers.stop(CHEN))
+    assert f"{found.id} roll {found.target_name} is being carried out" in text
+    assert "StopInternalLBVMCmd, CloudStack's job " in text
+
+
+async def test_a_stop_works_while_cloudstack_does_not(inside: House) -> None:
+    inside.world.fail_next(Fault("*", FaultKind.BODY, times=30, status=503, text=""))
+    text = as_plain(await inside.answers.stop(CHEN))
+    assert "CloudStack's jobs are not known: " in text
+    assert await inside.switch.reason() == "Chen stopped all changes"
+
+
 async def test_why_tells_an_operation_from_the_wish_to_the_outcome(inside: House) -> None:
     found = await opened(inside, because="CVE-2026-1")
     await inside.operations.decide(found.id, BRUNO, approve=True, seen=found.fingerprint[:12])
