@@ -89,7 +89,7 @@ class LbRule:
 
     @property
     def is_half_done(self) -> bool:
-        """Whether a failure under CloudStack left it between two states; `Add` without members is normal."""
+        """Whether a failure left it between two states; `Add` without members is normal."""
         return self.state == "Deleting" or (self.state == "Add" and bool(self.members))
 
 
