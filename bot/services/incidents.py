@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain.cause import Cause, why_not_running
-from bot.domain.cloud import VmState
+from bot.domain.cloud import IlbVm, VmState
 from bot.domain.observation import Hint, Observation, TargetType
 from bot.domain.operation import Mode, Operation, Outcome, Source, State, Wish
 from bot.domain.policy import IncidentKind, IncidentPolicy, Policies, Scope
 from bot.domain.view import View
-from bot.errors import Refused
+from bot.errors import Refused, Transient
 from bot.ports import Clock, CloudReader
 from bot.services.cloud_watch import CloudWatch
 from bot.services.fleet import Fleet
@@ -64,18 +64,33 @@ class Incidents:
             return
         if await self._desk.journal.has_note(seen.dedupe, "", "decided"):
             return
-        vms = await self._desk.cloud.ilb_vms(vm_id=seen.target_id) if seen.target_id else ()
-        if not vms and seen.target_name:
-            vms = tuple(
-                vm for vm in await self._desk.cloud.ilb_vms() if vm.name == seen.target_name
-            )
-        if not vms:
+        vm = await self._machine(seen)
+        if vm is None:
             return  # a machine of somebody else's
-        decision = await self.look(vms[0].id, Source.KAFKA, because=seen.words)
+        try:
+            decision = await self.look(vm.id, Source.KAFKA, because=seen.words)
+        except Refused as no:
+            if await self._machine(seen) is not None:
+                raise Transient(f"decide on {vm.name}: {no}") from no
+            decision = f"gone while it was looked at: {no}"
         await self._desk.journal.note(
             seen.dedupe, "", "decided",
-            {"target": vms[0].name, "hint": seen.words, "decision": decision},
+            {"target": vm.name, "hint": seen.words, "decision": decision},
         )  # fmt: skip
+
+    async def _machine(self, seen: Observation) -> IlbVm | None:
+        """Find the ILB VM a hint names, None where it is somebody else's.
+
+        A key that CloudStack refuses is `Transient` here: the hint must wait until it is mended,
+        and not be buried for what it does not say.
+        """
+        try:
+            if seen.target_id and (found := await self._desk.cloud.ilb_vms(vm_id=seen.target_id)):
+                return found[0]
+            named = await self._desk.cloud.ilb_vms() if seen.target_name else ()
+        except Refused as no:
+            raise Transient(f"look at {seen.target_name or seen.target_id}: {no}") from no
+        return next((vm for vm in named if vm.name == seen.target_name), None)
 
     async def sweep(self) -> None:
         """Look at every ILB: what the bus never says, or said while nobody listened."""

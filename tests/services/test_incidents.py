@@ -11,6 +11,8 @@ from bot.domain.bus import RecordKind
 from bot.domain.observation import Hint, Observation, TargetType
 from bot.domain.operation import Mode, Outcome, State
 from bot.domain.policy import IncidentKind, IncidentPolicy, RunbookPolicy, Targets
+from bot.errors import Transient
+from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.incidents import STORM_SIZE, Desk, Incidents
 from tests.workflows.harness import House, house, two_people
 
@@ -190,5 +192,18 @@ async def test_stopping_is_an_incident_only_when_it_lasts(home: House) -> None:
     assert await home.journal.operations() == ()
     home.later(121)
     await desk.sweep()
+    (found,) = await home.journal.operations()
+    assert (await home.quiet(found)).outcome is Outcome.DONE
+
+
+async def test_a_hint_waits_until_a_refused_key_is_mended(home: House) -> None:
+    _automatic(home, "b-31-VM")
+    desk = _desk(home)
+    await _dies(home, "b-31-VM")
+    hint = _hint(home, "b-31-VM")
+    home.cloud.fail_next(Fault("*", FaultKind.ERROR, times=1, status=401, text="unable to verify"))
+    with pytest.raises(Transient, match="look at b-31-VM"):
+        await desk.hear(hint)
+    await desk.hear(hint)
     (found,) = await home.journal.operations()
     assert (await home.quiet(found)).outcome is Outcome.DONE
