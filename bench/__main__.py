@@ -7,7 +7,7 @@ import logging
 
 import structlog
 
-from bench import bus, engine, plan
+from bench import bus, engine, fleet, plan
 from bench.table import shown
 
 
@@ -15,7 +15,7 @@ async def main() -> None:
     """Print one table per subject as it is ready."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     print(shown(bus.measure()), flush=True)
-    for table in await plan.measure():
+    for table in (*await plan.measure(), *await fleet.measure()):
         print(f"\n{shown(table)}", flush=True)
     print(f"\n{shown(await engine.measure())}", flush=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -52,11 +52,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: what it is for, in people's words (`stop ILB VM b-31-VM`), and its parameters."""
+    """One call: what it is for, in people's words (`stop ILB VM b-31-VM`), and its parameters.
+
+    `page_size` is for lists with rows so large that a whole page of them would weigh too much.
+    """
 
     act: str
     command: str
     params: Mapping[str, str] = field(default_factory=dict)
+    page_size: int = 500
 
 
 class Client:
@@ -103,16 +107,17 @@ class Client:
         Source: `BaseListCmd`. `count` is the total of all pages; a page past the end has none.
         """
         _must_be_a_read(call)
-        wanted = self._limits.page_size if limit is None else min(limit, self._limits.page_size)
-        rows, count = await self._first_page(call, wanted)
-        page, page_size = 2, len(rows)
-        while rows and len(rows) < (count if limit is None else min(count, limit)):
-            more, count = _page(await self._ask(_at_page(call, page, page_size), self._read_keys))
-            if not more:
-                break
-            rows += more
-            page += 1
-        return [_parsed(call, model, row) for row in rows[:limit]]
+        most = min(call.page_size, self._limits.page_size)
+        wanted = most if limit is None else min(limit, most)
+        page, count = await self._first_page(call, wanted)
+        rows, number, page_size = _models(call, model, page), 2, len(page)
+        while page and len(rows) < (count if limit is None else min(count, limit)):
+            asked = _at_page(call, number, page_size)
+            page, count = _page(await self._ask(asked, self._read_keys))
+            # Read at once: a page of JSON takes ten times the memory of what is read of it.
+            rows += _models(call, model, page)
+            number += 1
+        return rows[:limit]
 
     async def submit(self, call: Call) -> str:
         """Submit a change and return its job id. Sent once: a lost answer is in doubt."""
@@ -257,6 +262,10 @@ def _unwrapped(response: httpx.Response) -> tuple[str, dict[str, Any]]:
         return "", {}
     [(wrapper, payload)] = body.items()
     return (wrapper, payload) if isinstance(payload, dict) else ("", {})
+
+
+def _models(call: Call, model: type[M], rows: Iterable[object]) -> list[M]:
+    return [_parsed(call, model, row) for row in rows]
 
 
 def _parsed(call: Call, model: type[M], payload: object) -> M:

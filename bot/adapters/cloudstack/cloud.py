@@ -41,6 +41,7 @@ _EVERYTHING = {"listall": "true", "projectid": "-1"}
 _SYSTEM_TEMPLATE_TYPES = ("ROUTING", "SYSTEM")
 
 _PARAM_ERROR = 431
+_VPCS_PER_PAGE = 50
 
 
 class CloudStackCloud:
@@ -104,8 +105,9 @@ class CloudStackCloud:
         return _unique(row.value() for row in rows)
 
     async def vpcs(self) -> tuple[Vpc, ...]:
-        """Return all VPCs, those of projects included."""
-        rows = await self._client.rows(Call("list the VPCs", "listVPCs", _EVERYTHING), VpcRow)
+        """Return all VPCs, in small pages: each row brings all its networks, unasked."""
+        call = Call("list the VPCs", "listVPCs", _EVERYTHING, _VPCS_PER_PAGE)
+        rows = await self._client.rows(call, VpcRow)
         return _unique(row.value() for row in rows)
 
     async def isolated_networks(self) -> tuple[Network, ...]:
