@@ -25,7 +25,8 @@ REASONS: dict[str, dict[str, tuple[int, ...]]] = {
         "listing": (18, 19, 21),
         "ilb-vm-with-router-commands": (27, 28),
     },
-    "hosts are KVM hosts without GPUs, of another size": {"listing": (4, 5)},
+    "hosts are KVM hosts without GPUs, of another size": {"listing": (4, 5, 128)},
+    "the lab's hosts are one cluster": {"ilb-vm-with-router-commands": (86,)},
     "a machine does not show the reboot that waits for its turn": {
         "job-queue-and-failures": (29, 31)
     },
@@ -35,7 +36,6 @@ REASONS: dict[str, dict[str, tuple[int, ...]]] = {
     "the routers of a VPC come with its first tier, not with the VPC": {
         "router-redundant": (65, 70, 80)
     },
-    "a single router's own address is never the gateway": {"router-redundant": (56,)},
     "tag jobs log three stages as other jobs do, upstream one": {"listing": (111,)},
     # what the simulator could not do, or could only do
     "the simulator could not live patch": {
@@ -73,7 +73,6 @@ REASONS: dict[str, dict[str, tuple[int, ...]]] = {
     },
     "caught at another moment of what went on": {
         "health-recreate": (4,),
-        "job-pending": (10,),
         "job-queue-and-failures": (60,),
     },
     "a hang that began before the recording is seeded without its job and its host": {

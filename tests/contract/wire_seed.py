@@ -69,7 +69,8 @@ def is_seed(exchange: Exchange, lab: Lab) -> bool:
     """Tell whether this created something that is in the lab already."""
     if not exchange.command.startswith("create") and exchange.command not in SEEDS:
         return False
-    made = exchange.inner.get("network") or exchange.inner.get("networkoffering") or exchange.inner
+    kinds = ("network", "networkoffering", "serviceoffering")
+    made = next((exchange.inner[one] for one in kinds if one in exchange.inner), exchange.inner)
     return made.get("id") in lab.ids
 
 

@@ -113,6 +113,7 @@ ACTIONS: dict[str, Act] = {
     "set-check": lambda world, body: world.set_check(
         body["target"], body["check"], body["status"], body.get("details", "")
     ),
+    "set-cpu": lambda world, body: world.set_cpu(body["target"], float(body["percent"])),
     "set-version": lambda world, body: world.set_version(body["version"]),
     "set-role": lambda world, body: world.set_role(body["target"], body.get("role")),
     "publish-template": _publish_template,
@@ -143,6 +144,7 @@ ABOUT: dict[str, str] = {
     "stick-in-stopping": "leave a machine in Stopping with nobody working on it",
     "keep-version": "let a guest report its old version after stop and start (`keeps`)",
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and event",
+    "set-cpu": "let a machine or a host be busy (`percent`)",
     "set-version": "be a server of another `version` from now on",
     "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",
     "publish-template": "add a system VM template (`name`, `version`, `points_to_it`)",

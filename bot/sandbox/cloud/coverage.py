@@ -133,6 +133,15 @@ COVERAGE: dict[str, Coverage] = {
     "updateNetworkACLItem": Coverage("user.network.UpdateNetworkACLItemCmd", "customid"),
     "deleteNetworkACL": Coverage("user.network.DeleteNetworkACLCmd"),
     "moveNetworkAclItem": Coverage("user.network.MoveNetworkAclItemCmd", "the consistency hash"),
+    "createServiceOffering": Coverage(
+        "admin.offering.CreateServiceOfferingCmd", "everything but CPUs, MHz, memory and its type"
+    ),
+    "rebootVirtualMachine": Coverage("admin.vm.RebootVMCmdByAdmin"),
+    "destroyVirtualMachine": Coverage("admin.vm.DestroyVMCmdByAdmin", "expunges at once"),
+    "migrateVirtualMachine": Coverage("admin.vm.MigrateVMCmd", "storage migration"),
+    "findHostsForMigration": Coverage("admin.host.FindHostsForMigrationCmd", "storage motion"),
+    "listHostsMetrics": Coverage("ListHostsMetricsCmd", "thresholds"),
+    "listVirtualMachinesMetrics": Coverage("ListVMsMetricsCmdByAdmin", "disks and network"),
     "createWebhook": Coverage("user.CreateWebhookCmd", "webhooks: every URL is refused"),
     "listWebhooks": Coverage("user.ListWebhooksCmd", "webhooks: there are none"),
     "listWebhookDeliveries": Coverage("user.ListWebhookDeliveriesCmd", "there are none"),

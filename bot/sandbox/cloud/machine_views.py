@@ -254,7 +254,7 @@ def _public_nic(machine: Machine) -> Body:
 
 
 def _router_nic(machine: Machine, tier: Tier) -> Body:
-    """Show a router's leg in one tier of its VPC; one of a redundant pair names no gateway."""
+    """Show a router's leg in a tier of its VPC; of a pair, or outside VPCs, without gateway."""
     uri = f"vlan://{tier.vlan}" if machine.host else None
     host_part = machine.address.rsplit(".", 1)[1]
     return present(
@@ -262,7 +262,7 @@ def _router_nic(machine: Machine, tier: Tier) -> Body:
         networkid=tier.id,
         networkname=tier.name,
         netmask=tier.netmask,
-        gateway=None if machine.redundant else tier.gateway,
+        gateway=None if machine.redundant or tier.vpc is None else tier.gateway,
         ipaddress=f"{tier.gateway.rsplit('.', 1)[0]}.{host_part}",
         isolationuri=uri,
         broadcasturi=uri,

@@ -51,6 +51,11 @@ def destroy(state: CloudState, machine: Machine) -> Work:
     yield from in_turn(state.processes, machine.id, _destroy(state, machine))
 
 
+def migrate(state: CloudState, machine: Machine, target: Host | None) -> Work:
+    """Move a running machine to `target`, or to the host that a start would choose."""
+    yield from in_turn(state.processes, machine.id, _migrate(state, machine, target))
+
+
 def deploy_ilb_vm(state: CloudState, tier: Tier, vip: str) -> Work:
     """Create and start the ILB VM of one VIP, with the default offering and current template."""
     if state.ilb_vm_at(tier, vip) is not None:
@@ -213,6 +218,22 @@ def _stop(state: CloudState, machine: Machine, *, forced: bool = False) -> Work:
 def _reboot(state: CloudState, machine: Machine) -> Work:
     yield from _stop(state, machine)
     yield from _start(state, machine)
+
+
+def _migrate(state: CloudState, machine: Machine, target: Host | None) -> Work:
+    if machine.state != "Running":
+        raise JobFailed(431, f"VM is not Running, unable to migrate the vm {machine.described}")
+    yield state.latencies.migrate_s
+    source = machine.host
+    machine.host = target or host_for(state, besides=source)
+    machine.pod = machine.host.pod
+    state.effect(
+        f"{PREFIX[machine.kind]}.migrated",
+        machine.name,
+        id=machine.id,
+        from_host=source.name if source else None,
+        to_host=machine.host.name,
+    )
 
 
 def _destroy(state: CloudState, machine: Machine) -> Work:

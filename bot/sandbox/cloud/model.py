@@ -88,6 +88,7 @@ class Host(Record):
     created: float
     state: str = "Up"
     resource_state: str = "Enabled"
+    cpu_percent: float = 8.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -15,7 +15,7 @@ from bot.sandbox.cloud.faults import Fault, Faults
 from bot.sandbox.cloud.jobs import Task, cut_off, submit
 from bot.sandbox.cloud.latencies import Latencies
 from bot.sandbox.cloud.machine_views import system_machine
-from bot.sandbox.cloud.model import HealthCheck, Kind, Machine, Refusal, Rule, Template
+from bot.sandbox.cloud.model import HealthCheck, Host, Kind, Machine, Refusal, Rule, Template
 from bot.sandbox.cloud.outages import notice_power_off
 from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import (
@@ -162,6 +162,12 @@ class World(CloudState):
         router = self.machine(name)
         router.role_by_hand = role
         watch_roles(self, router)
+
+    def set_cpu(self, name: str, percent: float) -> None:
+        """Let a machine, or a host by its name, be so busy: what metrics and history show."""
+        hosts = [one for one in self.all(Host) if name in (one.id, one.name)]
+        busy = hosts[0] if hosts else self.machine(name)
+        busy.cpu_percent = percent
 
     # templates and rules
 

@@ -13,6 +13,7 @@ SYNCHRONOUS_CHANGES = {
     "changeServiceForSystemVm",
     "createNetwork",
     "createNetworkOffering",
+    "createServiceOffering",
     "createWebhook",
     "resetConfiguration",
     "updateConfiguration",

@@ -112,7 +112,7 @@ SAMPLES = 10
 
 def _usage(request: Request, machine: Machine) -> Body:
     moments = [request.state.at - 60.0 * age for age in range(SAMPLES, 0, -1)]
-    used = f"{machine.cpu_percent}%"
+    used = f"{machine.cpu_percent:g}%"
     return {
         "id": machine.id,
         "name": machine.name,

@@ -52,9 +52,13 @@ def list_pods(request: Request) -> Body:
 
 
 def list_hosts(request: Request) -> Body:
+    return request.page("host", hosts_asked_for(request), lambda one: host_row(request.state, one))
+
+
+def hosts_asked_for(request: Request) -> list[Host]:
     wanted, type_ = request.entity("id", Host), request.text("type")
     name, state, pod = request.text("name"), request.text("state"), request.text("podid")
-    found = [
+    return [
         host
         for host in request.state.all(Host)
         if wanted in (None, host)
@@ -63,7 +67,6 @@ def list_hosts(request: Request) -> Body:
         and state in (None, host.state)
         and pod in (None, host.pod.id)
     ]
-    return request.page("host", found, lambda host: _host(request.state, host))
 
 
 def list_templates(request: Request) -> Body:
@@ -103,6 +106,25 @@ def list_service_offerings(request: Request) -> Body:
         )
     ]
     return request.page("serviceoffering", found, _offering)
+
+
+def create_service_offering(request: Request) -> Body:
+    """Make an offering of a fixed size, for tenants or for one type of system VM."""
+    state, name = request.state, request.required("name")
+    cpus, mhz = request.required_integer("cpunumber"), request.required_integer("cpuspeed")
+    one = state.add(
+        ServiceOffering(
+            **state.identity("service-offering"),
+            name=name,
+            cpus=cpus,
+            mhz=mhz,
+            memory_mb=request.required_integer("memory"),
+            created=state.at,
+            systemvm_type=request.text("systemvmtype") if request.boolean("issystem") else None,
+        )
+    )
+    state.effect("service_offering.created", one.name, id=one.id)
+    return {"serviceoffering": _offering(one)}
 
 
 def list_management_servers(request: Request) -> Body:
@@ -178,7 +200,7 @@ def _zone(zone: Zone) -> Body:
     }
 
 
-def _host(state: CloudState, host: Host) -> Body:
+def host_row(state: CloudState, host: Host) -> Body:
     zone = state.zone
     machines = [one for kind in Kind for one in state.machines(kind) if one.host is host]
     mhz = sum(one.offering.cpus * one.offering.mhz for one in machines)
@@ -202,7 +224,7 @@ def _host(state: CloudState, host: Host) -> Body:
         "cpuallocatedvalue": mhz,
         "cpuallocatedpercentage": cpu_percent,
         "cpuallocatedwithoverprovisioning": cpu_percent,
-        "cpuused": "8%",
+        "cpuused": f"{host.cpu_percent:g}%",
         "cpuwithoverprovisioning": "64000",
         "cpuloadaverage": 0.4,
         "networkkbsread": 0,

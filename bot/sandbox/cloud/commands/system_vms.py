@@ -14,7 +14,7 @@ from bot.sandbox.cloud.commands.submitting import Shown, event, submit_job
 from bot.sandbox.cloud.frame import ApiError, Body, JobFailed
 from bot.sandbox.cloud.machine_views import version_key
 from bot.sandbox.cloud.model import Host, Kind, Machine, Pod, ServiceOffering
-from bot.sandbox.cloud.processes import Work, in_turn
+from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import entity_of
 from bot.sandbox.cloud.request import Request
 from bot.sandbox.cloud.state import CloudState
@@ -29,28 +29,12 @@ def migrate(request: Request) -> Body:
     target = request.entity("hostid", Host)
 
     def work() -> Work:
-        yield from in_turn(state.processes, machine.id, _moved(state, machine, target))
+        yield from machines.migrate(state, machine, target)
         return {"systemvm": {}}
 
     doing = f"Attempting to migrate VM Id: {machine.id}"
     action = event("VM.MIGRATE", machine, entity_of(machine), doing)
     return submit_job(request, work(), action, NOTHING_SHOWN)
-
-
-def _moved(state: CloudState, machine: Machine, target: Host | None) -> Work:
-    if machine.state != "Running":
-        raise JobFailed(431, "VM is not Running, unable to migrate the vm " + machine.described)
-    yield state.latencies.migrate_s
-    source = machine.host
-    machine.host = target or machines.host_for(state, besides=source)
-    machine.pod = machine.host.pod
-    state.effect(
-        f"{machines.PREFIX[machine.kind]}.migrated",
-        machine.name,
-        id=machine.id,
-        from_host=source.name if source else None,
-        to_host=machine.host.name,
-    )
 
 
 def scale(request: Request) -> Body:

@@ -15,11 +15,16 @@ from bot.sandbox.cloud.request import Request
 
 def list_machines(request: Request) -> Body:
     """List tenants' VMs; the id of a system VM finds nothing."""
+    found = machines_asked_for(request)
+    return request.page("virtualmachine", found, lambda one: user_machine(request.state, one))
+
+
+def machines_asked_for(request: Request) -> list[Machine]:
     wanted, tier = request.entity("id", Machine), request.entity("networkid", Tier)
     vpc, host = request.entity("vpcid", Vpc), request.entity("hostid", Host)
     name, state = request.text("name"), request.text("state")
     keyword = request.text("keyword") or ""
-    found = [
+    return [
         machine
         for machine in request.visible(request.state.machines(Kind.USER))
         if wanted in (None, machine)
@@ -30,7 +35,6 @@ def list_machines(request: Request) -> Body:
         and state in (None, machine.state)
         and keyword in machine.display_name
     ]
-    return request.page("virtualmachine", found, lambda one: user_machine(request.state, one))
 
 
 def start_machine(request: Request) -> Body:
@@ -60,9 +64,50 @@ def stop_machine(request: Request) -> Body:
     return submit_vm_job(request, machine, work(), "VM.STOP", "stopp")
 
 
-def _require_user_vm(machine: Machine) -> None:
+def reboot_machine(request: Request) -> Body:
+    state, machine = request.state, request.required_entity("id", Machine)
+
+    def work() -> Work:
+        _require_user_vm(machine, "Unable to find a virtual machine with id ")
+        yield from machines.reboot(state, machine)
+        return {"virtualmachine": user_machine(state, machine)}
+
+    return submit_vm_job(request, machine, work(), "VM.REBOOT", "reboot")
+
+
+def destroy_machine(request: Request) -> Body:
+    """Expunge a VM; it is no member of any rule any more, and its tier may be collected."""
+    state, machine = request.state, request.required_entity("id", Machine)
+
+    def work() -> Work:
+        _require_user_vm(machine)
+        yield from machines.destroy(state, machine)
+        for rule in state.rules_of(machine.tier):
+            rule.members = [one for one in rule.members if one is not machine]
+        state.processes.spawn(balancing.collect(state, machine.tier))
+        return {"virtualmachine": user_machine(state, machine)}
+
+    return submit_vm_job(request, machine, work(), "VM.DESTROY", "destroy")
+
+
+def migrate_machine(request: Request) -> Body:
+    """Move a tenant's VM to a host named, or to the best other one; no system VM is found."""
+    state, machine = request.state, request.required_entity("virtualmachineid", Machine)
+    target = request.entity("hostid", Host)
+
+    def work() -> Work:
+        _require_user_vm(machine, "Unable to find the VM by id=")
+        yield from machines.migrate(state, machine, target)
+        return {"virtualmachine": user_machine(state, machine)}
+
+    return submit_vm_job(request, machine, work(), "VM.MIGRATE", "migrat")
+
+
+def _require_user_vm(
+    machine: Machine, text: str = "unable to find a virtual machine with id "
+) -> None:
     if machine.kind is not Kind.USER or machine.removed:
-        raise JobFailed(431, f"unable to find a virtual machine with id {machine.number}")
+        raise JobFailed(431, f"{text}{machine.number}")
 
 
 def submit_vm_job(request: Request, machine: Machine, work: Work, type_: str, verb: str) -> Body:
