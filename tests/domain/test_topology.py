@@ -205,3 +205,22 @@ def test_a_target_is_found_by_what_people_call_it() -> None:
         find_target(found, "app-tier")
     with pytest.raises(Refused, match="Did you mean `b-31-vm`"):
         find_target(found, "b-31-V")
+
+
+def test_a_rule_that_is_half_done_stands_in_the_way_of_a_roll() -> None:
+    """A backend failure leaves `Add` with a member, or `Deleting`; `Add` alone is normal."""
+    for state, members, can in (("Add", HTTP.members, False), ("Deleting", (), False),
+                                ("Add", (), True), ("Active", HTTP.members, True)):  # fmt: skip
+        rule = replace(HTTP, state=state, members=members)
+        assert answers(IlbTarget(replace(ILB, rules=(rule, HTTPS))))[Act.ROLL].can is can
+
+
+def test_who_resizes_or_deploys_again_reads_that_the_offering_is_lost() -> None:
+    assert "lost when the machine is deployed again" in answers(IlbTarget(ILB))[Act.RESIZE].text
+    missing = answers(IlbTarget(replace(ILB, vm=None)))[Act.REDEPLOY]
+    assert "default offering" in missing.text
+
+
+def test_a_vpc_is_made_redundant_as_a_whole_and_never_by_one_of_its_tiers() -> None:
+    assert answers(routers(ALONE))[Act.MAKE_PAIR].text.startswith("restartVPC makeredundant")
+    assert not answers(IlbTarget(ILB))[Act.CLEAN_RESTART].can
