@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -148,6 +149,16 @@ async def test_the_bus_is_believed_where_start_times_are_not_told(home: House) -
     home.cloud.fail_next(Fault("listManagementServers", FaultKind.ERROR, status=432, times=10**6))
     await desk(home).hear(server_is_up(home))
     assert "CloudStack restarted" in await home.watch.pause()
+
+
+async def test_servers_that_are_told_in_another_shape_stop_no_look(home: House) -> None:
+    strange = json.dumps({"listmanagementserversresponse": {"managementserver": [{"name": 1}]}})
+    home.cloud.fail_next(
+        Fault("listManagementServers", FaultKind.BODY, status=200, text=strange, times=10**6)
+    )
+    restart(home)
+    await desk(home).sweep()
+    assert await incidents(home) == []
 
 
 async def test_a_late_record_of_a_known_restart_is_no_second_incident(home: House) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from bot.adapters.cloudstack.answers import Answer, Capabilities
 from bot.adapters.cloudstack.client import Call, Client
-from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
+from bot.adapters.cloudstack.failures import ApiRefused
 from bot.domain.servers import Server
+from bot.errors import Permanent
+
+_NOT_TOLD = (ApiRefused, Permanent)
+"""A refusal, or an answer of another shape: nothing that is worth missing a look at the ILBs."""
 
 
 class ServerRow(Answer):
@@ -32,13 +36,13 @@ class CloudStackServers:
         call = Call("list the management servers", "listManagementServers")
         try:
             return tuple(row.value() for row in await self._client.rows(call, ServerRow))
-        except (ApiRefused, ApiFailed):
+        except _NOT_TOLD:
             return await self._version_alone()
 
     async def _version_alone(self) -> tuple[Server, ...]:
         call = Call("ask for the CloudStack version", "listCapabilities")
         try:
             told = (await self._client.read(call, Capabilities)).capability.cloudstackversion
-        except (ApiRefused, ApiFailed):
+        except _NOT_TOLD:
             return ()
         return (Server("", "", told),) if told else ()
