@@ -12,7 +12,7 @@ REASONS: dict[str, dict[str, tuple[int, ...]]] = {
     "the text names a Java field; the sandbox names the parameter": {"ilb-errors": (33,)},
     "only name, description and isasync of an API are kept": {"listing": tuple(range(64, 71))},
     "the recorded server refused listCapabilities for want of a plugin": {"listing": (72,)},
-    "a setting that nobody here reads": {"listing": (33, 38, 43, 46, 48, 49)},
+    "a setting that nobody here reads": {"listing": (33, 38, 43, 46, 48)},
     "a domain admin is shown other settings": {"api-frame": (71,)},
     "tags of type FirewallRule are not kept": {"listing": (100,)},
     "no console proxies and secondary storage VMs": {
@@ -54,7 +54,7 @@ REASONS: dict[str, dict[str, tuple[int, ...]]] = {
     "what was logged, or alerted, before the recording": {
         "health-recreate": (8, 9),
         "job-restart": (36,),
-        "listing": (112, 114, 117, 118),
+        "listing": (112, 113, 114, 117, 118),
         "router-failover": (7,),
         "router-health-checks": (9,),
         "tier-gc-hang": (6, 7, 8),

@@ -29,6 +29,8 @@ def main(names: list[str]) -> None:
     say(f"{'total':<30} {totals[0] + totals[1]:>8} {totals[0]:>6} {totals[1]:>9} {totals[2]:>11}")
     _print_differences(found)
     _print_causes(found)
+    if any(report.unexplained for report in found):
+        sys.exit("There are differences that no reason is given for.")
 
 
 def _print_differences(found: list[Report]) -> None:

@@ -46,13 +46,16 @@ def seeded_lab(name: str) -> Lab:
     for recorded, row in _first(everything().told["loadbalancer"]):
         if recorded in mentioned and recorded not in made and row.get("networkid") in lab.ids:
             _seed_rule(lab, build, recorded, told.first("loadbalancer", recorded) or row)
+    asked_for = " ".join(str(one.raw["params"]) for one in rows)
     for kind in ("router", "internalloadbalancervm"):
-        for recorded, row in _first(told.told[kind]):
-            full = row if "guestnetworkid" in row else _anywhere(kind, recorded)
-            if full.get("guestnetworkid") not in lab.ids:
+        for recorded in everything().told[kind]:
+            row = _told_in_full(kind, recorded, told)
+            is_told = recorded in told.told[kind]
+            if not is_told and recorded not in asked_for:
                 continue
-            if _created(full) < began or recorded in CAME_WITH_A_SEED:
-                _seed_machine(lab, build, recorded, full, _checks(rows, recorded))
+            was_there = not is_told or _created(row) < began or recorded in CAME_WITH_A_SEED
+            if was_there and row.get("guestnetworkid") in lab.ids:
+                _seed_machine(lab, build, recorded, row, _checks(rows, recorded))
     return lab
 
 
@@ -74,12 +77,6 @@ def is_seed(exchange: Exchange, lab: Lab) -> bool:
     return made.get("id") in lab.ids
 
 
-def _anywhere(kind: str, recorded: str) -> Row:
-    """Return what any file tells in full; some lists were cut to a few fields."""
-    rows = everything().told[kind][recorded]
-    return next((row for row in rows if "guestnetworkid" in row), rows[0])
-
-
 def _seed_others(lab: Lab, build: Builder, mentioned: str) -> None:
     """Add the isolated networks and the project's VPC where a scenario knows of them."""
     redundant = build.network_offering("rvr-isolated", None, for_vpc=False, redundant=True)
@@ -98,6 +95,12 @@ def _seed_others(lab: Lab, build: Builder, mentioned: str) -> None:
         tier = build.tier(vpc, "ptier", "10.30.1.0/24", with_lb)
         member = build.member(tier, "pvm", 31)
         lab.known.ids |= {PROJECT_VPC: vpc.id, PROJECT_TIER: tier.id, PROJECT_VM: member.id}
+
+
+def _told_in_full(kind: str, recorded: str, told: Catalogue) -> Row:
+    """Return what the scenario tells first of a machine, or else any file: lists may be cut."""
+    rows = told.told[kind].get(recorded, []) + everything().told[kind][recorded]
+    return next((row for row in rows if "guestnetworkid" in row), rows[0])
 
 
 def _checks(rows: tuple[Exchange, ...], recorded: str) -> list[Row]:

@@ -81,7 +81,9 @@ COVERAGE: dict[str, Coverage] = {
         "admin.vpc.CreateVPCCmdByAdmin", "its routers come with the first tier, not with the VPC"
     ),
     "restartVPC": Coverage("user.vpc.RestartVPCCmd", "livepatch succeeds and changes nothing"),
-    "listVPCOfferings": Coverage("user.vpc.ListVPCOfferingsCmd", "but the two that can be used"),
+    "listVPCOfferings": Coverage(
+        "user.vpc.ListVPCOfferingsCmd", "all but the two that can be used"
+    ),
     "listPhysicalNetworks": Coverage("admin.network.ListPhysicalNetworksCmd", "filters"),
     "listNetworkServiceProviders": Coverage("admin.network.ListNetworkServiceProvidersCmd"),
     "updateNetworkServiceProvider": Coverage("admin.network.UpdateNetworkServiceProviderCmd"),

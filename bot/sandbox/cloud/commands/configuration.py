@@ -73,6 +73,13 @@ def reset_setting(request: Request) -> Body:
     }
 
 
+def _value(one: Setting, in_zone: bool) -> str | None:
+    """Return the value; one of a zone was read as a number, and shows it."""
+    if in_zone and one.type == "Decimal" and one.value:
+        return str(float(one.value))
+    return one.value
+
+
 def _setting(one: Setting, in_zone: bool) -> Body:
     """Show a setting; one that was never set has neither value nor default.
 
@@ -83,7 +90,7 @@ def _setting(one: Setting, in_zone: bool) -> Body:
         group=one.group,
         subgroup=one.subgroup,
         name=one.name,
-        value=one.value,
+        value=_value(one, in_zone),
         defaultvalue=one.default,
         description=one.description,
         isdynamic=one.dynamic,
