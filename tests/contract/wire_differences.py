@@ -62,7 +62,6 @@ REASONS: dict[str, dict[str, tuple[int, ...]]] = {
     },
     "made or removed by another recording meanwhile": {
         "acl": (59,),
-        "api-frame": (33, 36),
         "projects": (28, 29, 30, 31),
         "template-too-old": (17,),
         "template-upgrade": (18, 19, 20, 21, 22),

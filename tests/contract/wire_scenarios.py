@@ -164,6 +164,7 @@ LATER_ROUTERS = (
 )
 
 CUES: dict[str, dict[int, tuple[Cue, ...]]] = {
+    "api-frame": {28: (rule_is_gone("da98cd76-ed79-4ef9-8d9e-6d2b002ac13f"),)},
     "zone-setup": {0: (nothing_is_set_up,)},
     "ilb-vm-with-router-commands": {0: (has_no_members("63fc9e69-045b-447d-b4a3-e545223eb7a4"),)},
     "job-pending": {0: (has_no_members(WEB),)},
