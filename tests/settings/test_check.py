@@ -109,6 +109,7 @@ async def test_a_whole_setup_is_ok_and_told_the_next_step(
         "version",
         "clock",
         "auto-recreate",
+        "VM statistics",
         "state",
         "database",
         "stop file",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate
 
 import httpx
@@ -63,9 +63,6 @@ async def platform() -> AsyncIterator[Platform]:
     clock = VirtualClock(NOW)
     world = World(clock.now)
     seed_demo(world)
-    world.settings[USERS_ONLY] = replace(
-        world.settings["vm.stats.interval"], name=USERS_ONLY, value="false"
-    )
     keys = Keys(SecretStr(READ_ONLY.api_key), SecretStr(READ_ONLY.secret_key))
     transport = httpx.ASGITransport(app=create_app(world))
     async with httpx.AsyncClient(transport=transport) as http:

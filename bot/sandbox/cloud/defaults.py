@@ -150,6 +150,15 @@ ROWS: tuple[Row, ...] = (
         "Number",
     ),
     (
+        "vm.stats.user.vm.only",
+        "false",
+        "When set to 'false' stats for system VMs will be collected otherwise stats collection "
+        "will be done only for user VMs",
+        ("Advanced", "Compute", "Virtual Machine"),
+        "StatsCollector",
+        "Boolean",
+    ),
+    (
         "network.rolling.restart",
         "true",
         "Whether to allow or deny rolling restart of network routers.",
