@@ -15,12 +15,12 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-async def reports() -> list[Report]:
-    return [await replay(name) for name in scenarios()]
+async def reports(names: list[str]) -> list[Report]:
+    return [await replay(name) for name in scenarios() if not names or name in names]
 
 
 def main(names: list[str]) -> None:
-    found = [one for one in asyncio.run(reports()) if not names or one.name in names]
+    found = asyncio.run(reports(names))
     say(f"{'recording':<30} {'replayed':>8} {'equal':>6} {'different':>9} {'not covered':>11}")
     for report in found:
         counts = [len(report.of(outcome)) for outcome in Outcome]
