@@ -187,7 +187,7 @@ async def test_an_unknown_command_is_told_from_a_wrong_key() -> None:
         await client_of(Server([known.response()])).rows(
             Call("look", "listEvents"), answers.EventRow
         )
-    for advice in ("API key", "secret key", "clock", "http://cloud.test/client/api"):
+    for advice in ("key pair", "clock", "http://cloud.test/client/api"):
         assert advice in str(caught.value)
 
 

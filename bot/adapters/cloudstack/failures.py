@@ -214,8 +214,7 @@ def _unauthorized(attempt: Attempt, bad: BadAnswer, now: float) -> Refused:
     )
     return Refused(
         f"{attempt.act}: CloudStack {unknown}does not accept the {attempt.key_name} key (401).",
-        instead=f"Check the API key and the secret key, {clock}, "
-        f"and the endpoint {attempt.endpoint}.",
+        instead=f"Check that key pair, {clock}, and the endpoint {attempt.endpoint}.",
     )
 
 
