@@ -62,7 +62,10 @@ class Ilb:
 
     @property
     def is_well(self) -> bool:
-        """Whether its machine runs, on a new enough template, with no check failing."""
+        """Whether its machine runs, on a new enough template, and no check is said to fail.
+
+        CloudStack 4.22 leaves `healthchecksfailed` false beside failing results: false is no proof.
+        """
         vm = self.vm
         return (
             vm is not None
