@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -57,11 +58,9 @@ class Dispatcher:
                 await self.once()
             except IlbotError as error:
                 log.warning("dispatch_failed", error=str(error))
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(interval_s):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
 
     async def once(self) -> None:

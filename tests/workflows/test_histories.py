@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -22,7 +22,7 @@ from bot.engine.memory import (
 )
 from bot.ports import World
 from bot.services.lifecycle import Lifecycle
-from tests.workflows.harness import RUNBOOKS, House, house
+from tests.workflows.harness import RUNBOOKS, House
 from tests.workflows.histories import HISTORIES, Steps, read, record
 from workflows import roll
 from workflows.steps import ilb_vm
@@ -32,12 +32,6 @@ ADVICE = (
     '`if await run.patched("..."):` and keep the old way for old runs '
     "(tests/workflows/histories/README.md)."
 )
-
-
-@pytest.fixture
-async def home() -> AsyncIterator[House]:
-    async with house() as one:
-        yield one
 
 
 class Watched(MemoryCheckpoints):

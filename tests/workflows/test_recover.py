@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,19 +12,13 @@ from bot.domain.operation import Operation, Outcome, State
 from bot.sandbox.cloud.commands.ilb_vms import start_action, stop_action
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.records import Action, Stage, change_state, record_event
-from tests.workflows.harness import BRUNO, House, house
+from tests.workflows.harness import BRUNO, House
 
 VM = "b-31-VM"
 VIP = "10.20.1.10"
 STOP = "stopInternalLoadBalancerVM"
 START = "startInternalLoadBalancerVM"
 RESTART = "restartNetwork"
-
-
-@pytest.fixture
-async def home() -> AsyncIterator[House]:
-    async with house() as one:
-        yield one
 
 
 def dies(home: House) -> None:

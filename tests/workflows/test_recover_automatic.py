@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-
-import pytest
 
 from bot.domain.operation import Mode, Outcome, State
 from bot.domain.policy import RunbookPolicy, Targets
@@ -15,12 +12,6 @@ VM = "b-31-VM"
 STOP = "stopInternalLoadBalancerVM"
 START = "startInternalLoadBalancerVM"
 RESTART = "restartNetwork"
-
-
-@pytest.fixture
-async def home() -> AsyncIterator[House]:
-    async with house() as one:
-        yield one
 
 
 def dies(home: House) -> None:

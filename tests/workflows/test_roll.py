@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
@@ -15,12 +15,6 @@ DB = "10.20.3.10"
 """The VIP of an ILB VM that was rolled already."""
 STOP = "stopInternalLoadBalancerVM"
 START = "startInternalLoadBalancerVM"
-
-
-@pytest.fixture
-async def home() -> AsyncIterator[House]:
-    async with house() as one:
-        yield one
 
 
 def changes(home: House) -> list[str]:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
 from bot.domain.fleet import RECREATE_CHECKS
 from bot.domain.operation import Mode, Operation, Outcome
 from bot.sandbox.cloud.faults import Fault, FaultKind
-from tests.workflows.harness import BRUNO, House, house
+from tests.workflows.harness import BRUNO, House
 
 VM = "b-31-VM"
 STOP = "stopInternalLoadBalancerVM"
 START = "startInternalLoadBalancerVM"
 POLL = "queryAsyncJobResult"
-
-
-@pytest.fixture
-async def home() -> AsyncIterator[House]:
-    async with house() as one:
-        yield one
 
 
 def at_the_first(home: House, command: str, act: Callable[[], object]) -> None:
