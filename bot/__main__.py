@@ -273,8 +273,13 @@ def stop(
 ) -> None:
     """Stop all changes: nothing new starts, running ones halt at their next safe point."""
     from bot.cli.ask import stop_text
+    from bot.services.switch import stop_by_file
 
-    _with_books(config, lambda books: stop_text(books, reason))
+    try:
+        _with_books(config, lambda books: stop_text(books, reason))
+    except IlbotError as error:
+        before = stop_by_file(_settings(config).stop_file, error)
+        typer.echo(f"All changes are stopped: nothing new starts.\nTo resume, {before}.")
 
 
 @cli.command()

@@ -40,20 +40,25 @@ class KillSwitch:
         try:
             await self._journal.set_stop(reason or f"{by} stopped all changes", by)
         except IlbotError as error:
-            self._make_file(error)
-            return f"remove the stop file {self._file} first: the journal could not keep the stop"
+            return stop_by_file(self._file, error)
         return ""
-
-    def _make_file(self, because: IlbotError) -> None:
-        try:
-            self._file.touch()
-        except OSError as exc:
-            raise Permanent(
-                f"stop all changes: {because}, and the stop file {self._file} "
-                f"cannot be made ({exc.strerror})"
-            ) from exc
 
     async def release(self, by: str) -> str:
         """Let things start again; return what still stops them."""
         await self._journal.set_stop("", by)
         return await self.reason()
+
+
+def stop_by_file(file: Path, because: IlbotError) -> str:
+    """Stop everything by the file alone; return what that asks of whoever resumes.
+
+    `because` is why the journal cannot keep the stop; `Permanent` where the file cannot either.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as exc:
+        raise Permanent(
+            f"stop all changes: {because}, and the stop file {file} cannot be made ({exc.strerror})"
+        ) from exc
+    return f"remove the stop file {file} first: the journal could not keep the stop"

@@ -37,6 +37,17 @@ def test_changes_are_stopped_and_resumed_without_a_cloudstack(type_: Type, tmp_p
     assert type_("resume").stdout == "Changes may start again.\n"
 
 
+def test_a_journal_that_cannot_be_opened_keeps_nobody_from_stopping(
+    type_: Type, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "journal.db").write_bytes(b"this is no database" * 100)
+    stopped = type_("stop")
+    assert (stopped.exit_code, (state / "STOP").exists()) == (0, True)
+    assert f"To resume, remove the stop file {state / 'STOP'} first" in stopped.stdout
+
+
 def test_the_journal_is_listed_and_verified_without_a_cloudstack(type_: Type) -> None:
     assert type_("op", "list").stdout == "No operation yet.\n"
     assert json.loads(type_("op", "list", "--json").stdout) == []
