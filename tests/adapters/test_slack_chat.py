@@ -18,6 +18,8 @@ from bot.ports import Posted
 from bot.sandbox.slack import Workspace, block_kit
 from tests.sandbox.slack_world import Room, pretend_slack
 
+pytestmark = pytest.mark.slow
+
 CHANNEL = "C0ILBOPS01"
 CARD = Card(
     title="Roll r-27-VM",

@@ -19,6 +19,8 @@ from bot.errors import Permanent, Transient
 from tests.engine.harness import Machine, machines
 from tests.engine.test_contract import Work
 
+pytestmark = pytest.mark.slow
+
 LANE = "vpc-1"
 SERIALIZED = {"inputs", "output", "error", "message", "value"}
 """Columns of DBOS's tables that hold what we gave it."""

@@ -16,6 +16,8 @@ from bot.errors import Permanent
 from tests.engine.harness import Machine, machines
 from tests.engine.test_contract import Work
 
+pytestmark = pytest.mark.slow
+
 LANE = "vpc-1"
 FULL = "create trigger full before update on workflow_status begin select raise(abort, 'full'); end"
 

@@ -19,6 +19,8 @@ from bot.ports import World
 from tests.engine.harness import Machine, machines
 from tests.engine.test_contract import Work
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LANE = "vpc-1"
 

@@ -18,6 +18,8 @@ from handlers.slack import SlackHandler
 from tests.handlers.slack_house import House, access, house, listening
 from tests.sandbox.slack_world import Room, pretend_slack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def room() -> AsyncIterator[Room]:

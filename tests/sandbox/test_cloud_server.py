@@ -16,6 +16,8 @@ import uvicorn
 from bot.sandbox.cloud import ADMIN, Latencies, World, create_app, seed_demo
 from tests.sandbox.cloud_caller import signed
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def served(http: str = "auto") -> AsyncIterator[str]:

@@ -12,6 +12,8 @@ from bot.sandbox.slack.script import ScriptError
 
 from .slack_world import Room, bolt_app, pretend_slack
 
+pytestmark = pytest.mark.slow
+
 CARD = [
     {"type": "section", "text": {"type": "mrkdwn", "text": "*Plan* for `web`"}},
     {

@@ -15,6 +15,8 @@ from bot.sandbox.slack import Timings, Workspace
 
 from .slack_world import Room, pretend_slack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def room() -> AsyncIterator[Room]:

@@ -10,6 +10,8 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 
 from .slack_world import Room, pretend_slack
 
+pytestmark = pytest.mark.slow
+
 OPS = "C0ILBOPS01"
 
 

@@ -36,6 +36,8 @@ from bot.sandbox.slack.workspace import Workspace
 from bot.settings import Settings
 from tests.settings.checking import PEOPLE, ROLE, keys, lines
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[str]:

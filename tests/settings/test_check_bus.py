@@ -22,6 +22,8 @@ from bot.sandbox.broker import Broker
 from bot.sandbox.cloud import READ_ONLY, Fault, FaultKind, World, create_app, seed_demo
 from bot.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:

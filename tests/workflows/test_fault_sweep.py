@@ -9,6 +9,8 @@ from tests.workflows.scenarios import ROLL, every_scenario
 from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, Trouble
 
+pytestmark = pytest.mark.slow
+
 PASSING = tuple(
     trouble
     for trouble in (*CALL_TROUBLES, *JOB_TROUBLES)

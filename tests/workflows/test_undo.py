@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
+
 from bot.domain.operation import Outcome
 from bot.engine.memory import Death, Point
 from tests.workflows.harness import House
 from tests.workflows.scenarios import ROLL, VM
 from tests.workflows.sweep import Complaints, Scenario, Story, play
+
+pytestmark = pytest.mark.slow
 
 
 def _stopped_right_after_the_submission(home: House) -> None:
