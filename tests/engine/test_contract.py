@@ -17,7 +17,7 @@ from tests.engine.harness import Machine, machines
 
 ENGINES = [
     "memory",
-    "sqlite",
+    pytest.param("sqlite", marks=pytest.mark.slow),
     pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow]),
 ]
 
