@@ -105,6 +105,11 @@ class Tier:
     vpc_name: str
     zone_id: str
     zone_name: str
+    gateway: str = ""
+    offering_id: str = ""
+    offering_name: str = ""
+    acl_id: str = ""
+    acl_name: str = ""
 
     @property
     def is_implemented(self) -> bool:

@@ -1,0 +1,150 @@
+"""Everything a planner may look at about one tier and its load balancing, read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.domain.cloud import IlbVm, LbRule, Tier
+from bot.domain.plan import Target
+from bot.domain.spec import Stickiness
+from bot.domain.zone import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class UserVm:
+    """A tenant's VM with its address in the tier.
+
+    `name` is what people chose and may be there twice; `instance` is CloudStack's internal name,
+    empty where the role of the key may not see it.
+    """
+
+    id: str
+    name: str
+    instance: str
+    state: str
+    address: str
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOffering:
+    """A network offering as far as load balancing goes; `lb_schemes` is `internal` or `public`."""
+
+    id: str
+    name: str
+    state: str
+    lb_provider: str
+    lb_schemes: str
+
+
+@dataclass(frozen=True, slots=True)
+class AclRule:
+    """One entry of a network ACL list; the lowest `number` that matches decides.
+
+    `protocol` is lower case; ports are None where all match (or the protocol has none).
+    """
+
+    id: str
+    number: int
+    protocol: str
+    cidrs: tuple[str, ...]
+    is_ingress: bool
+    allow: bool
+    start_port: int | None = None
+    end_port: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    reason: str = ""
+    state: str = "Active"
+
+
+@dataclass(frozen=True, slots=True)
+class AclList:
+    """A network ACL list; the built-in ones belong to no VPC and cannot be edited (431)."""
+
+    id: str
+    name: str
+    vpc_id: str
+    description: str = ""
+    rules: tuple[AclRule, ...] = ()
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is `default_allow`, `default_deny` or another list of no VPC."""
+        return not self.vpc_id
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One tier as found.
+
+    `tiers` are all tiers of its VPC, itself among them. `machines` are the VMs with an address in
+    the tier, `taken` those addresses that something of the tier has beside them (gateway, routers).
+    `stickiness` goes by the id of a rule. `acl` is the list in force, `acl_lists` are those of the
+    VPC and the built-in ones, without their rules. `offering`, `provider` and `acl` are None where
+    there is none or the key may not see it. `busy_with` names an open operation of ours on it.
+    """
+
+    read_at: float
+    tier: Tier
+    tiers: tuple[Tier, ...]
+    rules: tuple[LbRule, ...]
+    vms: tuple[IlbVm, ...] = ()
+    machines: tuple[UserVm, ...] = ()
+    taken: tuple[str, ...] = ()
+    stickiness: tuple[tuple[str, Stickiness], ...] = ()
+    offering: NetworkOffering | None = None
+    provider: Provider | None = None
+    acl: AclList | None = None
+    acl_lists: tuple[AclList, ...] = ()
+    stats_port: int = 8081
+    recreate_checks: str = ""
+    busy_with: str = ""
+
+    @property
+    def target(self) -> Target:
+        """The tier as the target of a plan."""
+        tier = self.tier
+        return Target(
+            kind="tier",
+            id=tier.id,
+            name=tier.name,
+            zone=tier.zone_name,
+            vpc=tier.vpc_name,
+            vpc_id=tier.vpc_id,
+            tier=tier.name,
+            tier_id=tier.id,
+        )
+
+    def rules_on(self, vip: str) -> tuple[LbRule, ...]:
+        """Return the visible rules of a VIP, by port."""
+        own = (rule for rule in self.rules if rule.vip == vip)
+        return tuple(sorted(own, key=lambda rule: rule.source_port))
+
+    def rule_at(self, vip: str, port: int) -> LbRule | None:
+        """Return the rule on a VIP and port; CloudStack allows one (537)."""
+        return next((rule for rule in self.rules_on(vip) if rule.source_port == port), None)
+
+    def stickiness_of(self, rule: LbRule) -> Stickiness | None:
+        """Return a rule's stickiness policy; there is one at most (a second replaces it)."""
+        return dict(self.stickiness).get(rule.id)
+
+    def addresses(self) -> frozenset[str]:
+        """Return every address of the tier that is known to be in use, VIPs included."""
+        return frozenset(
+            {*self.taken, *(vm.address for vm in self.machines), *self.vips(), self.tier.gateway}
+        )
+
+    def vips(self) -> frozenset[str]:
+        """Return every VIP of the tier, with a machine or with rules only."""
+        return frozenset({*(vm.vip for vm in self.vms), *(rule.vip for rule in self.rules)})
+
+    def ilb_at(self, vip: str) -> IlbVm | None:
+        """Return the ILB VM of a VIP."""
+        return next((vm for vm in self.vms if vm.vip == vip), None)
+
+
+def by_tier_name(tiers: Iterable[Tier]) -> dict[str, Tier]:
+    """Return the tiers of one VPC by lower-case name; names are unique within a VPC."""
+    return {tier.name.casefold(): tier for tier in tiers}
