@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -161,7 +162,7 @@ def _impossible(act: Act) -> str:
     return f"{mrkdwn.escape(words)} {mrkdwn.code('can TARGET')} says what a target lets one do."
 
 
-def _wish(runbook: Runbook, words: tuple[_Word, ...]) -> Wish:
+def _wish(runbook: Runbook[Any], words: tuple[_Word, ...]) -> Wish:
     given: dict[str, str] = {}
     for word in words:
         name, value = _named(runbook, word, given)
@@ -177,7 +178,7 @@ def _wish(runbook: Runbook, words: tuple[_Word, ...]) -> Wish:
     return Wish(runbook.name, given["target"], parameters, because)
 
 
-def _named(runbook: Runbook, word: _Word, given: Mapping[str, str]) -> tuple[str, str]:
+def _named(runbook: Runbook[Any], word: _Word, given: Mapping[str, str]) -> tuple[str, str]:
     """Return which field a word is for, and its value."""
     known = {*runbook.request.model_fields, BECAUSE}
     if word.key:
@@ -196,7 +197,7 @@ def _named(runbook: Runbook, word: _Word, given: Mapping[str, str]) -> tuple[str
     return "target", word.text
 
 
-def _second(runbook: Runbook, name: str, value: str) -> str:
+def _second(runbook: Runbook[Any], name: str, value: str) -> str:
     if name != "target":
         return f"{mrkdwn.code(name)} is there twice. {_usage(runbook.name)}"
     near = _nearest(value.casefold(), options(runbook.request))
@@ -204,7 +205,7 @@ def _second(runbook: Runbook, name: str, value: str) -> str:
     return f"I do not understand {_shown(value)}. {hint} {_usage(runbook.name)}"
 
 
-def _validated(runbook: Runbook, given: Mapping[str, str]) -> BaseModel:
+def _validated(runbook: Runbook[Any], given: Mapping[str, str]) -> BaseModel:
     try:
         return runbook.request.model_validate(given)
     except ValidationError as error:
@@ -220,7 +221,7 @@ def _validated(runbook: Runbook, given: Mapping[str, str]) -> BaseModel:
         raise _Unclear(f"{sentence} {_usage(runbook.name)}") from error
 
 
-def _unknown_option(runbook: Runbook, typed: str, key: str) -> str:
+def _unknown_option(runbook: Runbook[Any], typed: str, key: str) -> str:
     known = [*options(runbook.request), BECAUSE]
     return f"{_unknown('option', typed, known, key)} {_usage(runbook.name)}"
 

@@ -6,18 +6,17 @@ A new runbook is one line here: help, usage, the parser and Slack's manifest fol
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Runbook, Runbooks
 from workflows import recover, roll
 
-RUNBOOKS: Mapping[str, Runbook] = {
-    runbook.name: runbook for runbook in (roll.RUNBOOK, recover.RUNBOOK)
-}
+RUNBOOKS: Runbooks = {runbook.name: runbook for runbook in (roll.RUNBOOK, recover.RUNBOOK)}
 
 QUESTIONS: Mapping[str, Entry] = {
     entry.name: entry
@@ -87,7 +86,7 @@ def is_switch(info: FieldInfo) -> bool:
     return info.annotation is bool
 
 
-def _entry(runbook: Runbook) -> Entry:
+def _entry(runbook: Runbook[Any]) -> Entry:
     said = [_option(name, info) for name, info in options(runbook.request).items()]
     hints = tuple(
         Ask(name, info.description or "") for name, info in runbook.request.model_fields.items()

@@ -23,6 +23,7 @@ from bot.domain.view import View, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
+from bot.services.subjects import ILB
 from workflows.steps import ilb_vm, tier
 
 NAME = "recover"
@@ -94,7 +95,7 @@ def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
     return tuple(c for c in view.changes(planned) if c.startswith(("rule on port", "tier state")))
 
 
-def unsafe(view: View) -> str:
+def unsafe(view: View, planned: Plan) -> str:
     """Say why a failed repair must not be left alone."""
     if view.vm is not None and view.vm.state is VmState.RUNNING:
         return ""
@@ -138,6 +139,7 @@ def acts(planned: Plan) -> tuple[Act, ...]:
 RUNBOOK = Runbook(
     name=NAME,
     summary="bring back an ILB VM that stopped, hangs in Stopping or is missing",
+    subject=ILB,
     request=RecoverRequest,
     plan=plan,
     apply=apply,

@@ -24,6 +24,7 @@ from bot.domain.view import View, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
+from bot.services.subjects import ILB
 from workflows.steps import ilb_vm
 
 NAME = "roll"
@@ -122,7 +123,7 @@ def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
     return tuple(left)
 
 
-def unsafe(view: View) -> str:
+def unsafe(view: View, planned: Plan) -> str:
     """Say why a failed roll must not be left alone: its VIP is not served."""
     vm = view.vm
     if vm is not None and vm.state is VmState.RUNNING:
@@ -223,6 +224,7 @@ def _warnings(view: View) -> tuple[str, ...]:
 RUNBOOK = Runbook(
     name=NAME,
     summary="renew an ILB VM from the current system VM template (stop and start)",
+    subject=ILB,
     request=RollRequest,
     plan=plan,
     apply=apply,

@@ -30,9 +30,9 @@ async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
         raise Refused(mrkdwn.plain(asked.text))
     if not isinstance(asked, Ask):
         raise Refused("That is a question, not a change.", instead="`ilbot --help` lists them.")
-    ilb = await core.fleet.find(asked.wish.target)
-    view = await core.fleet.view(ilb.vm.id if ilb.vm else f"{ilb.tier.id}/{ilb.vip}")
-    planned = RUNBOOKS[asked.wish.runbook].plan_for(view, asked.wish)
+    runbook = RUNBOOKS[asked.wish.runbook]
+    seen = await runbook.subject.find(core.fleet, asked.wish, "")
+    planned = runbook.plan_for(seen, asked.wish)
     if as_json:
         return json.dumps(_planned(planned), indent=2, ensure_ascii=False), True
     if isinstance(planned, NothingToDo):

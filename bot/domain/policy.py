@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from bot.domain.cloud import IlbVm, Tier
 from bot.domain.operation import Mode, Source
-from bot.domain.plan import in_words
+from bot.domain.plan import Target, in_words
 
 EVERYTHING = "*"
 CAUTION = (Mode.OBSERVE, Mode.SUGGEST, Mode.APPROVE, Mode.AUTOMATIC)
@@ -51,6 +51,11 @@ class Scope:
         """Return the scope of a tier, and of one ILB VM in it."""
         ids = {tier.id, tier.vpc_id} | ({vm.id} if vm else set())
         return cls(frozenset(ids - {""}), tier.vpc_name, tier.name)
+
+    @classmethod
+    def of_target(cls, target: Target) -> Scope:
+        """Return the scope of what a plan is for."""
+        return cls(frozenset({target.id, target.tier_id, target.vpc_id}), target.vpc, target.tier)
 
 
 @dataclass(frozen=True, slots=True)

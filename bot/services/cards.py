@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from bot.ports import Chat, Posted
 from bot.services.journal import Journal
 from bot.services.operations import plan_of
 from bot.services.progress import Progress, Step
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Runbooks
 from bot.services.step_words import step_words, took
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ class Cards:
         progress: Progress,
         chat: Chat,
         words: Words,
-        runbooks: Mapping[str, Runbook],
+        runbooks: Runbooks,
         settings: CardSettings,
     ) -> None:
         self._journal = journal

@@ -5,14 +5,13 @@ A runbook's body is the middle of `apply`; everything around it is the same for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from bot.domain.fleet import Ilb
 from bot.domain.operation import Mode, Operation, Outcome, Source, State
-from bot.domain.plan import NothingToDo, Plan
+from bot.domain.plan import NothingToDo, Plan, Target
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
 from bot.errors import IlbotError, Refused, Transient
@@ -21,7 +20,7 @@ from bot.services.cloud_watch import Pause
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations, plan_of, scope_of, standing
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Runbooks
 from bot.services.switch import KillSwitch
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
@@ -50,7 +49,7 @@ class Office:
     operations: Operations
     fleet: Fleet
     policies: Callable[[], Policies]
-    runbooks: Mapping[str, Runbook]
+    runbooks: Runbooks
     switch: KillSwitch
     clock: Clock
     changed: Callable[[str], None]
@@ -191,20 +190,18 @@ class Lifecycle:
         return outcome.value
 
     async def _plan(self, found: Operation) -> None:
-        ilb = await self._office.fleet.find(found.wish.target)
-        await self._refuse_unless_allowed(found, ilb)
-        view = await self._office.fleet.view(_target_id(ilb), ours=found.id)
-        await self._refuse_a_second(found, view.target.id)
-        planned = self._office.runbooks[found.wish.runbook].plan_for(view, found.wish)
-        about: dict[str, object] = {
-            "target_id": view.target.id,
-            "target_name": view.target.name,
-        }
+        runbook = self._office.runbooks[found.wish.runbook]
+        seen = await runbook.subject.find(self._office.fleet, found.wish, found.id)
+        target: Target = seen.target
+        await self._refuse_unless_allowed(found, Scope.of_target(target))
+        await self._refuse_a_second(found, target.id)
+        planned = runbook.plan_for(seen, found.wish)
+        about: dict[str, object] = {"target_id": target.id, "target_name": target.name}
         if isinstance(planned, NothingToDo):
             text = "\n• ".join((planned.reason, *planned.evidence))
             await self._end(found, (State.ASKED,), Outcome.NOTHING_TO_DO, text, **about)
             return
-        mode, why = await self._mode(found, ilb)
+        mode, why = await self._mode(found, Scope.of_target(target))
         changes: dict[str, object] = about | {
             "lane": planned.target.lane, "fingerprint": planned.fingerprint, "mode": mode,
             "plan": _PLAN.dump_json(planned).decode(),
@@ -231,9 +228,9 @@ class Lifecycle:
                 state=State.WAITING, deadline_at=now + expiry_s, reason=why, **changes,
             )  # fmt: skip
 
-    async def _mode(self, found: Operation, ilb: Ilb) -> tuple[Mode, str]:
+    async def _mode(self, found: Operation, scope: Scope) -> tuple[Mode, str]:
         """How far this operation may go: the least of the policy, the keys and the wish's own."""
-        policies, scope = self._office.policies(), _scope(ilb)
+        policies = self._office.policies()
         if found.requested_by.is_person:
             mode = policies.mode_for(found.wish.runbook, Source.SLACK, scope)
             if mode is Mode.AUTOMATIC:
@@ -249,11 +246,11 @@ class Lifecycle:
             return Mode.APPROVE, reason
         return mode, why
 
-    async def _refuse_unless_allowed(self, found: Operation, ilb: Ilb) -> None:
+    async def _refuse_unless_allowed(self, found: Operation, scope: Scope) -> None:
         if not found.requested_by.is_person:
             return
         answer = self._office.policies().may_request(
-            found.requested_by.id, found.wish.runbook, _scope(ilb)
+            found.requested_by.id, found.wish.runbook, scope
         )
         if isinstance(answer, Denied):
             raise Refused(str(answer))
@@ -288,30 +285,27 @@ class Lifecycle:
         elif reason := await self._office.pause():
             return Outcome.STALE, f"nobody approved it, and {reason}"
         try:
-            view = await self._office.fleet.view(planned.target.id, ours=found.id)
-            again = self._office.runbooks[planned.runbook].plan_for(view, found.wish)
+            runbook = self._office.runbooks[planned.runbook]
+            seen = await runbook.subject.again(self._office.fleet, planned, found.id)
+            again = runbook.plan_for(seen, found.wish)
         except Refused as no:
             return Outcome.STALE, f"the plan no longer holds: {no}"
         if isinstance(again, NothingToDo):
             return Outcome.NOTHING_TO_DO, again.reason
         if again.fingerprint != planned.fingerprint:
-            changed = "; ".join(view.changes(planned)) or "what would be done has changed"
+            changed = "; ".join(seen.changes(planned)) or "what would be done has changed"
             return Outcome.STALE, f"the world changed since the plan: {changed}"
         return None, ""
 
     async def _judge(self, found: Operation, failure: Failure) -> tuple[Outcome, str]:
         planned = plan_of(found)
         runbook = self._office.runbooks[planned.runbook]
-        try:
-            view = await self._office.fleet.view(planned.target.id, ours=found.id)
-        except Refused:
-            by_address = f"{planned.target.tier_id}/{planned.parameter('vip')}"
-            view = await self._office.fleet.view(by_address, ours=found.id)
+        seen = await runbook.subject.again(self._office.fleet, planned, found.id)
         if failure.kind:
-            return _of_failure(failure, runbook.unsafe(view))
-        left = runbook.left_to_do(view, planned)
+            return _of_failure(failure, runbook.unsafe(seen, planned))
+        left = runbook.left_to_do(seen, planned)
         if left:
-            unsafe = runbook.unsafe(view)
+            unsafe = runbook.unsafe(seen, planned)
             return (Outcome.PARKED if unsafe else Outcome.FAILED), "; ".join(left)
         return Outcome.DONE, ""
 
@@ -359,11 +353,3 @@ def _of_failure(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
 def _clause(error: IlbotError) -> str:
     """Return what an error says so that a sentence can go on after it."""
     return str(error).rstrip(".")
-
-
-def _target_id(ilb: Ilb) -> str:
-    return ilb.vm.id if ilb.vm else f"{ilb.tier.id}/{ilb.vip}"
-
-
-def _scope(ilb: Ilb) -> Scope:
-    return Scope.of(ilb.tier, ilb.vm)

@@ -18,7 +18,7 @@ from bot.engine.api import Engine
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock
 from bot.services.journal import Journal
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Runbooks
 from bot.services.schema import operation as table
 from bot.services.switch import KillSwitch
 
@@ -47,7 +47,7 @@ class Door:
     journal: Journal
     engine: Engine
     policies: Callable[[], Policies]
-    runbooks: Mapping[str, Runbook]
+    runbooks: Runbooks
     clock: Clock
     switch: KillSwitch
     changed: Changed
@@ -199,8 +199,7 @@ def plan_of(found: Operation) -> Plan:
 
 def scope_of(found: Operation) -> Scope:
     """Return a planned operation's target as policies look at it."""
-    target = plan_of(found).target
-    return Scope(frozenset({target.id, target.tier_id, target.vpc_id}), target.vpc, target.tier)
+    return Scope.of_target(plan_of(found).target)
 
 
 def standing(found: Operation) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias
 
 from pydantic import BaseModel
 
 from bot.domain.acts import Act
-from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
-from bot.domain.topology import target_of
-from bot.domain.view import View
 from bot.engine.api import Run
 from bot.errors import Refused
+from bot.services.subjects import S, Subject
 
 
 @dataclass(frozen=True, slots=True)
-class Runbook:
-    """One thing the bot can do.
+class Runbook(Generic[S]):
+    """One thing the bot can do to one kind of subject.
 
     `plan` is called three times: to plan, at apply to see whether the plan still holds, and
     through `left_to_do` to verify. `left_to_do` returns what is not as the plan promised, and
@@ -28,19 +27,26 @@ class Runbook:
 
     name: str
     summary: str
+    subject: Subject[S]
     request: type[BaseModel]
-    plan: Callable[[View, Wish], Plan | NothingToDo]
+    plan: Callable[[S, Wish], Plan | NothingToDo]
     apply: Callable[[Run, Plan], Awaitable[None]]
-    left_to_do: Callable[[View, Plan], tuple[str, ...]]
-    unsafe: Callable[[View], str]
+    left_to_do: Callable[[S, Plan], tuple[str, ...]]
+    unsafe: Callable[[S, Plan], str]
     not_measured: str
     """What the receipt must say was not proven."""
     acts: Callable[[Plan], tuple[Act, ...]]
     """What a plan does to its target, in the words of the topology."""
+    by_form: bool = False
+    """Whether it is asked for with a text of many lines: by a form in chat, or by a file."""
 
-    def plan_for(self, view: View, wish: Wish) -> Plan | NothingToDo:
+    def plan_for(self, seen: S, wish: Wish) -> Plan | NothingToDo:
         """Plan; `Refused` where the topology forbids what the planner would do."""
-        planned = self.plan(view, wish)
-        if isinstance(planned, Plan) and (answer := forbidden(target_of(view), self.acts(planned))):
-            raise Refused(answer.text, instead=answer.instead)
+        planned = self.plan(seen, wish)
+        if isinstance(planned, Plan) and (no := self.subject.forbids(seen, self.acts(planned))):
+            raise Refused(no.text, instead=no.instead)
         return planned
+
+
+Runbooks: TypeAlias = Mapping[str, Runbook[Any]]
+"""All of them by name; what each looks at stays between its planner and its subject."""

@@ -20,13 +20,13 @@ from bot.services.cards import Cards, CardSettings
 from bot.services.dispatcher import Dispatcher
 from bot.services.journal import Journal
 from bot.services.progress import Progress
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Runbooks
 from workflows import recover, roll
 from workflows.words import Words
 
 NOON = 1_800_014_400.0
 CHANNEL = "C0OPS"
-RUNBOOKS: dict[str, Runbook] = {one.name: one for one in (roll.RUNBOOK, recover.RUNBOOK)}
+RUNBOOKS: Runbooks = {one.name: one for one in (roll.RUNBOOK, recover.RUNBOOK)}
 
 
 @dataclass

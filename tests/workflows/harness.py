@@ -36,7 +36,7 @@ from bot.services.journal import Journal
 from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations, Verdict, plan_of
 from bot.services.progress import Progress
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Runbooks
 from bot.services.switch import KillSwitch
 from handlers import routes
 from tests.workflows.wire import Wire
@@ -44,7 +44,7 @@ from tests.workflows.wire import Wire
 ANA = "U-ANA"
 BRUNO = "U-BRUNO"
 START = 1_800_000_000.0
-RUNBOOKS: dict[str, Runbook] = dict(routes.RUNBOOKS)
+RUNBOOKS: Runbooks = dict(routes.RUNBOOKS)
 _EVERYWHERE = Targets(everything=True)
 _WAITING_FOR = "deadline of decision"
 _PATIENCE_S = 60.0

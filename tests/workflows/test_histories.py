@@ -98,7 +98,7 @@ def test_every_runbook_has_a_recorded_history() -> None:
 
 def edited(home: House, apply: Callable[[Run, Plan], Awaitable[None]]) -> Lifecycle:
     """Return the lifecycle of a release whose `roll` has another body."""
-    runbooks = RUNBOOKS | {"roll": replace(roll.RUNBOOK, apply=apply)}
+    runbooks = {**RUNBOOKS, "roll": replace(roll.RUNBOOK, apply=apply)}
     return Lifecycle(replace(home.lifecycle._office, runbooks=runbooks))
 
 

@@ -35,7 +35,7 @@ wishes = st.sampled_from([(), (("restart", "True"),), (("version", "4.22.0"),)])
 Change = Callable[[View], View]
 
 
-def planned(runbook: Runbook, seen: View, wish: Wish) -> Plan | NothingToDo | str:
+def planned(runbook: Runbook[View], seen: View, wish: Wish) -> Plan | NothingToDo | str:
     """Return what the planner says; a refusal as its text."""
     try:
         return runbook.plan(seen, wish)
@@ -102,7 +102,7 @@ PLANNABLE = {
 @every_runbook
 @given(seen=any_view(), parameters=wishes)
 def test_planning_is_a_function_of_the_view(
-    runbook: Runbook, seen: View, parameters: tuple[tuple[str, str], ...]
+    runbook: Runbook[View], seen: View, parameters: tuple[tuple[str, str], ...]
 ) -> None:
     wish = Wish(runbook.name, VM.name, parameters)
     assert planned(runbook, seen, wish) == planned(runbook, replace(seen), wish)
@@ -113,7 +113,7 @@ def test_planning_is_a_function_of_the_view(
 @example(seen=view(), state="Allocated")
 @example(seen=view(state=VmState.STOPPED), state="Shutdown")
 def test_nothing_is_planned_in_a_tier_that_is_not_implemented(
-    runbook: Runbook, seen: View, state: str
+    runbook: Runbook[View], seen: View, state: str
 ) -> None:
     idle = replace(seen, tier=replace(TIER, state=state))
     assert not isinstance(planned(runbook, idle, Wish(runbook.name, VM.name)), Plan)
@@ -123,7 +123,7 @@ def test_nothing_is_planned_in_a_tier_that_is_not_implemented(
 @given(seen=any_view())
 @example(seen=view())
 @example(seen=view(state=VmState.STOPPED))
-def test_nothing_is_planned_on_what_we_are_at_work_on(runbook: Runbook, seen: View) -> None:
+def test_nothing_is_planned_on_what_we_are_at_work_on(runbook: Runbook[View], seen: View) -> None:
     busy = replace(seen, busy_with="261122-224013-k3fz")
     assert not isinstance(planned(runbook, busy, Wish(runbook.name, VM.name)), Plan)
 
@@ -131,7 +131,7 @@ def test_nothing_is_planned_on_what_we_are_at_work_on(runbook: Runbook, seen: Vi
 @every_runbook
 @given(data=st.data(), parameters=wishes)
 def test_no_plan_does_what_the_topology_forbids(
-    runbook: Runbook, data: st.DataObject, parameters: tuple[tuple[str, str], ...]
+    runbook: Runbook[View], data: st.DataObject, parameters: tuple[tuple[str, str], ...]
 ) -> None:
     seen = data.draw(any_view() | plannable_view(runbook.name))
     found = planned(runbook, seen, Wish(runbook.name, VM.name, parameters))
@@ -146,7 +146,7 @@ def test_no_plan_does_what_the_topology_forbids(
 
 
 @every_runbook
-def test_a_planner_that_forgets_the_topology_is_held_back(runbook: Runbook) -> None:
+def test_a_planner_that_forgets_the_topology_is_held_back(runbook: Runbook[View]) -> None:
     found = planned(runbook, PLANNABLE[runbook.name], Wish(runbook.name, VM.name))
     assert isinstance(found, Plan)
     careless = replace(runbook, plan=lambda seen, wish: found)
@@ -158,7 +158,7 @@ def test_a_planner_that_forgets_the_topology_is_held_back(runbook: Runbook) -> N
 @every_runbook
 @given(data=st.data(), parameters=wishes)
 def test_a_plan_carried_out_leaves_nothing_to_do(
-    runbook: Runbook, data: st.DataObject, parameters: tuple[tuple[str, str], ...]
+    runbook: Runbook[View], data: st.DataObject, parameters: tuple[tuple[str, str], ...]
 ) -> None:
     seen = data.draw(plannable_view(runbook.name))
     found = planned(runbook, seen, Wish(runbook.name, VM.name, parameters))
@@ -169,7 +169,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
     after = replace(seen, vm=vm, tier_vms=(vm, NEIGHBOUR))
     again = tuple(pair for pair in parameters if pair[0] != "restart")
     assert runbook.left_to_do(after, found) == ()
-    assert runbook.unsafe(after) == ""
+    assert runbook.unsafe(after, found) == ""
     wish = Wish(runbook.name, VM.name, (*again, ("version", version)))
     assert isinstance(planned(runbook, after, wish), NothingToDo)
 
@@ -177,7 +177,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
 @every_runbook
 @given(data=st.data(), parameters=wishes)
 def test_what_is_not_running_afterwards_is_told(
-    runbook: Runbook, data: st.DataObject, parameters: tuple[tuple[str, str], ...]
+    runbook: Runbook[View], data: st.DataObject, parameters: tuple[tuple[str, str], ...]
 ) -> None:
     seen = data.draw(plannable_view(runbook.name))
     found = planned(runbook, seen, Wish(runbook.name, VM.name, parameters))
@@ -186,12 +186,12 @@ def test_what_is_not_running_afterwards_is_told(
     vm = replace(seen.vm or VM, state=VmState.STOPPED)
     down = replace(seen, vm=vm, tier_vms=(vm, NEIGHBOUR))
     assert runbook.left_to_do(down, found)
-    assert runbook.unsafe(down)
+    assert runbook.unsafe(down, found)
 
 
 @every_runbook
 @pytest.mark.parametrize("change", CHANGED_FACTS.values(), ids=CHANGED_FACTS)
-def test_a_changed_fact_is_another_plan(runbook: Runbook, change: Change) -> None:
+def test_a_changed_fact_is_another_plan(runbook: Runbook[View], change: Change) -> None:
     seen, wish = PLANNABLE[runbook.name], Wish(runbook.name, VM.name)
     before, after = planned(runbook, seen, wish), planned(runbook, change(seen), wish)
     assert isinstance(before, Plan)
@@ -200,7 +200,7 @@ def test_a_changed_fact_is_another_plan(runbook: Runbook, change: Change) -> Non
 
 @every_runbook
 @pytest.mark.parametrize("change", CHANGED_COSTS.values(), ids=CHANGED_COSTS)
-def test_a_changed_cost_is_the_same_plan(runbook: Runbook, change: Change) -> None:
+def test_a_changed_cost_is_the_same_plan(runbook: Runbook[View], change: Change) -> None:
     seen, wish = PLANNABLE[runbook.name], Wish(runbook.name, VM.name)
     before, after = planned(runbook, seen, wish), planned(runbook, change(seen), wish)
     assert isinstance(before, Plan)
@@ -211,7 +211,7 @@ def test_a_changed_cost_is_the_same_plan(runbook: Runbook, change: Change) -> No
 @every_runbook
 @given(data=st.data(), parameters=wishes)
 def test_a_plan_names_its_target_its_cost_and_its_steps(
-    runbook: Runbook, data: st.DataObject, parameters: tuple[tuple[str, str], ...]
+    runbook: Runbook[View], data: st.DataObject, parameters: tuple[tuple[str, str], ...]
 ) -> None:
     seen = data.draw(plannable_view(runbook.name))
     found = planned(runbook, seen, Wish(runbook.name, VM.name, parameters))

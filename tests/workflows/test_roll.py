@@ -244,7 +244,7 @@ async def test_a_second_roll_of_one_target_is_refused(home: House) -> None:
         ),
         (
             lambda home: home.cloud.lose_ilb_vm(VM),
-            "the plan no longer holds: ILB VM ",
+            "the plan no longer holds: No ILB VM has 10.20.1.10",
         ),
     ],
     ids=["a member left", "another template", "stopped by hand", "lost"],
