@@ -8,6 +8,18 @@ from enum import StrEnum
 PROVIDER = "InternalLbVm"
 """The only provider of internal load balancing (CloudStack `InternalLoadBalancerElement`)."""
 
+# Tags on LB rules (resource type `LoadBalancer`): the cloud remembers, no database of ours does.
+SERVICE_TAG = "ilbot.service"
+NAME_TAG = "ilbot.name"
+TWIN_TAG = "ilbot.twin"
+"""On the rules of both twins, with the other's address as its value. It cannot be on the ILB VM,
+which takes no tags (`ResourceObjectType`)."""
+APPLIED_TAG = "ilbot.applied"
+"""A fingerprint of the rule as ilbot left it: where the rule has another one, somebody else
+changed it."""
+KEEPER_TAG = "ilbot.keeper"
+"""On a rule that only holds a VIP while another one on it is replaced."""
+
 
 class Algorithm(StrEnum):
     """How an LB rule chooses a member; CloudStack knows these three for an ILB."""

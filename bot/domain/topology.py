@@ -15,13 +15,10 @@ from enum import StrEnum
 from bot.domain.cloud import Tier
 from bot.domain.fleet import RECREATE_CHECKS, Ilb, Snapshot
 from bot.domain.plan import in_words
+from bot.domain.spec import TWIN_TAG
 from bot.domain.view import View
 from bot.domain.zone import Network, Router, Vpc
 from bot.errors import Refused
-
-TWIN_TAG = "ilbot.twin"
-"""A tag on the LB rules of both twins, with the other's address as its value: the cloud remembers
-the pair. It cannot be on the ILB VM, which takes no tags (`ResourceObjectType`)."""
 
 
 class Kind(StrEnum):

@@ -13,8 +13,8 @@ from bot.domain.cloud import VmState
 from bot.domain.fleet import Ilb, Snapshot, Use, ilbs_of
 from bot.domain.ilb_acts import NEVER, ilb_answers
 from bot.domain.router_acts import router_answers
+from bot.domain.spec import TWIN_TAG
 from bot.domain.topology import (
-    TWIN_TAG,
     IlbTarget,
     Kind,
     RouterTarget,
