@@ -5,13 +5,15 @@ Every method raises `Refused`, `Transient` or `Permanent` with the act and its t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
 from bot.domain.servers import Server
+from bot.domain.site import AclList, AclRule, NetworkOffering, UserVm
+from bot.domain.spec import Stickiness
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 
 
@@ -81,6 +83,30 @@ class CloudReader(Protocol):
         """Return the value of a global (or zone-scoped) setting, None where there is none."""
         ...
 
+    async def tier_vms(self, tier_id: str) -> tuple[UserVm, ...]:
+        """Return the tenants' VMs with an address in a tier, those of projects included."""
+        ...
+
+    async def network_offering(self, offering_id: str) -> NetworkOffering | None:
+        """Return a network offering, None where there is none of that id."""
+        ...
+
+    async def acl_lists(self, vpc_id: str) -> tuple[AclList, ...]:
+        """Return the network ACL lists of a VPC and the built-in ones, without their rules."""
+        ...
+
+    async def acl_rules(self, acl_id: str) -> tuple[AclRule, ...]:
+        """Return the entries of a network ACL list, by number."""
+        ...
+
+    async def stickiness(self, rule_id: str) -> tuple[str, Stickiness] | None:
+        """Return the id and the value of a rule's stickiness policy, None where it has none."""
+        ...
+
+    async def ilb_element(self, provider_id: str) -> tuple[str, bool] | None:
+        """Return the id of a provider's element and whether it is enabled, None without one."""
+        ...
+
     async def pending_jobs(self) -> tuple[PendingJob, ...]:
         """Return unfinished jobs that are bound to a resource type."""
         ...
@@ -112,6 +138,76 @@ class Cloud(CloudReader, Protocol):
     async def restart_tier(self, tier_id: str) -> str:
         """Submit `restartNetwork cleanup=false`: redeploys missing ILB VMs, starts stopped ones."""
         ...
+
+    async def create_rule(
+        self, tier_id: str, *, vip: str, port: int, to: int, algorithm: str, name: str
+    ) -> Created:
+        """Submit an internal LB rule on a VIP of the tier; its ILB VM comes with a member."""
+        ...
+
+    async def delete_rule(self, rule_id: str) -> str:
+        """Submit a deletion and return the job id; the last rule of a VIP takes the ILB VM."""
+        ...
+
+    async def assign(self, rule_id: str, vm_ids: Sequence[str]) -> str:
+        """Submit new members and return the job id; all of them are taken, or none."""
+        ...
+
+    async def remove(self, rule_id: str, vm_ids: Sequence[str]) -> str:
+        """Submit the removal of members and return the job id; a stranger is a success."""
+        ...
+
+    async def create_tags(self, rule_id: str, tags: Mapping[str, str]) -> str:
+        """Submit tags of an LB rule and return the job id; a key that exists fails (530)."""
+        ...
+
+    async def delete_tags(self, rule_id: str, keys: Sequence[str]) -> str:
+        """Submit the removal of tags by their keys and return the job id."""
+        ...
+
+    async def stick(self, rule_id: str, name: str, wanted: Stickiness) -> Created:
+        """Submit a stickiness policy; it replaces the one the rule has."""
+        ...
+
+    async def unstick(self, policy_id: str) -> str:
+        """Submit the deletion of a stickiness policy and return the job id."""
+        ...
+
+    async def create_acl_list(self, vpc_id: str, name: str, description: str) -> Created:
+        """Submit an empty network ACL list of a VPC; names may be there twice."""
+        ...
+
+    async def create_acl_rule(self, acl_id: str, rule: AclRule) -> Created:
+        """Submit one entry of a network ACL list; a built-in list takes none (431)."""
+        ...
+
+    async def replace_acl_list(self, tier_id: str, acl_id: str) -> str:
+        """Submit that a tier gets another network ACL list and return the job id."""
+        ...
+
+    async def delete_acl_list(self, acl_id: str) -> str:
+        """Submit the deletion of a network ACL list, which fails while a tier uses it."""
+        ...
+
+    async def create_ilb_element(self, provider_id: str) -> Created:
+        """Submit an element for an internal LB provider that has none."""
+        ...
+
+    async def configure_ilb_element(self, element_id: str) -> str:
+        """Submit that an internal LB element is enabled and return the job id."""
+        ...
+
+    async def set_provider(self, provider_id: str, state: str) -> str:
+        """Submit the state of a provider, `Enabled` or `Disabled`, and return the job id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What a submitted creation answers at once: the new thing's id, and the job to follow."""
+
+    id: str
+    job_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ class Act(StrEnum):
     PUBLIC_LB = "public LB in the same tier"
     CLEAN_RESTART = "restart the tier with clean-up"
     ZONE_UPGRADE = "upgrade all templates of a zone at once"
+    ADD_RULE = "add an LB rule"
+    CHANGE_RULE = "change an LB rule's members, stickiness or service, or replace it"
+    REMOVE_RULE = "remove an LB rule"
+    CHANGE_ACL = "change who may reach a tier"
+    ENABLE_PROVIDER = "enable the internal LB provider"
 
 
 RUNBOOKS = {
@@ -40,6 +45,11 @@ RUNBOOKS = {
     Act.RESIZE: "resize",
     Act.MIGRATE: "migrate",
     Act.DIAGNOSE: "diagnose",
+    Act.ADD_RULE: "provision",
+    Act.CHANGE_RULE: "provision",
+    Act.REMOVE_RULE: "provision",
+    Act.CHANGE_ACL: "provision",
+    Act.ENABLE_PROVIDER: "provision",
 }
 """The runbook that does it, as soon as the bot has that runbook."""
 

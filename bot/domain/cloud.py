@@ -110,6 +110,7 @@ class Tier:
     offering_name: str = ""
     acl_id: str = ""
     acl_name: str = ""
+    physical_network_id: str = ""
 
     @property
     def is_implemented(self) -> bool:

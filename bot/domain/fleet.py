@@ -173,6 +173,25 @@ def find_ilb(ilbs: Iterable[Ilb], tiers: Iterable[Tier], named: str) -> Ilb:
     raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=hint)
 
 
+def find_tier(tiers: Iterable[Tier], named: str) -> Tier:
+    """Resolve what a person typed to exactly one tier; `Refused` with the choices otherwise.
+
+    Takes a tier's id, its name, or `vpc/tier`.
+    """
+    every, wanted = tuple(tiers), named.strip().casefold()
+    hits = [tier for tier in every if wanted in tier_names(tier)]
+    if len(hits) == 1:
+        return hits[0]
+    if hits:
+        choices = in_words([f"`{tier.vpc_name}/{tier.name}` ({tier.id})" for tier in hits[:8]])
+        raise Refused(
+            f"{len(hits)} tiers go by the name “{named}”.", instead=f"Say which one: {choices}."
+        )
+    near = difflib.get_close_matches(wanted, {n for tier in every for n in tier_names(tier)}, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every tier with an ILB."
+    raise Refused(f"No tier is called “{named}”.", instead=hint)
+
+
 def tier_names(tier: Tier) -> frozenset[str]:
     """Return what a tier may be called, in lower case."""
     return frozenset({tier.id, tier.name.casefold(), f"{tier.vpc_name}/{tier.name}".casefold()})

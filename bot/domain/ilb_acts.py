@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from bot.domain.acts import Act, Answer, no, yes
-from bot.domain.cloud import VmState
+from bot.domain.cloud import Tier, VmState
 from bot.domain.plan import in_words
 from bot.domain.topology import IlbTarget, Kind
 
@@ -99,8 +99,11 @@ def forbidden(target: IlbTarget, acts: Iterable[Act]) -> Answer | None:
 
 
 def _hands_off(target: IlbTarget, act: Act) -> Answer | None:
+    return hands_off(target.ilb.tier, target.recreate_checks, act)
+
+
+def hands_off(tier: Tier, recreate_checks: str, act: Act) -> Answer | None:
     """Whatever would be done: where starting anything can hang, or CloudStack acts by itself."""
-    tier = target.ilb.tier
     if not tier.is_implemented:
         # NetworkOrchestrator.implementNetwork, entered again by the start of its own ILB VM.
         return no(
@@ -109,12 +112,12 @@ def _hands_off(target: IlbTarget, act: Act) -> Answer | None:
             "tier that has internal rules can hang it for good.",
             "Delete its internal rules, start a VM in it, create them again.",
         )
-    if target.recreate_checks:
+    if recreate_checks:
         # VirtualNetworkApplianceManagerImpl: a failing check of an ILB VM counts as the VPC's.
         return no(
             act,
             "CloudStack is set to replace the routers of this VPC by itself when a check fails "
-            f"({target.recreate_checks}), so two would repair at once.",
+            f"({recreate_checks}), so two would repair at once.",
             "Empty router.health.checks.failures.to.recreate.vr for the zone first.",
         )
     return None

@@ -71,6 +71,8 @@ class Plan:
     blast_radius: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    diff: tuple[str, ...] = ()
+    """What is wanted against what is, a line each, where the plan comes from a comparison."""
 
     @property
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.cloud import IlbVm, LbRule, Tier
-from bot.domain.plan import Target
+from bot.domain.plan import Fact, Plan, Target, changes, digest
 from bot.domain.spec import Stickiness
 from bot.domain.zone import Provider
 
@@ -82,7 +82,7 @@ class Site:
     `tiers` are all tiers of its VPC, itself among them. `machines` are the VMs with an address in
     the tier, `taken` those addresses that something of the tier has beside them (gateway, routers).
     `stickiness` goes by the id of a rule. `acl` is the list in force, `acl_lists` are those of the
-    VPC and the built-in ones, without their rules. `offering`, `provider` and `acl` are None where
+    VPC and the built-in ones. `offering`, `provider` and `acl` are None where
     there is none or the key may not see it. `busy_with` names an open operation of ours on it.
     """
 
@@ -117,6 +117,35 @@ class Site:
             tier_id=tier.id,
         )
 
+    def facts(self) -> tuple[Fact, ...]:
+        """What every plan about this tier relies on; ids of rules and machines among it."""
+        return (
+            Fact("tier state", self.tier.state),
+            Fact("offering", self.offering.name if self.offering else ""),
+            Fact("provider", self.provider.state if self.provider else ""),
+            Fact("ACL", (self.acl and f"{self.acl.name} ({_digest(self.acl)})") or ""),
+            Fact("checks that recreate routers", self.recreate_checks),
+            *(Fact(f"rule on {rule.vip}:{rule.source_port}", self._in_words(rule))
+              for rule in sorted(self.rules, key=lambda one: (one.vip, one.source_port))),
+            *(Fact(f"ILB VM of {vm.vip}", f"{vm.name} {vm.state}")
+              for vm in sorted(self.vms, key=lambda one: one.vip)),
+        )  # fmt: skip
+
+    def changes(self, planned: Plan) -> tuple[str, ...]:
+        """Say in words which facts of a plan are no longer so."""
+        return changes(planned.facts, self.facts())
+
+    def _in_words(self, rule: LbRule) -> str:
+        sticky = self.stickiness_of(rule)
+        tags = " ".join(f"{key}={value}" for key, value in sorted(rule.tags))
+        return (
+            f"{rule.name} to port {rule.member_port}, {rule.algorithm}, {rule.state}: "
+            + (", ".join(sorted(one.name for one in rule.members)) or "no member")
+            + (f", {sticky.method}" if sticky else "")
+            + (f", {tags}" if tags else "")
+            + f" ({rule.id[:8]})"
+        )
+
     def rules_on(self, vip: str) -> tuple[LbRule, ...]:
         """Return the visible rules of a VIP, by port."""
         own = (rule for rule in self.rules if rule.vip == vip)
@@ -143,6 +172,12 @@ class Site:
     def ilb_at(self, vip: str) -> IlbVm | None:
         """Return the ILB VM of a VIP."""
         return next((vm for vm in self.vms if vm.vip == vip), None)
+
+
+def _digest(acl: AclList) -> str:
+    entries = sorted([one.number, one.protocol, *one.cidrs, one.allow, one.is_ingress,
+                      one.start_port, one.end_port] for one in acl.rules)  # fmt: skip
+    return digest(entries)[:12]
 
 
 def by_tier_name(tiers: Iterable[Tier]) -> dict[str, Tier]:

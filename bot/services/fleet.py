@@ -12,11 +12,14 @@ from bot.domain.fleet import (
     Ilb,
     Snapshot,
     find_ilb,
+    find_tier,
     ilbs_of,
 )
+from bot.domain.site import Site
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.site import read_site
 from bot.services.snapshot import Snapshots
 
 _EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
@@ -76,6 +79,15 @@ class Fleet:
         if tier_id not in tiers:
             raise Refused(f"The tier of {target_id} no longer exists.")
         return await self._around(Ilb(tiers[tier_id], vip, vm), ours)
+
+    async def find_tier(self, named: str) -> Tier:
+        """Return the one tier that a name means; `Refused` with choices otherwise."""
+        return find_tier(await self._cloud.tiers(), named)
+
+    async def site(self, tier_id: str, *, ours: str = "") -> Site:
+        """Read everything about the load balancing of one tier; `ours` is who looks."""
+        _, busy = await self._history(tier_id, ours)
+        return await read_site(self._cloud, self._clock, tier_id, busy_with=busy)
 
     async def unfinished_jobs(self) -> tuple[PendingJob, ...]:
         """Return what CloudStack is still at work on, whoever asked for it."""

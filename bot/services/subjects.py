@@ -10,6 +10,8 @@ from bot.domain.acts import Act, Answer
 from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.plan import Plan, Target
+from bot.domain.site import Site
+from bot.domain.tier_acts import forbidden_in
 from bot.domain.topology import target_of
 from bot.domain.view import View
 from bot.errors import Refused
@@ -65,3 +67,15 @@ def _ilb_forbids(view: View, acts: tuple[Act, ...]) -> Answer | None:
 
 ILB: Subject[View] = Subject(_find_ilb, _ilb_again, _ilb_forbids)
 """One ILB: a tier and a VIP, and the machine where there is one."""
+
+
+async def _find_tier(fleet: Fleet, wish: Wish, ours: str) -> Site:
+    return await fleet.site((await fleet.find_tier(wish.target)).id, ours=ours)
+
+
+async def _tier_again(fleet: Fleet, planned: Plan, ours: str) -> Site:
+    return await fleet.site(planned.target.tier_id, ours=ours)
+
+
+TIER: Subject[Site] = Subject(_find_tier, _tier_again, forbidden_in)
+"""One tier with all of its load balancing and its network ACL list."""

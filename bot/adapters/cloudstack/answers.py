@@ -174,6 +174,12 @@ class NetworkRow(Answer):
     vpcname: str = ""
     zoneid: str = ""
     zonename: str = ""
+    gateway: str = ""
+    networkofferingid: str = ""
+    networkofferingname: str = ""
+    aclid: str = ""
+    aclname: str = ""
+    physicalnetworkid: str = ""
 
     def value(self) -> Tier:
         """Return the tier."""
@@ -186,6 +192,12 @@ class NetworkRow(Answer):
             vpc_name=self.vpcname,
             zone_id=self.zoneid,
             zone_name=self.zonename,
+            gateway=self.gateway,
+            offering_id=self.networkofferingid,
+            offering_name=self.networkofferingname,
+            acl_id=self.aclid,
+            acl_name=self.aclname,
+            physical_network_id=self.physicalnetworkid,
         )
 
 

@@ -78,6 +78,22 @@ _ALL = (
     Command("listTemplates", Effect.READ, Role.USER, "user.template.ListTemplatesCmd"),
     Command("listEvents", Effect.READ, Role.USER, "user.event.ListEventsCmd"),
     Command("listConfigurations", Effect.READ, Role.DOMAIN_ADMIN, "admin.config.ListCfgsByCmd"),
+    Command("listVirtualMachines", Effect.READ, Role.USER, "user.vm.ListVMsCmd"),
+    Command("listNetworkOfferings", Effect.READ, Role.USER, "user.network.ListNetworkOfferingsCmd"),
+    Command("listNetworkACLLists", Effect.READ, Role.USER, "user.network.ListNetworkACLListsCmd"),
+    Command("listNetworkACLs", Effect.READ, Role.USER, "user.network.ListNetworkACLsCmd"),
+    Command(
+        "listLBStickinessPolicies",
+        Effect.READ,
+        Role.USER,
+        "user.loadbalancer.ListLBStickinessPoliciesCmd",
+    ),
+    Command(
+        "listInternalLoadBalancerElements",
+        Effect.READ,
+        Role.DOMAIN_ADMIN,
+        "admin.internallb.ListInternalLoadBalancerElementsCmd",
+    ),
     Command("listAsyncJobs", Effect.READ, Role.USER, "user.job.ListAsyncJobsCmd"),
     Command("queryAsyncJobResult", Effect.READ, Role.USER, "user.job.QueryAsyncJobResultCmd"),
     Command(
@@ -93,6 +109,72 @@ _ALL = (
         "admin.internallb.StartInternalLBVMCmd",
     ),
     Command("restartNetwork", Effect.CHANGE, Role.USER, "user.network.RestartNetworkCmd"),
+    Command(
+        "createLoadBalancer",
+        Effect.CHANGE,
+        Role.USER,
+        "user.loadbalancer.CreateApplicationLoadBalancerCmd",
+    ),
+    Command(
+        "deleteLoadBalancer",
+        Effect.CHANGE,
+        Role.USER,
+        "user.loadbalancer.DeleteApplicationLoadBalancerCmd",
+    ),
+    Command(
+        "assignToLoadBalancerRule",
+        Effect.CHANGE,
+        Role.USER,
+        "user.loadbalancer.AssignToLoadBalancerRuleCmd",
+    ),
+    Command(
+        "removeFromLoadBalancerRule",
+        Effect.CHANGE,
+        Role.USER,
+        "user.loadbalancer.RemoveFromLoadBalancerRuleCmd",
+    ),
+    Command("createTags", Effect.CHANGE, Role.USER, "user.tag.CreateTagsCmd"),
+    Command("deleteTags", Effect.CHANGE, Role.USER, "user.tag.DeleteTagsCmd"),
+    Command(
+        "createLBStickinessPolicy",
+        Effect.CHANGE,
+        Role.USER,
+        "user.loadbalancer.CreateLBStickinessPolicyCmd",
+    ),
+    Command(
+        "deleteLBStickinessPolicy",
+        Effect.CHANGE,
+        Role.USER,
+        "user.loadbalancer.DeleteLBStickinessPolicyCmd",
+    ),
+    Command(
+        "createNetworkACLList", Effect.CHANGE, Role.USER, "user.network.CreateNetworkACLListCmd"
+    ),
+    Command("createNetworkACL", Effect.CHANGE, Role.USER, "user.network.CreateNetworkACLCmd"),
+    Command(
+        "replaceNetworkACLList", Effect.CHANGE, Role.USER, "user.network.ReplaceNetworkACLListCmd"
+    ),
+    Command(
+        "deleteNetworkACLList", Effect.CHANGE, Role.USER, "user.network.DeleteNetworkACLListCmd"
+    ),
+    Command(
+        "createInternalLoadBalancerElement",
+        Effect.CHANGE,
+        Role.DOMAIN_ADMIN,
+        "admin.internallb.CreateInternalLoadBalancerElementCmd",
+    ),
+    Command(
+        "configureInternalLoadBalancerElement",
+        Effect.CHANGE,
+        Role.DOMAIN_ADMIN,
+        "admin.internallb.ConfigureInternalLoadBalancerElementCmd",
+    ),
+    Command(
+        "updateNetworkServiceProvider",
+        Effect.CHANGE,
+        Role.ROOT_ADMIN,
+        "admin.network.UpdateNetworkServiceProviderCmd",
+    ),
 )
 
 COMMANDS = {command.name: command for command in _ALL}

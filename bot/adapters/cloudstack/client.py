@@ -119,15 +119,27 @@ class Client:
             number += 1
         return rows[:limit]
 
+    async def create(self, call: Call) -> tuple[str, str]:
+        """Submit a creation and return the new id and the job id (`BaseAsyncCreateCmd`)."""
+        payload = await self._submit(call)
+        created = payload.get("id")
+        if not isinstance(created, str) or not created:
+            raise unreadable(self._attempt(call, self._writer(call)), 200, "no id")
+        return created, payload["jobid"]
+
     async def submit(self, call: Call) -> str:
         """Submit a change and return its job id. Sent once: a lost answer is in doubt."""
+        job_id: str = (await self._submit(call))["jobid"]
+        return job_id
+
+    async def _submit(self, call: Call) -> dict[str, Any]:
         if effect_of(call.command) is not Effect.CHANGE:
             raise Refused(f"{call.act}: {call.command} is a read and starts no job.")
         payload = await self._post(call, self._writer(call))
         job_id = payload.get("jobid")
         if not isinstance(job_id, str) or not job_id:
             raise unreadable(self._attempt(call, self._writer(call)), 200, "no job id")
-        return job_id
+        return payload
 
     def _writer(self, call: Call) -> Keys:
         if self._write_keys is None:

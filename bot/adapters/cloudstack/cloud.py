@@ -17,9 +17,9 @@ from bot.adapters.cloudstack.answers import (
     SettingRow,
     TemplateRow,
 )
-from bot.adapters.cloudstack.client import Call, Client
+from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
-from bot.adapters.cloudstack.foreign import cleaned
+from bot.adapters.cloudstack.site import EVERYTHING, PARAM_ERROR, SiteCalls
 from bot.adapters.cloudstack.zone_answers import (
     HostRow,
     IsolatedNetworkRow,
@@ -33,24 +33,14 @@ from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Templat
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 from bot.errors import Permanent
 
-# `listall=true` alone hides what projects own, `projectid=-1` alone hides the rest
-# (`AccountManagerImpl.buildACLSearchParameters`).
-_EVERYTHING = {"listall": "true", "projectid": "-1"}
-
 # Where `findRoutingTemplate` (`VMTemplateDaoImpl`) looks for the template of a new VM, in order.
 _SYSTEM_TEMPLATE_TYPES = ("ROUTING", "SYSTEM")
 
-_PARAM_ERROR = 431
 _VPCS_PER_PAGE = 50
 
 
-class CloudStackCloud:
+class CloudStackCloud(SiteCalls):
     """The cloud as one CloudStack API shows it; it changes nothing without a write key."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        # Names as last listed, for the texts of errors only: nothing is decided by them.
-        self._names: dict[str, str] = {}
 
     async def version(self) -> str:
         """Return the version; `listCapabilities` fails where a plugin it asks is left out."""
@@ -63,7 +53,7 @@ class CloudStackCloud:
 
     async def tiers(self) -> tuple[Tier, ...]:
         """Return all VPC tiers, those of projects included."""
-        call = Call("list the VPC tiers", "listNetworks", {**_EVERYTHING, "forvpc": "true"})
+        call = Call("list the VPC tiers", "listNetworks", {**EVERYTHING, "forvpc": "true"})
         rows = await self._client.rows(call, NetworkRow)
         found = {row.id: row.value() for row in rows if row.vpcid}
         self._remember({tier.id: tier.name for tier in found.values()})
@@ -73,7 +63,7 @@ class CloudStackCloud:
         """Return ILB VMs; none for an id that CloudStack does not know (any more)."""
         what = f"look at ILB VM {self._named(vm_id)}" if vm_id else self._of("ILB VMs", tier_id)
         wanted = _given(networkid=tier_id, id=vm_id)
-        call = Call(what, "listInternalLoadBalancerVMs", {**_EVERYTHING, **wanted})
+        call = Call(what, "listInternalLoadBalancerVMs", {**EVERYTHING, **wanted})
         try:
             rows = await self._client.rows(call, IlbVmRow)
         except ApiRefused as refused:
@@ -90,14 +80,16 @@ class CloudStackCloud:
         The filters by source address are broken on the server: it fails with 530.
         """
         wanted = _given(networkid=tier_id)
-        call = Call(self._of("LB rules", tier_id), "listLoadBalancers", {**_EVERYTHING, **wanted})
+        call = Call(self._of("LB rules", tier_id), "listLoadBalancers", {**EVERYTHING, **wanted})
         try:
             rows = await self._client.rows(call, RuleRow)
         except ApiRefused as refused:
             if _is_an_unknown_id(refused, wanted):
                 return ()
             raise
-        return tuple({row.id: row.value() for row in rows}.values())
+        found = {row.id: row.value() for row in rows}
+        self._remember({rule.id: rule.name for rule in found.values()})
+        return tuple(found.values())
 
     async def zones(self) -> tuple[Zone, ...]:
         """Return all zones."""
@@ -106,20 +98,20 @@ class CloudStackCloud:
 
     async def vpcs(self) -> tuple[Vpc, ...]:
         """Return all VPCs, in small pages: each row brings all its networks, unasked."""
-        call = Call("list the VPCs", "listVPCs", _EVERYTHING, _VPCS_PER_PAGE)
+        call = Call("list the VPCs", "listVPCs", EVERYTHING, _VPCS_PER_PAGE)
         rows = await self._client.rows(call, VpcRow)
         return _unique(row.value() for row in rows)
 
     async def isolated_networks(self) -> tuple[Network, ...]:
         """Return the isolated networks outside VPCs, those of projects included."""
-        wanted = {**_EVERYTHING, "forvpc": "false", "type": "Isolated"}
+        wanted = {**EVERYTHING, "forvpc": "false", "type": "Isolated"}
         call = Call("list the isolated networks", "listNetworks", wanted)
         rows = await self._client.rows(call, IsolatedNetworkRow)
         return _unique(row.value() for row in rows if row.type == "Isolated" and not row.vpcid)
 
     async def routers(self) -> tuple[Router, ...]:
         """Return all routers: the command fixes the role, so that ILB VMs never appear."""
-        call = Call("list the routers", "listRouters", _EVERYTHING)
+        call = Call("list the routers", "listRouters", EVERYTHING)
         return _unique(row.value() for row in await self._client.rows(call, RouterRow))
 
     async def hosts(self) -> tuple[Host, ...]:
@@ -168,7 +160,7 @@ class CloudStackCloud:
         """
         wanted = _given(resourceid=resource_id, resourcetype=resource_type, type=event_type)
         what = f"of {self._named(resource_id)}" if resource_id else event_type
-        call = Call(f"list events {what}".rstrip(), "listEvents", {**_EVERYTHING, **wanted})
+        call = Call(f"list events {what}".rstrip(), "listEvents", {**EVERYTHING, **wanted})
         found = [row.value() for row in await self._client.rows(call, EventRow, limit=limit)]
         if found and found[0].created <= found[-1].created:
             found.reverse()
@@ -199,7 +191,7 @@ class CloudStackCloud:
         try:
             return (await self._client.read_as_writer(call, JobRow)).value()
         except ApiRefused as refused:
-            if refused.code != _PARAM_ERROR:
+            if refused.code != PARAM_ERROR:
                 raise
             raise Permanent(
                 f"look at job {job_id}: CloudStack knows no such job (431), so how it ended "
@@ -230,16 +222,6 @@ class CloudStackCloud:
             return ""
         return next((server.version for server in servers if server.version), "")
 
-    def _remember(self, names: dict[str, str]) -> None:
-        # Tenants choose the names of their tiers, and error texts are shown to people.
-        self._names.update({known_id: cleaned(name) for known_id, name in names.items()})
-
-    def _named(self, known_id: str) -> str:
-        return self._names.get(known_id, known_id)
-
-    def _of(self, what: str, tier_id: str) -> str:
-        return f"list the {what} of tier {self._named(tier_id)}" if tier_id else f"list the {what}"
-
 
 class _Identified(Protocol):
     @property
@@ -260,4 +242,4 @@ def _given(**params: str) -> dict[str, str]:
 
 def _is_an_unknown_id(refused: ApiRefused, wanted: dict[str, str]) -> bool:
     """Whether it is the answer to an id that is nobody's: all else we send is fixed and valid."""
-    return bool(wanted) and refused.code == _PARAM_ERROR
+    return bool(wanted) and refused.code == PARAM_ERROR

@@ -1,0 +1,207 @@
+"""Turns reads and changes of what a tier is provisioned with into CloudStack commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.adapters.cloudstack.client import Call, Client
+from bot.adapters.cloudstack.failures import ApiRefused
+from bot.adapters.cloudstack.foreign import cleaned
+from bot.adapters.cloudstack.site_answers import (
+    AclListRow,
+    AclRow,
+    ElementRow,
+    NetworkOfferingRow,
+    StickinessesRow,
+    UserVmRow,
+)
+from bot.domain.site import AclList, AclRule, NetworkOffering, UserVm
+from bot.domain.spec import Stickiness
+from bot.ports import Created
+
+# `listall=true` alone hides what projects own, `projectid=-1` alone hides the rest
+# (`AccountManagerImpl.buildACLSearchParameters`).
+EVERYTHING = {"listall": "true", "projectid": "-1"}
+PARAM_ERROR = 431
+_GONE = frozenset({"Destroyed", "Expunging"})
+_LOAD_BALANCER = {"resourcetype": "LoadBalancer"}
+
+
+class SiteCalls:
+    """The part of the `Cloud` port that provisioning is made of."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        # Names as last listed, for the texts of errors only: nothing is decided by them.
+        self._names: dict[str, str] = {}
+
+    async def tier_vms(self, tier_id: str) -> tuple[UserVm, ...]:
+        """Return the VMs of a tier; what is destroyed keeps its row for a while."""
+        what, wanted = self._of("VMs", tier_id), {**EVERYTHING, "networkid": tier_id}
+        rows = await self._client.rows(Call(what, "listVirtualMachines", wanted), UserVmRow)
+        found = {row.id: row.value(tier_id) for row in rows if row.state not in _GONE}
+        self._remember({vm.id: vm.name for vm in found.values()})
+        return tuple(vm for vm in found.values() if vm.address)
+
+    async def network_offering(self, offering_id: str) -> NetworkOffering | None:
+        """Return a network offering; one that was removed is no longer listed."""
+        call = Call("look at a network offering", "listNetworkOfferings", {"id": offering_id})
+        try:
+            rows = await self._client.rows(call, NetworkOfferingRow)
+        except ApiRefused as refused:
+            if refused.code != PARAM_ERROR:
+                raise
+            return None
+        return next((row.value() for row in rows), None)
+
+    async def acl_lists(self, vpc_id: str) -> tuple[AclList, ...]:
+        """Return the lists of a VPC and the built-in ones, which are listed without a VPC too."""
+        call = Call("list the network ACL lists", "listNetworkACLLists", EVERYTHING)
+        rows = {row.id: row for row in await self._client.rows(call, AclListRow)}
+        return tuple(row.value() for row in rows.values() if row.vpcid in {"", vpc_id})
+
+    async def acl_rules(self, acl_id: str) -> tuple[AclRule, ...]:
+        """Return the entries of a list, by number."""
+        what, wanted = "list the entries of a network ACL list", {**EVERYTHING, "aclid": acl_id}
+        rows = await self._client.rows(Call(what, "listNetworkACLs", wanted), AclRow)
+        entries = {row.id: row.value() for row in rows}
+        return tuple(sorted(entries.values(), key=lambda entry: entry.number))
+
+    async def stickiness(self, rule_id: str) -> tuple[str, Stickiness] | None:
+        """Return a rule's policy; CloudStack keeps one (the second replaces the first)."""
+        what = f"look at the stickiness of LB rule {self._named(rule_id)}"
+        call = Call(what, "listLBStickinessPolicies", {"lbruleid": rule_id, "listall": "true"})
+        rows = await self._client.rows(call, StickinessesRow)
+        policies = [policy for row in rows for policy in row.stickinesspolicy]
+        return (policies[-1].id, policies[-1].value()) if policies else None
+
+    async def ilb_element(self, provider_id: str) -> tuple[str, bool] | None:
+        """Return a provider's element and whether it is enabled."""
+        what, wanted = "look at the internal LB element", {"nspid": provider_id}
+        rows = await self._client.rows(
+            Call(what, "listInternalLoadBalancerElements", wanted), ElementRow
+        )
+        return next(((row.id, row.enabled) for row in rows), None)
+
+    async def create_rule(
+        self, tier_id: str, *, vip: str, port: int, to: int, algorithm: str, name: str
+    ) -> Created:
+        """Submit a rule; CloudStack ignores a protocol, and its scheme can only be Internal."""
+        act = f"create LB rule {name} on {vip}:{port}"
+        params = {
+            "name": name, "networkid": tier_id, "sourceipaddressnetworkid": tier_id,
+            "sourceipaddress": vip, "sourceport": str(port), "instanceport": str(to),
+            "algorithm": algorithm, "scheme": "Internal",
+        }  # fmt: skip
+        return await self._create(Call(act, "createLoadBalancer", params))
+
+    async def delete_rule(self, rule_id: str) -> str:
+        """Submit a deletion and return the job id."""
+        act = f"delete LB rule {self._named(rule_id)}"
+        return await self._client.submit(Call(act, "deleteLoadBalancer", {"id": rule_id}))
+
+    async def assign(self, rule_id: str, vm_ids: Sequence[str]) -> str:
+        """Submit new members; the job's failure never says why (`AssignToLoadBalancerRuleCmd`)."""
+        act = f"assign {self._all(vm_ids)} to LB rule {self._named(rule_id)}"
+        params = {"id": rule_id, "virtualmachineids": ",".join(vm_ids)}
+        return await self._client.submit(Call(act, "assignToLoadBalancerRule", params))
+
+    async def remove(self, rule_id: str, vm_ids: Sequence[str]) -> str:
+        """Submit the removal of members."""
+        act = f"remove {self._all(vm_ids)} from LB rule {self._named(rule_id)}"
+        params = {"id": rule_id, "virtualmachineids": ",".join(vm_ids)}
+        return await self._client.submit(Call(act, "removeFromLoadBalancerRule", params))
+
+    async def create_tags(self, rule_id: str, tags: Mapping[str, str]) -> str:
+        """Submit tags of a rule."""
+        params = _LOAD_BALANCER | {"resourceids": rule_id}
+        for number, (key, value) in enumerate(sorted(tags.items())):
+            params |= {f"tags[{number}].key": key, f"tags[{number}].value": value}
+        return await self._client.submit(
+            Call(f"tag LB rule {self._named(rule_id)}", "createTags", params)
+        )
+
+    async def delete_tags(self, rule_id: str, keys: Sequence[str]) -> str:
+        """Submit the removal of tags: without a value every value of the key is meant."""
+        params = _LOAD_BALANCER | {"resourceids": rule_id}
+        params |= {f"tags[{number}].key": key for number, key in enumerate(sorted(keys))}
+        act = f"take tags from LB rule {self._named(rule_id)}"
+        return await self._client.submit(Call(act, "deleteTags", params))
+
+    async def stick(self, rule_id: str, name: str, wanted: Stickiness) -> Created:
+        """Submit a stickiness policy."""
+        params = {"lbruleid": rule_id, "name": name, "methodname": wanted.method}
+        for number, (key, value) in enumerate(wanted.parameters):
+            params |= {f"param[{number}].name": key, f"param[{number}].value": value}
+        act = f"make LB rule {self._named(rule_id)} sticky"
+        return await self._create(Call(act, "createLBStickinessPolicy", params))
+
+    async def unstick(self, policy_id: str) -> str:
+        """Submit the deletion of a stickiness policy."""
+        act = "delete a stickiness policy"
+        return await self._client.submit(Call(act, "deleteLBStickinessPolicy", {"id": policy_id}))
+
+    async def create_acl_list(self, vpc_id: str, name: str, description: str) -> Created:
+        """Submit an empty list of a VPC."""
+        params = {"vpcid": vpc_id, "name": name, "description": description}
+        act = f"create network ACL list {name}"
+        return await self._create(Call(act, "createNetworkACLList", params))
+
+    async def create_acl_rule(self, acl_id: str, rule: AclRule) -> Created:
+        """Submit one entry of a list."""
+        params = {
+            "aclid": acl_id, "number": str(rule.number), "protocol": rule.protocol,
+            "cidrlist": ",".join(rule.cidrs), "action": "allow" if rule.allow else "deny",
+            "traffictype": "ingress" if rule.is_ingress else "egress",
+        }  # fmt: skip
+        optional = {
+            "startport": rule.start_port, "endport": rule.end_port,
+            "icmptype": rule.icmp_type, "icmpcode": rule.icmp_code, "reason": rule.reason or None,
+        }  # fmt: skip
+        params |= {name: str(value) for name, value in optional.items() if value is not None}
+        act = f"add entry {rule.number} to network ACL list {self._named(acl_id)}"
+        return await self._create(Call(act, "createNetworkACL", params))
+
+    async def replace_acl_list(self, tier_id: str, acl_id: str) -> str:
+        """Submit that a tier gets another list."""
+        act = f"put another network ACL list in force on tier {self._named(tier_id)}"
+        params = {"networkid": tier_id, "aclid": acl_id}
+        return await self._client.submit(Call(act, "replaceNetworkACLList", params))
+
+    async def delete_acl_list(self, acl_id: str) -> str:
+        """Submit the deletion of a list."""
+        act = f"delete network ACL list {self._named(acl_id)}"
+        return await self._client.submit(Call(act, "deleteNetworkACLList", {"id": acl_id}))
+
+    async def create_ilb_element(self, provider_id: str) -> Created:
+        """Submit an element for a provider."""
+        act, params = "create an internal LB element", {"nspid": provider_id}
+        return await self._create(Call(act, "createInternalLoadBalancerElement", params))
+
+    async def configure_ilb_element(self, element_id: str) -> str:
+        """Submit that an element is enabled: its provider is not ready before."""
+        params = {"id": element_id, "enabled": "true"}
+        act = "enable the internal LB element"
+        return await self._client.submit(Call(act, "configureInternalLoadBalancerElement", params))
+
+    async def set_provider(self, provider_id: str, state: str) -> str:
+        """Submit the state of a provider, in the case of `PhysicalNetworkServiceProvider.State`."""
+        act = f"set provider InternalLbVm to {state}"
+        params = {"id": provider_id, "state": state}
+        return await self._client.submit(Call(act, "updateNetworkServiceProvider", params))
+
+    async def _create(self, call: Call) -> Created:
+        return Created(*await self._client.create(call))
+
+    def _remember(self, names: dict[str, str]) -> None:
+        # Tenants choose the names of their tiers, and error texts are shown to people.
+        self._names.update({known_id: cleaned(name) for known_id, name in names.items()})
+
+    def _named(self, known_id: str) -> str:
+        return self._names.get(known_id, known_id)
+
+    def _all(self, vm_ids: Sequence[str]) -> str:
+        return ", ".join(self._named(vm_id) for vm_id in vm_ids)
+
+    def _of(self, what: str, tier_id: str) -> str:
+        return f"list the {what} of tier {self._named(tier_id)}" if tier_id else f"list the {what}"

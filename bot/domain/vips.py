@@ -1,0 +1,71 @@
+"""Chooses and checks the address of an ILB: given, already serving, or the next free one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from bot.domain.plan import in_words
+from bot.domain.site import Site
+from bot.domain.spec import SERVICE_TAG, IlbSpec
+from bot.errors import Refused
+
+
+def vip_of(site: Site, ilb: IlbSpec, others: Iterable[str]) -> str:
+    """Return the VIP of an ILB; `others` are those of the ILBs before it in the spec."""
+    if ilb.vip:
+        _check_vip(site, ilb.vip)
+        return ilb.vip
+    names = {service.name for service in ilb.services} - {""}
+    serving = {
+        rule.vip for rule in site.rules for key, value in rule.tags
+        if key == SERVICE_TAG and value in names
+    }  # fmt: skip
+    if len(serving) > 1:
+        raise Refused(
+            f"{in_words(sorted(names))} of tier {site.tier.name} are served by "
+            f"{in_words(sorted(serving))}.",
+            instead="Say which one is meant with `vip:`.",
+        )
+    if serving:
+        return serving.pop()
+    return _next_free(site, others)
+
+
+def _next_free(site: Site, others: Iterable[str]) -> str:
+    used = {*site.addresses(), *others}
+    free = (str(host) for host in ip_network(site.tier.cidr, strict=False).hosts())
+    found = next((address for address in free if address not in used), None)
+    if found is None:
+        raise Refused(
+            f"No address of {site.tier.cidr} is free in tier {site.tier.name}.",
+            instead="Name the `vip:` of an ILB that is there, or free an address.",
+        )
+    return found
+
+
+def _check_vip(site: Site, vip: str) -> None:
+    network, tier = ip_network(site.tier.cidr, strict=False), site.tier
+    address = ip_address(vip)
+    if address not in network:
+        # CloudStack takes another tier's address where sourceipaddressnetworkid says so.
+        raise Refused(
+            f"The VIP {vip} is not in {tier.cidr}, the addresses of tier {tier.name}.",
+            instead=f"Leave `vip:` out for the next free one ({_next_free(site, ())}).",
+        )
+    ends = (network.network_address, network.broadcast_address)
+    if vip in site.vips():
+        return
+    if address in ends or vip in site.addresses():
+        why = "an end of its range" if address in ends else _who_has(site, vip)
+        raise Refused(
+            f"The VIP {vip} of tier {tier.name} is taken: it is {why}.",
+            instead=f"The next free address is {_next_free(site, ())}.",
+        )
+
+
+def _who_has(site: Site, vip: str) -> str:
+    if vip == site.tier.gateway:
+        return "its gateway"
+    vm = next((vm for vm in site.machines if vm.address == vip), None)
+    return f"the address of VM {vm.name}" if vm else "the address of a router"

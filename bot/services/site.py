@@ -1,0 +1,88 @@
+"""Reads one tier and all of its load balancing from the cloud into a `Site`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import TypeVar
+
+from bot.domain.cloud import LbRule, Tier
+from bot.domain.fleet import RECREATE_CHECKS
+from bot.domain.site import AclList, Site
+from bot.domain.spec import Stickiness
+from bot.domain.zone import Provider
+from bot.errors import Refused
+from bot.ports import Clock, CloudReader
+
+STATS_PORT = "network.loadbalancer.haproxy.stats.port"
+_DEFAULT_STATS_PORT = 8081
+
+T = TypeVar("T")
+
+
+async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with: str = "") -> Site:
+    """Read the tier; what a role may not see of offering, provider, ACL or routers is left out."""
+    read_at = clock.now()
+    every = await cloud.tiers()
+    tier = next((one for one in every if one.id == tier_id), None)
+    if tier is None:
+        raise Refused(f"Tier {tier_id} no longer exists.", instead="`status` lists what there is.")
+    rules, vms, machines, recreate, stats_port = await asyncio.gather(
+        cloud.rules(tier_id=tier_id),
+        cloud.ilb_vms(tier_id=tier_id),
+        cloud.tier_vms(tier_id),
+        cloud.setting(RECREATE_CHECKS, zone_id=tier.zone_id),
+        cloud.setting(STATS_PORT),
+    )
+    offering, providers, lists = await asyncio.gather(
+        _seen(cloud.network_offering(tier.offering_id), None),
+        _seen(cloud.providers(), ()),
+        _seen(_lists(cloud, tier.vpc_id), ()),
+    )
+    own = tuple(rule for rule in rules if rule.tier_id == tier_id)
+    return Site(
+        read_at=read_at,
+        tier=tier,
+        tiers=tuple(one for one in every if one.vpc_id == tier.vpc_id),
+        rules=own,
+        vms=vms,
+        machines=machines,
+        stickiness=await _stickiness(cloud, own),
+        offering=offering,
+        provider=_provider(providers, tier),
+        acl=next((one for one in lists if one.id == tier.acl_id), None),
+        acl_lists=lists,
+        stats_port=int(stats_port) if stats_port and stats_port.isdigit() else _DEFAULT_STATS_PORT,
+        recreate_checks=recreate or "",
+        busy_with=busy_with,
+    )
+
+
+def _provider(providers: tuple[Provider, ...], tier: Tier) -> Provider | None:
+    """That of the tier's physical network, which only root admins see; else the only one."""
+    if not tier.physical_network_id and len(providers) == 1:
+        return providers[0]
+    on_it = (one for one in providers if one.physical_network_id == tier.physical_network_id)
+    return next(on_it, None)
+
+
+async def _seen(listing: Awaitable[T], otherwise: T) -> T:
+    """Return what is read, or nothing where the key's role may not read it (432)."""
+    try:
+        return await listing
+    except Refused:
+        return otherwise
+
+
+async def _lists(cloud: CloudReader, vpc_id: str) -> tuple[AclList, ...]:
+    lists = await cloud.acl_lists(vpc_id)
+    entries = await asyncio.gather(*(cloud.acl_rules(one.id) for one in lists))
+    return tuple(replace(one, rules=rules) for one, rules in zip(lists, entries, strict=True))
+
+
+async def _stickiness(
+    cloud: CloudReader, rules: tuple[LbRule, ...]
+) -> tuple[tuple[str, Stickiness], ...]:
+    found = await asyncio.gather(*(cloud.stickiness(rule.id) for rule in rules))
+    return tuple((rule.id, one[1]) for rule, one in zip(rules, found, strict=True) if one)
