@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from bot.domain.operation import Mode
 from bot.domain.policy import (
@@ -26,9 +24,10 @@ from bot.domain.policy import (
 )
 from bot.errors import Refused
 from bot.services import marked_yaml
-from bot.services.marked_yaml import Marked, NotPlainYaml
+from bot.services.marked_document import Problems, nearest, read_marked
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TITLE = "The policies cannot be used"
 _Name = Annotated[StrictStr, Field(min_length=1)]
 
 
@@ -89,48 +88,23 @@ def load_policies(path: Path, runbooks: Collection[str]) -> Policies:
 
 def read_policies(content: bytes, name: str, runbooks: Collection[str]) -> Policies:
     """Read policies from the bytes of a file of that name; see `load_policies`."""
-    try:
-        marked = marked_yaml.read(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as exc:
-        line = content.count(b"\n", 0, exc.start) + 1
-        raise _refused([f"{name}, line {line}: not UTF-8"]) from exc
-    except NotPlainYaml as exc:
-        place = f", line {exc.line}, column {exc.column}" if exc.line else ""
-        raise _refused([f"{name}{place}: {exc}"]) from exc
-    checker = _Checker(name, marked, runbooks)
-    document = checker.document()
-    if checker.problems:
-        raise _refused(text for _, text in sorted(checker.problems))
+    problems = Problems(name, read_marked(content, name, _TITLE), _EXPECTATIONS)
+    document = problems.model(_Document, _siblings)
+    if document is not None:
+        _Checker(problems, runbooks).check(document)
+    if document is None or problems.found:
+        raise problems.refused(_TITLE)
     return _policies(document, hashlib.sha256(content).hexdigest()[:12])
 
 
-def _refused(problems: Iterable[str]) -> Refused:
-    return Refused("The policies cannot be used:\n" + "\n".join(f"  {p}" for p in problems))
-
-
 class _Checker:
-    """Looks at one document and collects what is wrong with it, each with its place."""
+    """Looks at what one document says of runbooks, roles and targets that must be there."""
 
-    def __init__(self, name: str, marked: Marked, runbooks: Collection[str]) -> None:
-        self._name = name
-        self._marked = marked
+    def __init__(self, problems: Problems, runbooks: Collection[str]) -> None:
+        self._wrong = problems.wrong
         self._known_runbooks = frozenset(runbooks)
-        self.problems: list[tuple[tuple[int, int], str]] = []
 
-    def document(self) -> _Document:
-        for path in self._marked.repeated:
-            self._wrong(path, "given twice", of_key=True)
-        try:
-            value = self._marked.value
-            document = _Document.model_validate({} if value is None else value)
-        except ValidationError as exc:
-            for error in exc.errors():
-                self._from_pydantic(error)
-            return _Document()
-        self._check(document)
-        return document
-
-    def _check(self, document: _Document) -> None:
+    def check(self, document: _Document) -> None:
         seen: set[str] = set()
         for i, person in enumerate(document.people):
             if person.slack in seen:
@@ -202,26 +176,7 @@ class _Checker:
         of_key: bool = False,
     ) -> None:
         if name not in known:
-            self._wrong(path, f"no {what} {name!r}; {_nearest(name, known)}", of_key=of_key)
-
-    def _from_pydantic(self, error: ErrorDetails) -> None:
-        path = tuple(part for part in error["loc"] if part != "[key]")
-        if error["type"] == "extra_forbidden":
-            self._wrong(path, f"unknown; {_nearest(str(path[-1]), _siblings(path))}", of_key=True)
-        elif error["loc"][-1:] == ("[key]",):
-            hint = _nearest(str(path[-1]), [kind.value for kind in IncidentKind])
-            self._wrong(path, f"no such incident; {hint}", of_key=True)
-        elif error["type"] == "missing":
-            self._wrong(path[:-1], f"{path[-1]} is missing")
-        else:
-            self._wrong(path, _expected(error))
-
-    def _wrong(self, path: marked_yaml.Path, why: str, *, of_key: bool = False) -> None:
-        places = self._marked.keys if of_key else self._marked.places
-        line, column = places.get(path) or self._marked.places.get(path[:-1]) or (1, 1)
-        what = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
-        where = f"{self._name}, line {line}, column {column}"
-        self.problems.append(((line, column), f"{where}: {what + ': ' if what else ''}{why}"))
+            self._wrong(path, f"no {what} {name!r}; {nearest(name, known)}", of_key=of_key)
 
 
 _MODELS: dict[str, type[BaseModel]] = {
@@ -233,36 +188,14 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 
 def _siblings(path: marked_yaml.Path) -> Iterable[str]:
+    if path[0] == "incidents" and len(path) == 2:
+        return [kind.value for kind in IncidentKind]
     return (_Document if len(path) == 1 else _MODELS[str(path[0])]).model_fields
 
 
 _EXPECTATIONS = {
-    "string_type": "expected text (in quotes, where it looks like a number, yes or no)",
-    "string_too_short": "expected text, and it is empty",
-    "list_type": "expected a list",
-    "dict_type": "expected names with a colon after each",
-    "model_type": "expected names with a colon after each",
-    "float_type": "expected a number",
-    "finite_number": "expected a number",
-    "greater_than_equal": "expected {ge:g} or more",
-    "less_than_equal": "expected {le:g} or less",
-    "enum": "expected {expected}",
     "string_pattern_mismatch": "expected a Slack user id, as in U024BE7LH, not a name",
 }
-
-
-def _expected(error: ErrorDetails) -> str:
-    known = _EXPECTATIONS.get(error["type"])
-    context: dict[str, Any] = error.get("ctx", {})
-    return known.format(**context) if known else error["msg"]
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"expected one of {', '.join(choices)}" if choices else "there is none"
 
 
 def _names(target: str) -> tuple[str, str] | None:

@@ -117,7 +117,7 @@ incidents:
         " expected 'observe', 'suggest', 'approve' or 'automatic'",
         "policies.yaml, line 5, column 37: runbooks.roll.expiry_s: expected 60 or more",
         "policies.yaml, line 7, column 3: incidents.ilb-stoped:"
-        " no such incident; did you mean ilb-stopped?",
+        " unknown; did you mean ilb-stopped?",
     ]
 
 
