@@ -12,7 +12,7 @@ from typing import Protocol
 from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
 from bot.domain.servers import Server
-from bot.domain.site import AclList, AclRule, NetworkOffering, UserVm
+from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 
@@ -85,10 +85,6 @@ class CloudReader(Protocol):
 
     async def tier_vms(self, tier_id: str) -> tuple[UserVm, ...]:
         """Return the tenants' VMs with an address in a tier, those of projects included."""
-        ...
-
-    async def network_offering(self, offering_id: str) -> NetworkOffering | None:
-        """Return a network offering, None where there is none of that id."""
         ...
 
     async def acl_lists(self, vpc_id: str) -> tuple[AclList, ...]:

@@ -14,9 +14,11 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import recover, roll
+from workflows import provision, recover, roll
 
-RUNBOOKS: Runbooks = {runbook.name: runbook for runbook in (roll.RUNBOOK, recover.RUNBOOK)}
+RUNBOOKS: Runbooks = {
+    runbook.name: runbook for runbook in (roll.RUNBOOK, recover.RUNBOOK, provision.RUNBOOK)
+}
 
 QUESTIONS: Mapping[str, Entry] = {
     entry.name: entry

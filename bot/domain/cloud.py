@@ -111,6 +111,7 @@ class Tier:
     acl_id: str = ""
     acl_name: str = ""
     physical_network_id: str = ""
+    lb_provider: str = ""
 
     @property
     def is_implemented(self) -> bool:

@@ -18,7 +18,7 @@ from bot.domain.reconcile_acl import compare_acl
 from bot.domain.rule_state import RuleState, is_keeper, state_of
 from bot.domain.rule_words import delta_words, rule_words
 from bot.domain.site import Site
-from bot.domain.spec import NAME_TAG, SERVICE_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
+from bot.domain.spec import NAME_TAG, PROVIDER, SERVICE_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
 from bot.domain.vips import vip_of
 from bot.errors import Refused
 
@@ -44,26 +44,23 @@ def compare(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
 
 
 def _refuse_offering(site: Site, spec: Spec) -> None:
-    tier, offering = site.tier, site.offering
-    named = offering.name if offering else tier.offering_name
-    if spec.offering and named and spec.offering != named:
+    tier = site.tier
+    if spec.offering and tier.offering_name and spec.offering != tier.offering_name:
         raise Refused(
-            f"Tier {tier.name} has the network offering {named}, not {spec.offering}, and the "
-            "offering of a tier in use is not changed here.",
+            f"Tier {tier.name} has the network offering {tier.offering_name}, not {spec.offering}, "
+            "and the offering of a tier in use is not changed here.",
             instead="Make a tier with that offering, or name the one it has.",
         )
-    if offering is None:
-        return
-    if not offering.lb_provider:
+    if not tier.lb_provider:
         raise Refused(
-            f"The network offering {offering.name} of tier {tier.name} has no load balancing.",
-            instead="A tier with internal load balancing: its offering names Lb by InternalLbVm.",
+            f"Tier {tier.name} has no load balancing (network offering {tier.offering_name}).",
+            instead="A tier whose network offering has the service Lb by InternalLbVm.",
         )
-    if "internal" not in offering.lb_schemes.casefold():
+    if tier.lb_provider.casefold() != PROVIDER.casefold():
         raise Refused(
-            f"Tier {tier.name} has public load balancing (offering {offering.name}); a tier has "
-            "internal or public load balancing, never both, and cannot change from one to the "
-            "other.",
+            f"Tier {tier.name} has public load balancing by {tier.lb_provider} (network offering "
+            f"{tier.offering_name}); a tier has internal or public load balancing, never both, "
+            "and cannot change from one to the other.",
             instead="A tier of its own with internal load balancing.",
         )
 

@@ -28,17 +28,6 @@ class UserVm:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkOffering:
-    """A network offering as far as load balancing goes; `lb_schemes` is `internal` or `public`."""
-
-    id: str
-    name: str
-    state: str
-    lb_provider: str
-    lb_schemes: str
-
-
-@dataclass(frozen=True, slots=True)
 class AclRule:
     """One entry of a network ACL list; the lowest `number` that matches decides.
 
@@ -82,8 +71,8 @@ class Site:
     `tiers` are all tiers of its VPC, itself among them. `machines` are the VMs with an address in
     the tier, `taken` those addresses that something of the tier has beside them (gateway, routers).
     `stickiness` goes by the id of a rule. `acl` is the list in force, `acl_lists` are those of the
-    VPC and the built-in ones. `offering`, `provider` and `acl` are None where
-    there is none or the key may not see it. `busy_with` names an open operation of ours on it.
+    VPC and the built-in ones. `provider` and `acl` are None where there is
+    none or the key may not see it. `busy_with` names an open operation of ours on it.
     """
 
     read_at: float
@@ -94,7 +83,6 @@ class Site:
     machines: tuple[UserVm, ...] = ()
     taken: tuple[str, ...] = ()
     stickiness: tuple[tuple[str, Stickiness], ...] = ()
-    offering: NetworkOffering | None = None
     provider: Provider | None = None
     acl: AclList | None = None
     acl_lists: tuple[AclList, ...] = ()
@@ -121,7 +109,7 @@ class Site:
         """What every plan about this tier relies on; ids of rules and machines among it."""
         return (
             Fact("tier state", self.tier.state),
-            Fact("offering", self.offering.name if self.offering else ""),
+            Fact("offering", self.tier.offering_name),
             Fact("provider", self.provider.state if self.provider else ""),
             Fact("ACL", (self.acl and f"{self.acl.name} ({_digest(self.acl)})") or ""),
             Fact("checks that recreate routers", self.recreate_checks),

@@ -85,6 +85,8 @@ class Router:
     host_name: str
     requires_upgrade: bool = False
     health_checks_failed: bool = False
+    addresses: tuple[tuple[str, str], ...] = ()
+    """Ids of networks and its address in each; root admins only see them."""
 
 
 @dataclass(frozen=True, slots=True)

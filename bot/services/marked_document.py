@@ -16,6 +16,7 @@ from bot.services.marked_yaml import Marked, NotPlainYaml
 M = TypeVar("M", bound=BaseModel)
 Siblings = Callable[[marked_yaml.Path], Iterable[str]]
 """Given the path of an unknown name: the names that are known there."""
+Explain = Callable[[marked_yaml.Path], str]
 
 _EXPECTATIONS = {
     "string_type": "expected text (in quotes, where it looks like a number, yes or no)",
@@ -49,14 +50,19 @@ class Problems:
         for path in marked.repeated:
             self.wrong(path, "given twice", of_key=True)
 
-    def model(self, model: type[M], siblings: Siblings) -> M | None:
-        """Return the document as that model, None where it is not one."""
+    def model(
+        self, model: type[M], siblings: Siblings, explain: Explain = lambda _: ""
+    ) -> M | None:
+        """Return the document as that model, None where it is not one.
+
+        `explain` says why an unknown name cannot be, where there is more to say than a guess.
+        """
         value = {} if self._marked.value is None else self._marked.value
         try:
             return model.model_validate(value)
         except ValidationError as exc:
             for error in exc.errors():
-                self._from_pydantic(error, siblings)
+                self._from_pydantic(error, siblings, explain)
             return None
 
     def wrong(self, path: marked_yaml.Path, why: str, *, of_key: bool = False) -> None:
@@ -75,10 +81,11 @@ class Problems:
         places = (self._marked.places.get(path[:end]) for end in range(len(path), -1, -1))
         return next((place for place in places if place), (1, 1))
 
-    def _from_pydantic(self, error: ErrorDetails, siblings: Siblings) -> None:
+    def _from_pydantic(self, error: ErrorDetails, siblings: Siblings, explain: Explain) -> None:
         path = tuple(part for part in error["loc"] if part != "[key]")
         if error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",):
-            self.wrong(path, f"unknown; {nearest(str(path[-1]), siblings(path))}", of_key=True)
+            why = explain(path) or f"unknown; {nearest(str(path[-1]), siblings(path))}"
+            self.wrong(path, why, of_key=True)
         elif error["type"] == "missing":
             self.wrong(path[:-1], f"{path[-1]} is missing")
         else:

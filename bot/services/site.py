@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with: str = "") -> Site:
-    """Read the tier; what a role may not see of offering, provider, ACL or routers is left out."""
+    """Read the tier; what a role may not see of provider, ACL or routers is left out."""
     read_at = clock.now()
     every = await cloud.tiers()
     tier = next((one for one in every if one.id == tier_id), None)
@@ -35,10 +35,10 @@ async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with
         cloud.setting(RECREATE_CHECKS, zone_id=tier.zone_id),
         cloud.setting(STATS_PORT),
     )
-    offering, providers, lists = await asyncio.gather(
-        _seen(cloud.network_offering(tier.offering_id), None),
+    providers, lists, routers = await asyncio.gather(
         _seen(cloud.providers(), ()),
         _seen(_lists(cloud, tier.vpc_id), ()),
+        _seen(cloud.routers(), ()),
     )
     own = tuple(rule for rule in rules if rule.tier_id == tier_id)
     return Site(
@@ -48,8 +48,8 @@ async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with
         rules=own,
         vms=vms,
         machines=machines,
+        taken=tuple(a for router in routers for net, a in router.addresses if net == tier_id),
         stickiness=await _stickiness(cloud, own),
-        offering=offering,
         provider=_provider(providers, tier),
         acl=next((one for one in lists if one.id == tier.acl_id), None),
         acl_lists=lists,

@@ -51,6 +51,13 @@ class ManagementServer(Answer):
     version: str = ""
 
 
+class NicRow(Answer):
+    """`NicResponse`."""
+
+    networkid: str = ""
+    ipaddress: str = ""
+
+
 class SystemVmRow(Answer):
     """`DomainRouterResponse` as it describes every system VM."""
 
@@ -163,6 +170,19 @@ class RuleRow(Answer):
         )
 
 
+class ProviderNameRow(Answer):
+    """`ProviderResponse` of a service."""
+
+    name: str
+
+
+class ProvidedServiceRow(Answer):
+    """`ServiceResponse`: a service of a network and who provides it."""
+
+    name: str
+    provider: tuple[ProviderNameRow, ...] = ()
+
+
 class NetworkRow(Answer):
     """`NetworkResponse`; a VPC tier is a network with a VPC."""
 
@@ -180,9 +200,11 @@ class NetworkRow(Answer):
     aclid: str = ""
     aclname: str = ""
     physicalnetworkid: str = ""
+    service: tuple[ProvidedServiceRow, ...] = ()
 
     def value(self) -> Tier:
         """Return the tier."""
+        lb = (one.name for own in self.service if own.name == "Lb" for one in own.provider)
         return Tier(
             id=self.id,
             name=self.name,
@@ -198,6 +220,7 @@ class NetworkRow(Answer):
             acl_id=self.aclid,
             acl_name=self.aclname,
             physical_network_id=self.physicalnetworkid,
+            lb_provider=next(lb, ""),
         )
 
 

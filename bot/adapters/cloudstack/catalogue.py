@@ -79,7 +79,6 @@ _ALL = (
     Command("listEvents", Effect.READ, Role.USER, "user.event.ListEventsCmd"),
     Command("listConfigurations", Effect.READ, Role.DOMAIN_ADMIN, "admin.config.ListCfgsByCmd"),
     Command("listVirtualMachines", Effect.READ, Role.USER, "user.vm.ListVMsCmd"),
-    Command("listNetworkOfferings", Effect.READ, Role.USER, "user.network.ListNetworkOfferingsCmd"),
     Command("listNetworkACLLists", Effect.READ, Role.USER, "user.network.ListNetworkACLListsCmd"),
     Command("listNetworkACLs", Effect.READ, Role.USER, "user.network.ListNetworkACLsCmd"),
     Command(

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.adapters.cloudstack.client import Call, Client
-from bot.adapters.cloudstack.failures import ApiRefused
 from bot.adapters.cloudstack.foreign import cleaned
 from bot.adapters.cloudstack.site_answers import (
     AclListRow,
     AclRow,
     ElementRow,
-    NetworkOfferingRow,
     StickinessesRow,
     UserVmRow,
 )
-from bot.domain.site import AclList, AclRule, NetworkOffering, UserVm
+from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
 from bot.ports import Created
 
@@ -42,17 +40,6 @@ class SiteCalls:
         found = {row.id: row.value(tier_id) for row in rows if row.state not in _GONE}
         self._remember({vm.id: vm.name for vm in found.values()})
         return tuple(vm for vm in found.values() if vm.address)
-
-    async def network_offering(self, offering_id: str) -> NetworkOffering | None:
-        """Return a network offering; one that was removed is no longer listed."""
-        call = Call("look at a network offering", "listNetworkOfferings", {"id": offering_id})
-        try:
-            rows = await self._client.rows(call, NetworkOfferingRow)
-        except ApiRefused as refused:
-            if refused.code != PARAM_ERROR:
-                raise
-            return None
-        return next((row.value() for row in rows), None)
 
     async def acl_lists(self, vpc_id: str) -> tuple[AclList, ...]:
         """Return the lists of a VPC and the built-in ones, which are listed without a VPC too."""

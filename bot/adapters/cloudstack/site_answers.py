@@ -8,19 +8,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bot.adapters.cloudstack.answers import Answer, TagRow
-from bot.domain.site import AclList, AclRule, NetworkOffering, UserVm
+from bot.adapters.cloudstack.answers import Answer, NicRow, TagRow
+from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
-
-_LB = "Lb"
-_LB_SCHEMES = "LbSchemes"
-
-
-class NicRow(Answer):
-    """`NicResponse`."""
-
-    networkid: str = ""
-    ipaddress: str = ""
 
 
 class UserVmRow(Answer):
@@ -44,42 +34,6 @@ class UserVmRow(Answer):
             state=self.state,
             address=next(addresses, ""),
             tags=tuple(sorted((tag.key, tag.value) for tag in self.tags)),
-        )
-
-
-class NamedRow(Answer):
-    """A provider of a service, or a service's capability with its value."""
-
-    name: str
-    value: str = ""
-
-
-class OfferedServiceRow(Answer):
-    """`ServiceResponse` in an offering."""
-
-    name: str
-    provider: tuple[NamedRow, ...] = ()
-    capability: tuple[NamedRow, ...] = ()
-
-
-class NetworkOfferingRow(Answer):
-    """`NetworkOfferingResponse`."""
-
-    id: str
-    name: str
-    state: str = ""
-    service: tuple[OfferedServiceRow, ...] = ()
-
-    def value(self) -> NetworkOffering:
-        """Return the offering; without the service Lb it has no provider of it."""
-        lb = next((one for one in self.service if one.name == _LB), OfferedServiceRow(name=_LB))
-        schemes = (one.value for one in lb.capability if one.name == _LB_SCHEMES)
-        return NetworkOffering(
-            id=self.id,
-            name=self.name,
-            state=self.state,
-            lb_provider=next((one.name for one in lb.provider), ""),
-            lb_schemes=next(schemes, ""),
         )
 
 

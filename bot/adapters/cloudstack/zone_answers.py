@@ -6,7 +6,7 @@ Fields are those of the response classes under `org.apache.cloudstack.api.respon
 
 from __future__ import annotations
 
-from bot.adapters.cloudstack.answers import Answer, SystemVmRow
+from bot.adapters.cloudstack.answers import Answer, NicRow, SystemVmRow
 from bot.domain.cloud import VmState
 from bot.domain.zone import Host, Network, Offering, Provider, Role, Router, Vpc, Zone
 
@@ -92,6 +92,7 @@ class RouterRow(SystemVmRow):
     redundantstate: str = ""
     isredundantrouter: bool = False
     softwareversion: str = ""
+    nic: tuple[NicRow, ...] = ()
 
     def value(self) -> Router:
         """Return the router."""
@@ -113,6 +114,7 @@ class RouterRow(SystemVmRow):
             host_name=self.hostname,
             requires_upgrade=self.requiresupgrade,
             health_checks_failed=self.healthchecksfailed,
+            addresses=tuple(sorted((nic.networkid, nic.ipaddress) for nic in self.nic)),
         )
 
 

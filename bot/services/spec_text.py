@@ -1,0 +1,97 @@
+"""Turns a spec into the text of an `ilb.yaml` that reads back as the same spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from bot.domain.spec import (
+    PROVIDER,
+    AclEntry,
+    AclSpec,
+    Algorithm,
+    IlbSpec,
+    MemberBy,
+    MemberRef,
+    RuleSpec,
+    ServiceSpec,
+    Spec,
+)
+
+
+def spec_text(spec: Spec) -> str:
+    """Write a spec, its defaults left out."""
+    document: dict[str, Any] = {"tier": spec.tier}
+    if spec.provider != PROVIDER:
+        document["provider"] = spec.provider
+    if spec.offering:
+        document["offering"] = spec.offering
+    document["ilbs"] = [_ilb_document(ilb) for ilb in spec.ilbs]
+    if spec.acl is not None:
+        document["acl"] = _acl_document(spec.acl)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=96)
+
+
+def _ilb_document(ilb: IlbSpec) -> dict[str, Any]:
+    said = {"vip": ilb.vip} if ilb.vip else {}
+    return said | {"services": [_service_document(service) for service in ilb.services]}
+
+
+def _service_document(service: ServiceSpec) -> dict[str, Any]:
+    present = [rule for rule in service.rules if not rule.is_absent]
+    shared = present[0].members if present else ()
+    said: dict[str, Any] = {
+        key: value for key, value in (("name", service.name), ("fqdn", service.fqdn)) if value
+    }
+    if shared:
+        said["members"] = [_member_document(member) for member in shared]
+    return said | {"rules": [_rule_document(rule, shared) for rule in service.rules]}
+
+
+def _rule_document(rule: RuleSpec, shared: tuple[MemberRef, ...]) -> dict[str, Any]:
+    if rule.is_absent:
+        return {"port": rule.port, "absent": True}
+    said: dict[str, Any] = {"port": rule.port}
+    if rule.to != rule.port:
+        said["to"] = rule.to
+    if rule.algorithm is not Algorithm.ROUNDROBIN:
+        said["algorithm"] = rule.algorithm.value
+    if rule.members != shared:
+        said["members"] = [_member_document(member) for member in rule.members]
+    if rule.stickiness:
+        said["stickiness"] = {"method": rule.stickiness.method}
+        if rule.stickiness.parameters:
+            said["stickiness"]["parameters"] = dict(rule.stickiness.parameters)
+    if rule.name:
+        said["name"] = rule.name
+    return said
+
+
+def _member_document(member: MemberRef) -> str | dict[str, str]:
+    return member.value if member.by is MemberBy.NAME else {member.by.value: member.value}
+
+
+def _acl_document(acl: AclSpec) -> dict[str, Any]:
+    said: dict[str, Any] = {"name": acl.name} if acl.name else {}
+    if acl.entries is not None:
+        said["rules"] = [_entry_document(entry) for entry in acl.entries]
+    return said
+
+
+def _entry_document(entry: AclEntry) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "action": "allow" if entry.allow else "deny",
+        "protocol": entry.protocol,
+    }
+    if entry.ports is not None:
+        start, end = entry.ports
+        said["ports"] = start if start == end else f"{start}-{end}"
+    if entry.icmp is not None:
+        said["icmp"] = list(entry.icmp)
+    said["from"] = list(entry.sources)
+    if not entry.is_ingress:
+        said["direction"] = "egress"
+    if entry.reason:
+        said["reason"] = entry.reason
+    return said

@@ -1,0 +1,77 @@
+"""Switches the internal LB provider of a physical network on, and off again as the undo."""
+
+from __future__ import annotations
+
+from bot.engine.api import Run, Settled, StepFailed, verb
+from bot.errors import Permanent
+from bot.ports import World
+from workflows.steps.jobs import PATIENT, await_job
+
+ENABLED = "Enabled"
+DISABLED = "Disabled"
+
+
+async def _state(world: World, provider_id: str) -> str:
+    found = next((one for one in await world.cloud.providers() if one.id == provider_id), None)
+    if found is None:
+        raise Permanent(f"look at provider {provider_id}: CloudStack no longer has it")
+    return found.state
+
+
+async def _element_taken(world: World, provider_id: str) -> Settled[str] | None:
+    element = await world.cloud.ilb_element(provider_id)
+    return Settled("") if element and element[1] else None
+
+
+@verb(settle=_element_taken, retry=PATIENT)
+async def submit_element(world: World, provider_id: str) -> str:
+    """Submit that its element exists and is enabled: a provider without one is never ready."""
+    element = await world.cloud.ilb_element(provider_id)
+    if element is None:
+        return (await world.cloud.create_ilb_element(provider_id)).job_id
+    element_id, is_enabled = element
+    return "" if is_enabled else await world.cloud.configure_ilb_element(element_id)
+
+
+async def _state_taken(world: World, provider_id: str, state: str) -> Settled[str] | None:
+    return Settled("") if await _state(world, provider_id) == state else None
+
+
+@verb(settle=_state_taken, retry=PATIENT)
+async def submit_state(world: World, provider_id: str, state: str) -> str:
+    """Submit the state of the provider and return the job id, `""` where it has it."""
+    if await _state(world, provider_id) == state:
+        return ""
+    return await world.cloud.set_provider(provider_id, state)
+
+
+@verb(retry=PATIENT)
+async def expect_state(world: World, provider_id: str, state: str) -> str:
+    """Fail unless the provider is in that state."""
+    now = await _state(world, provider_id)
+    if now != state:
+        raise Permanent(f"set provider InternalLbVm to {state}: it is {now}")
+    return now
+
+
+async def enable(run: Run, provider_id: str) -> None:
+    """Enable the element, then the provider, in the order CloudStack asks for."""
+    for _ in range(2):  # an element that was only just created has to be enabled as well
+        job = await run.step(submit_element, provider_id)
+        if not job:
+            break
+        end = await run.step(await_job, job)
+        if end.is_known and not end.succeeded:
+            text = f"enable the element of provider InternalLbVm: {end.text}"
+            raise StepFailed("provider", "permanent", text, in_doubt=False)
+    await set_state(run, provider_id, ENABLED)
+
+
+async def set_state(run: Run, provider_id: str, state: str) -> None:
+    """Bring the provider to a state; what counts is what CloudStack says of it afterwards."""
+    job = await run.step(submit_state, provider_id, state)
+    end = await run.step(await_job, job)
+    if end.is_known and not end.succeeded:
+        text = f"set provider InternalLbVm to {state}: {end.text}"
+        raise StepFailed("provider", "permanent", text, in_doubt=False)
+    await run.step(expect_state, provider_id, state)
