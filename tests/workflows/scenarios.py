@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.sandbox.cloud.model import AclList
 from tests.workflows.harness import House
 from tests.workflows.sweep import Scenario
 
@@ -52,7 +53,122 @@ ROLL = Scenario("roll", "roll", VM, _nothing, _serves_from_the_new_template, _se
 STOPPED = Scenario("recover a dead one", "recover", VM, _dies, _serves, _whatever)
 STOPPING = Scenario("recover a stuck one", "recover", VM, _sticks, _serves, _whatever)
 MISSING = Scenario("recover a missing one", "recover", VIP, _is_lost, _serves, _whatever)
-ALL = (ROLL, STOPPED, STOPPING, MISSING)
+
+NEW_ILB = """
+tier: shop-prod/db-tier
+ilbs:
+  - services:
+      - name: orders
+        members: [db-1, db-2]
+        rules:
+          - {port: 80, to: 8080, stickiness: {method: SourceBased, parameters: {expire: 20m}}}
+          - {port: 81, algorithm: leastconn, members: [db-1]}
+"""
+OTHER_RULE = """
+tier: shop-prod/db-tier
+ilbs:
+  - vip: 10.20.3.10
+    services:
+      - name: read
+        members: [db-2]
+        rules: [{port: 5432, algorithm: source}]
+"""
+SAME_RULE = """
+tier: shop-prod/db-tier
+ilbs:
+  - vip: 10.20.3.10
+    services:
+      - rules: [{port: 5432, algorithm: leastconn, members: [db-1, db-2]}]
+"""
+OTHER_ACL = """
+tier: shop-prod/cache-tier
+ilbs:
+  - vip: 10.20.4.10
+    services:
+      - rules: [{port: 6379, algorithm: source, members: [cache-1, cache-2]}]
+acl:
+  rules:
+    - {action: allow, protocol: tcp, ports: 6379, from: [app-tier], reason: sessions}
+    - {action: deny, protocol: all, from: [0.0.0.0/0]}
+"""
+
+
+def _rules(home: House, tier: str) -> list[tuple[object, ...]]:
+    return sorted(
+        (one.vip, one.source_port, one.instance_port, one.algorithm, one.state,
+         *sorted(member.display_name for member in one.members))
+        for one in home.cloud.rules_of(home.tier(tier))
+    )  # fmt: skip
+
+
+_DB_READ = ("10.20.3.10", 5432, 5432, "leastconn", "Active", "db-1", "db-2")
+
+
+def _has_the_new_ilb(home: House) -> bool:
+    return _rules(home, "db-tier") == [
+        _DB_READ,
+        ("10.20.3.4", 80, 8080, "roundrobin", "Active", "db-1", "db-2"),
+        ("10.20.3.4", 81, 81, "leastconn", "Active", "db-1"),
+    ]
+
+
+def _has_the_other_rule(home: House) -> bool:
+    other = ("10.20.3.10", 5432, 5432, "source", "Active", "db-2")
+    return _rules(home, "db-tier") == [other] and _is_served(home, "db-tier", "10.20.3.10")
+
+
+def _has_its_old_rule(home: House) -> bool:
+    return _rules(home, "db-tier") == [_DB_READ] and _is_served(home, "db-tier", "10.20.3.10")
+
+
+def _is_served(home: House, tier: str, vip: str) -> bool:
+    vm = home.cloud.ilb_vm_at(home.tier(tier), vip)
+    return vm is not None and vm.state == "Running"
+
+
+def _half_done(home: House) -> None:
+    home.rule("db-read").state = "Add"
+
+
+def _as_half_done_as_before(home: House) -> bool:
+    return _rules(home, "db-tier")[0][:3] == _DB_READ[:3]
+
+
+def _has_the_new_acl(home: House) -> bool:
+    acl = home.tier("cache-tier").acl
+    return acl is not None and acl.name == "cache-tier-acl" and len(_acl_lists(home)) == 1
+
+
+def _has_the_old_acl(home: House) -> bool:
+    acl = home.tier("cache-tier").acl
+    return acl is not None and acl.name != "cache-tier-acl" and not _acl_lists(home)
+
+
+def _acl_lists(home: House) -> list[AclList]:
+    return [one for one in home.cloud.all(AclList) if one.name == "cache-tier-acl"]
+
+
+def _spec(text: str, **more: str) -> tuple[tuple[str, str], ...]:
+    return (("spec", text), *more.items())
+
+
+BUILD = Scenario(
+    "provision a new ILB", "provision", "shop-prod/db-tier", _nothing, _has_the_new_ilb,
+    _has_its_old_rule, _spec(NEW_ILB),
+)  # fmt: skip
+REPLACE = Scenario(
+    "provision another rule", "provision", "shop-prod/db-tier", _nothing, _has_the_other_rule,
+    _has_its_old_rule, _spec(OTHER_RULE, overwrite="True"),
+)  # fmt: skip
+REPAIR = Scenario(
+    "provision a repair", "provision", "shop-prod/db-tier", _half_done, _has_its_old_rule,
+    _as_half_done_as_before, _spec(SAME_RULE),
+)  # fmt: skip
+ACL = Scenario(
+    "provision an ACL", "provision", "shop-prod/cache-tier", _nothing, _has_the_new_acl,
+    _has_the_old_acl, _spec(OTHER_ACL),
+)  # fmt: skip
+ALL = (ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL)
 
 every_scenario = pytest.mark.parametrize(
     "scenario",

@@ -36,7 +36,8 @@ _NO_WORSE = frozenset(
     {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.REFUSED, Outcome.REJECTED, Outcome.STALE}
 )
 _ACT = re.compile(
-    r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job|use the journal)\b.*: "
+    r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job|use the journal|create|"
+    r"delete|assign|remove|set|tag|take|put|add|make|enable|serve)\b.*: "
 )
 
 
@@ -63,7 +64,7 @@ class Story:
 
     ended: Operation
     cloud: dict[str, Any]
-    effects: tuple[tuple[str, str], ...]
+    effects: tuple[tuple[str, str, str], ...]
     changes: tuple[str, ...]
     calls: tuple[str, ...]
     steps: int
@@ -103,7 +104,7 @@ async def play(
         return Story(
             ended=ended,
             cloud=_end_state(home),
-            effects=tuple((one.kind, one.target) for one in effects),
+            effects=tuple((one.kind, one.target, str(one.detail)) for one in effects),
             changes=tuple(
                 call.command
                 for call in home.cloud.calls
@@ -239,7 +240,7 @@ def _each(
 def _is_the_same(story: Story, calm: Story) -> None:
     assert story.ended.state is State.ENDED
     assert (story.ended.outcome, story.ended.reason) == (calm.ended.outcome, calm.ended.reason)
-    assert story.effects == calm.effects
+    assert sorted(story.effects) == sorted(calm.effects)
     assert story.changes == calm.changes
     assert story.cloud == calm.cloud
 

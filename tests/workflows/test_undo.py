@@ -33,7 +33,7 @@ async def test_a_stop_in_mid_change_brings_it_back_once() -> None:
     story = await play(STOPPED_ROLL)
     assert story.ended.outcome is Outcome.ROLLED_BACK, story.ended.reason
     assert story.is_as_before
-    assert [kind for kind, _ in story.effects].count("ilb_vm.started") == 1
+    assert [kind for kind, *_ in story.effects].count("ilb_vm.started") == 1
 
 
 async def test_a_death_at_any_step_of_the_undo_changes_nothing() -> None:

@@ -9,11 +9,12 @@ from urllib.parse import parse_qs
 
 import httpx
 
+from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.engine.memory import Died
 from bot.sandbox.cloud import World, create_app
 from bot.sandbox.cloud.faults import Fault, FaultKind
 
-CHANGES = frozenset({"stopInternalLoadBalancerVM", "startInternalLoadBalancerVM", "restartNetwork"})
+CHANGES = frozenset(one.name for one in COMMANDS.values() if one.effect is Effect.CHANGE)
 OUTAGE_S = 60.0
 """How long a management server is away that is killed here and started again."""
 

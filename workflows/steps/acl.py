@@ -8,7 +8,7 @@ from bot.domain.site import AclRule
 from bot.engine.api import Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, JobEnd, await_job
+from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken
 
 
 async def _named_like(world: World, vpc_id: str, change: AclChange, known: tuple[str, ...]) -> str:
@@ -75,7 +75,10 @@ async def _in_force(world: World, tier_id: str) -> str:
 
 
 async def _replace_taken(world: World, tier_id: str, list_id: str) -> Settled[str] | None:
-    return Settled("") if await _in_force(world, tier_id) == list_id else None
+    async def shows() -> bool:
+        return await _in_force(world, tier_id) == list_id
+
+    return await taken(world, shows)
 
 
 @verb(settle=_replace_taken, retry=PATIENT)
@@ -96,8 +99,10 @@ async def expect_in_force(world: World, tier_id: str, list_id: str) -> str:
 
 
 async def _drop_taken(world: World, vpc_id: str, list_id: str) -> Settled[str] | None:
-    known = {one.id for one in await world.cloud.acl_lists(vpc_id)}
-    return None if list_id in known else Settled("")
+    async def shows() -> bool:
+        return list_id not in {one.id for one in await world.cloud.acl_lists(vpc_id)}
+
+    return await taken(world, shows)
 
 
 @verb(settle=_drop_taken, retry=PATIENT)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.domain.cloud import JobStatus
-from bot.engine.api import Retry, verb
+from bot.engine.api import Retry, Settled, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
 
@@ -24,6 +25,16 @@ class JobEnd:
 
 
 UNKNOWN = JobEnd(False, False, "how the job ended is not known")
+
+
+async def taken(world: World, shows: Callable[[], Awaitable[bool]]) -> Settled[str] | None:
+    """Say whether a submission in doubt had its effect, given a moment: its job may be queued."""
+    deadline = world.clock.now() + world.pace.again_s
+    while not await shows():
+        if world.clock.now() >= deadline:
+            return None
+        await world.clock.sleep(world.pace.poll_s)
+    return Settled("")
 
 
 @verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0)

@@ -13,7 +13,7 @@ from bot.domain.spec import KEEPER_TAG, Stickiness
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, JobEnd, await_job
+from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken
 
 TRIES = 3
 """How often a refused deletion or a half-done change of members is tried before a person is
@@ -104,8 +104,11 @@ async def submit_create(world: World, place: Place, wanted: RuleState) -> str:
 
 
 async def _delete_taken(world: World, place: Place) -> Settled[str] | None:
-    found = await _look(world, place)
-    return Settled("") if not found.id or found.is_going else None
+    async def shows() -> bool:
+        found = await _look(world, place)
+        return not found.id or found.is_going
+
+    return await taken(world, shows)
 
 
 @verb(settle=_delete_taken, retry=PATIENT)
@@ -130,8 +133,11 @@ async def gone(world: World, place: Place) -> bool:
 
 
 async def _assign_taken(world: World, place: Place, vm_ids: tuple[str, ...]) -> Settled[str] | None:
-    _, state = await _there(world, place, "assign members")
-    return Settled("") if set(vm_ids) <= set(state.members) else None
+    async def shows() -> bool:
+        _, state = await _there(world, place, "assign members")
+        return set(vm_ids) <= set(state.members)
+
+    return await taken(world, shows)
 
 
 @verb(settle=_assign_taken, retry=PATIENT)
@@ -142,8 +148,11 @@ async def submit_assign(world: World, place: Place, vm_ids: tuple[str, ...]) -> 
 
 
 async def _remove_taken(world: World, place: Place, vm_ids: tuple[str, ...]) -> Settled[str] | None:
-    _, state = await _there(world, place, "remove members")
-    return Settled("") if not set(vm_ids) & set(state.members) else None
+    async def shows() -> bool:
+        _, state = await _there(world, place, "remove members")
+        return not set(vm_ids) & set(state.members)
+
+    return await taken(world, shows)
 
 
 @verb(settle=_remove_taken, retry=PATIENT)
@@ -156,8 +165,11 @@ async def submit_remove(world: World, place: Place, vm_ids: tuple[str, ...]) -> 
 async def _untag_taken(
     world: World, place: Place, wanted: tuple[tuple[str, str], ...]
 ) -> Settled[str] | None:
-    _, state = await _there(world, place, "take tags")
-    return None if _stale(state, wanted) else Settled("")
+    async def shows() -> bool:
+        _, state = await _there(world, place, "take tags")
+        return not _stale(state, wanted)
+
+    return await taken(world, shows)
 
 
 @verb(settle=_untag_taken, retry=PATIENT)
@@ -171,8 +183,11 @@ async def submit_untag(world: World, place: Place, wanted: tuple[tuple[str, str]
 async def _tag_taken(
     world: World, place: Place, wanted: tuple[tuple[str, str], ...]
 ) -> Settled[str] | None:
-    _, state = await _there(world, place, "tag the rule")
-    return Settled("") if set(wanted) <= set(state.tags) else None
+    async def shows() -> bool:
+        _, state = await _there(world, place, "tag the rule")
+        return set(wanted) <= set(state.tags)
+
+    return await taken(world, shows)
 
 
 @verb(settle=_tag_taken, retry=PATIENT)
@@ -186,8 +201,11 @@ async def submit_tag(world: World, place: Place, wanted: tuple[tuple[str, str], 
 async def _stick_taken(
     world: World, place: Place, wanted: Stickiness | None
 ) -> Settled[str] | None:
-    _, state = await _there(world, place, "set the stickiness", sticky=True)
-    return Settled("") if state.stickiness == wanted else None
+    async def shows() -> bool:
+        _, state = await _there(world, place, "set the stickiness", sticky=True)
+        return state.stickiness == wanted
+
+    return await taken(world, shows)
 
 
 @verb(settle=_stick_taken, retry=PATIENT)
@@ -241,13 +259,17 @@ async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 
 
 
 async def _hold(run: Run, place: Place, now: Found, wanted: RuleState) -> None:
-    """Put up a rule that holds the VIP; with a member, so that CloudStack counts it as Active."""
+    """Put up a rule that holds the VIP; with a member, so that CloudStack counts it as Active.
+
+    One that is there already, from the change that is being undone, serves as it is.
+    """
     assert now.state is not None
-    tags = ((KEEPER_TAG, "true"),)
-    holder = RuleState(KEEPER_NAME, wanted.to, wanted.algorithm, now.state.members[:1], tags=tags)
-    await _create(run, place, holder)
-    await _set_members(run, place, holder.members)
-    await run.step(expect, place, holder)
+    held = (await run.step(look, place)).state
+    if held is None:
+        holder = RuleState(KEEPER_NAME, wanted.to, wanted.algorithm, tags=((KEEPER_TAG, "true"),))
+        await _create(run, place, holder)
+    if held is None or not held.members:
+        await _set_members(run, place, now.state.members[:1])
 
 
 async def _create(run: Run, place: Place, wanted: RuleState) -> None:

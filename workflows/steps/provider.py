@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.engine.api import Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job
+from workflows.steps.jobs import PATIENT, await_job, taken
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
@@ -19,8 +19,11 @@ async def _state(world: World, provider_id: str) -> str:
 
 
 async def _element_taken(world: World, provider_id: str) -> Settled[str] | None:
-    element = await world.cloud.ilb_element(provider_id)
-    return Settled("") if element and element[1] else None
+    async def shows() -> bool:
+        element = await world.cloud.ilb_element(provider_id)
+        return element is not None and element[1]
+
+    return await taken(world, shows)
 
 
 @verb(settle=_element_taken, retry=PATIENT)
@@ -34,7 +37,10 @@ async def submit_element(world: World, provider_id: str) -> str:
 
 
 async def _state_taken(world: World, provider_id: str, state: str) -> Settled[str] | None:
-    return Settled("") if await _state(world, provider_id) == state else None
+    async def shows() -> bool:
+        return await _state(world, provider_id) == state
+
+    return await taken(world, shows)
 
 
 @verb(settle=_state_taken, retry=PATIENT)
