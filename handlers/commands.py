@@ -53,6 +53,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A wish for a runbook that is asked for with a text of many lines; `argument` may be empty."""
+
+    runbook: str
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Complaint:
     """What was not understood and how to say it; mrkdwn, escaped."""
 
@@ -83,7 +91,7 @@ _WORD = re.compile(
 )
 
 
-def parse(text: str) -> Ask | Question | Complaint:
+def parse(text: str) -> Ask | Question | Form | Complaint:
     """Read a command as Slack delivers it; what is not understood becomes one clear sentence."""
     try:
         return _read(readable(text))
@@ -114,13 +122,15 @@ def _visible(letter: str) -> str:
     return " " if category[0] in "ZC" else letter
 
 
-def _read(text: str) -> Ask | Question:
+def _read(text: str) -> Ask | Question | Form:
     if len(text) > MAX_LENGTH:
         raise _Unclear(f"That is too long: a command has at most {MAX_LENGTH} characters.")
     words = tuple(_words(text))
     if not words:
         return Question("help")
     verb, rest = words[0].text.casefold(), words[1:]
+    if verb in RUNBOOKS and not words[0].key and RUNBOOKS[verb].by_form:
+        return Form(verb, _argument(verb, rest))
     if verb in RUNBOOKS and not words[0].key:
         return Ask(_wish(RUNBOOKS[verb], rest))
     if verb in QUESTIONS and not words[0].key:

@@ -14,7 +14,7 @@ from bot.domain.page import Page, as_mrkdwn
 from bot.errors import IlbotError, Refused
 from bot.services.answers import Answers
 from bot.services.operations import Operations, standing
-from handlers.commands import Ask, Complaint, Question, parse
+from handlers.commands import Ask, Complaint, Form, Question, parse
 from handlers.routes import BUTTONS
 
 log = structlog.get_logger(__name__)
@@ -58,6 +58,12 @@ class Conversation:
                 return sentence
             case Question(kind, argument):
                 return as_mrkdwn(await self._answer(kind, argument, speaker.id))
+            case Form(runbook, _):
+                return (
+                    f"{mrkdwn.code(runbook)} takes a text of many lines: say it as a slash command "
+                    f"({mrkdwn.code(f'/ilb {runbook}')}) where Slack can open a form, or "
+                    f"{mrkdwn.code(f'ilbot {runbook} -f FILE')} in a terminal."
+                )
             case Ask(wish):
                 actor = Actor(speaker.id, speaker.id)
                 opened, is_new = await self._operations.open_for_person(
@@ -70,13 +76,13 @@ class Conversation:
 
     async def _answer(self, kind: str, argument: str, person_id: str) -> Page:
         answers = self._answers
+        looks: dict[str, Callable[[str], Awaitable[Page]]] = {
+            "status": answers.status, "can": answers.can, "why": answers.why,
+            "export": answers.export, "drift": answers.drift,
+        }  # fmt: skip
+        if kind in looks:
+            return await looks[kind](argument)
         match kind:
-            case "status":
-                return await answers.status(argument)
-            case "can":
-                return await answers.can(argument)
-            case "why":
-                return await answers.why(argument)
             case "stop":
                 return await answers.stop(person_id, argument)
             case "resume":

@@ -37,6 +37,15 @@ QUESTIONS: Mapping[str, Entry] = {
             "who asked, the plan, the decision and every step; or why nothing was done",
             example="why app-tier",
         ),
+        Entry(
+            "export", Kind.LOOK, "export TIER",
+            "the spec of what a tier has; provisioning it again finds nothing to do",
+            example="export app-tier",
+        ),
+        Entry(
+            "drift", Kind.LOOK, "drift [TIER]",
+            "in what the tiers ilbot provisioned are no longer as it left them",
+        ),
         Entry("stop", Kind.ADMIN, "stop [REASON]", "stop all changes at their next safe point"),
         Entry("resume", Kind.ADMIN, "resume", "let changes start again"),
         Entry("help", Kind.LOOK, "help", "this list"),
@@ -89,6 +98,11 @@ def is_switch(info: FieldInfo) -> bool:
 
 
 def _entry(runbook: Runbook[Any]) -> Entry:
+    if runbook.by_form:
+        return Entry(
+            runbook.name, Kind.RUNBOOK, f"{runbook.name} [TIER]", runbook.summary,
+            f"{runbook.name} app-tier", (Ask("TIER", "what it has is where the form starts from"),),
+        )  # fmt: skip
     said = [_option(name, info) for name, info in options(runbook.request).items()]
     hints = tuple(
         Ask(name, info.description or "") for name, info in runbook.request.model_fields.items()

@@ -14,13 +14,14 @@ What somebody else changed is shown and left alone, unless the wish says to over
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.domain.acts import Act
 from bot.domain.cloud import VmState
-from bot.domain.comparison import Comparison, Difference, RuleChange, Verdict
+from bot.domain.comparison import Comparison, RuleChange, Verdict
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep, in_words
 from bot.domain.reconcile import compare
@@ -35,10 +36,6 @@ from workflows.steps import acl, lb_rule, provider, tier
 
 NAME = "provision"
 _COMPARISON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
-MARKS = {
-    Verdict.CREATE: "+", Verdict.CHANGE: "~", Verdict.REPLACE: "±", Verdict.REPAIR: "~",
-    Verdict.REMOVE: "-", Verdict.LEAVE: "=", Verdict.DRIFT: "!", Verdict.OTHER: "=",
-}  # fmt: skip
 
 
 class ProvisionRequest(BaseModel):
@@ -71,7 +68,7 @@ def plan(site: Site, wish: Wish) -> Plan | NothingToDo:
             ("overwrite", wish.parameter("overwrite")),
             ("comparison", _COMPARISON.dump_json(found).decode()),
         ),
-        diff=tuple(line(one) for one in found.differences),
+        diff=tuple(one.text for one in found.differences),
     )
 
 
@@ -113,10 +110,10 @@ def left_to_do(site: Site, planned: Plan) -> tuple[str, ...]:
         found = _compare(site, planned.parameter("spec"), planned.parameter("overwrite"))
     except Refused as no:
         return (str(no),)
-    left = [line(one) for one in found.differences if one.is_change]
+    left = [one.text for one in found.differences if one.is_change]
     before = {one.what for one in comparison_of(planned).of(Verdict.DRIFT)}
     new = [one for one in found.of(Verdict.DRIFT) if one.what not in before]
-    return (*left, *(line(one) for one in new))
+    return (*left, *(one.text for one in new))
 
 
 def unsafe(site: Site, planned: Plan) -> str:
@@ -139,12 +136,6 @@ def _broken(site: Site, change: RuleChange) -> str:
 def comparison_of(planned: Plan) -> Comparison:
     """Return the comparison that a plan was made of."""
     return _COMPARISON.validate_json(planned.parameter("comparison"))
-
-
-def line(one: Difference) -> str:
-    """Say one line of the diff."""
-    word = f"{one.verdict} " if one.verdict not in {Verdict.LEAVE, Verdict.OTHER} else ""
-    return f"{MARKS[one.verdict]} {word}{one.what}" + (f": {one.detail}" if one.detail else "")
 
 
 def acts(planned: Plan) -> tuple[Act, ...]:
@@ -194,16 +185,13 @@ def _nothing(site: Site, found: Comparison) -> NothingToDo:
         )
     else:
         reason = f"Tier {site.tier.name} already is as its spec says."
-    return NothingToDo(reason, tuple(line(one) for one in found.differences))
+    return NothingToDo(reason, tuple(one.text for one in found.differences))
 
 
 def _summary(site: Site, found: Comparison) -> str:
-    counts = [(verdict, len(found.of(verdict))) for verdict in MARKS]
-    said = [f"{verdict} {count}" for verdict, count in counts if count and verdict in _CHANGES]
+    changes = Counter(one.verdict for one in found.differences if one.is_change)
+    said = [f"{verdict} {count}" for verdict, count in sorted(changes.items())]
     return f"Provision tier {site.tier.name}: {', '.join(said)}"
-
-
-_CHANGES = frozenset(verdict for verdict in Verdict if Difference(verdict, "").is_change)
 
 
 def _steps(site: Site, found: Comparison) -> tuple[PlannedStep, ...]:

@@ -25,6 +25,12 @@ class Verdict(StrEnum):
     """It is there and the spec does not name it, so it is left alone."""
 
 
+_MARKS = {
+    Verdict.CREATE: "+", Verdict.CHANGE: "~", Verdict.REPLACE: "±", Verdict.REPAIR: "~",
+    Verdict.REMOVE: "-", Verdict.LEAVE: "=", Verdict.DRIFT: "!", Verdict.OTHER: "=",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One line of the diff: what becomes of what, and in which respect."""
@@ -37,6 +43,13 @@ class Difference:
     def is_change(self) -> bool:
         """Whether something would be done."""
         return self.verdict not in {Verdict.LEAVE, Verdict.DRIFT, Verdict.OTHER}
+
+    @property
+    def text(self) -> str:
+        """Say it as one line of a diff: `+ create 10.1.1.10:80: → 8080, roundrobin, …`."""
+        word = f"{self.verdict} " if self.is_change or self.verdict is Verdict.DRIFT else ""
+        about = f": {self.detail}" if self.detail else ""
+        return f"{_MARKS[self.verdict]} {word}{self.what}{about}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,15 @@ class When:
     at: float
 
 
-Span = str | Strong | Code | Mark | Who | When
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Lines to be copied as they are, such as a file; alone in its row."""
+
+    text: str
+
+
+Inline = str | Strong | Code | Mark | Who | When
+Span = Inline | Listing
 Row = tuple[Span, ...]
 
 
@@ -71,12 +79,12 @@ class Page:
 
 def as_mrkdwn(page: Page) -> str:
     """Show a page in Slack's mrkdwn."""
-    return _lay_out(page, _span_in_mrkdwn)
+    return _lay_out(page, _span_in_slack)
 
 
 def as_plain(page: Page) -> str:
     """Show a page in a terminal; times are UTC."""
-    return _lay_out(page, lambda span: _printable(_span_in_plain(span)))
+    return _lay_out(page, _span_in_terminal)
 
 
 def duration(seconds: float) -> str:
@@ -103,7 +111,13 @@ def _lay_out(page: Page, show: Callable[[Span], str]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _span_in_mrkdwn(span: Span) -> str:
+def _span_in_slack(span: Span) -> str:
+    if isinstance(span, Listing):
+        return f"```\n{mrkdwn.escape(span.text.replace('```', 'ʼʼʼ')).rstrip()}\n```"
+    return _span_in_mrkdwn(span)
+
+
+def _span_in_mrkdwn(span: Inline) -> str:
     match span:
         case Strong(text):
             return f"*{mrkdwn.escape(text.replace('*', '∗'))}*"
@@ -119,7 +133,13 @@ def _span_in_mrkdwn(span: Span) -> str:
             return mrkdwn.escape(span)
 
 
-def _span_in_plain(span: Span) -> str:
+def _span_in_terminal(span: Span) -> str:
+    if isinstance(span, Listing):
+        return "\n".join(_printable(line) for line in span.text.splitlines())
+    return _printable(_span_in_plain(span))
+
+
+def _span_in_plain(span: Inline) -> str:
     match span:
         case Strong(text) | Code(text):
             return text

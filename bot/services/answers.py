@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.export import spec_of
 from bot.domain.operation import Operation, State
-from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who
+from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
 from bot.domain.topology import find_target
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
 from bot.services.cloud_watch import CLOUD
+from bot.services.drift import DriftWatch, drift_page
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.menu import Entry, Kind
@@ -19,6 +21,7 @@ from bot.services.operations import standing
 from bot.services.possible import possible
 from bot.services.progress import Progress
 from bot.services.schema import operation as table
+from bot.services.spec_text import spec_text
 from bot.services.status import fleet_sections, selection, status_document
 from bot.services.switch import KillSwitch
 
@@ -94,6 +97,33 @@ class Answers:
         target = find_target(snapshot, named)
         runbooks = {entry.name for entry in self._from.menu if entry.kind is Kind.RUNBOOK}
         return possible(target, runbooks, self._from.fleet.age_s(snapshot))
+
+    async def export(self, named: str) -> Page:
+        """Show the spec of what a tier has."""
+        text = await self.export_text(named)
+        lines = (Listing(text),), ("Provisioning it again finds nothing to do.",)
+        return Page(f"Spec of {named}", (Section("", lines),))
+
+    async def export_text(self, named: str) -> str:
+        """Return the spec of what a tier has, as a file; `Refused` where there is none."""
+        tier = await self._from.fleet.find_tier(named)
+        return spec_text(spec_of(await self._from.fleet.site(tier.id)))
+
+    async def drift(self, named: str = "") -> Page:
+        """Say in what a tier, or every tier ilbot provisioned, is no longer as it left it."""
+        found = await DriftWatch(self._from.fleet, self._from.journal).of(named)
+        return drift_page(found, self._from.command)
+
+    async def drift_document(self, named: str = "") -> list[dict[str, object]]:
+        """Return the same for programs."""
+        found = await DriftWatch(self._from.fleet, self._from.journal).of(named)
+        return [
+            {
+                "tier": f"{one.tier.vpc_name}/{one.tier.name}", "tier_id": one.tier.id,
+                "against": one.against, "differs": list(one.lines), "trouble": one.trouble,
+            }
+            for one in found
+        ]  # fmt: skip
 
     async def why(self, about: str) -> Page:
         """Account for one operation, or for what was done and left alone on one ILB."""

@@ -1,0 +1,106 @@
+"""Finds the tiers that ilbot provisioned and tells in what they are no longer as it left them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.cloud import Tier
+from bot.domain.drift import drift_by_signs, drift_from
+from bot.domain.operation import Outcome
+from bot.domain.page import Code, Page, Row, Section
+from bot.domain.plan import digest
+from bot.domain.reconcile import compare
+from bot.domain.spec import APPLIED_TAG
+from bot.errors import IlbotError, Refused
+from bot.services.fleet import Fleet
+from bot.services.journal import Journal
+from bot.services.schema import operation as table
+from bot.services.spec_file import read_spec
+
+PROVISION = "provision"
+
+
+@dataclass(frozen=True, slots=True)
+class TierDrift:
+    """What was found in one tier; `against` says compared with what, `trouble` why not at all."""
+
+    tier: Tier
+    against: str
+    lines: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+class DriftWatch:
+    """Compares tiers with the specs that were applied to them last."""
+
+    def __init__(self, fleet: Fleet, journal: Journal) -> None:
+        self._fleet = fleet
+        self._journal = journal
+
+    async def of(self, named: str = "") -> tuple[TierDrift, ...]:
+        """Return the drift of the tier of that name, or of all that ilbot provisioned."""
+        if named:
+            return (await self._tier(await self._fleet.find_tier(named)),)
+        return tuple([await self._tier(tier) for tier in await self._ours()])
+
+    async def _ours(self) -> tuple[Tier, ...]:
+        """Tiers with a rule of ours (the cloud remembers), or with an operation of ours."""
+        snapshot = await self._fleet.snapshot()
+        tagged = {
+            ilb.tier.id
+            for ilb in snapshot.ilbs
+            for rule in ilb.rules
+            if any(key == APPLIED_TAG for key, _ in rule.tags)
+        }
+        done = await self._journal.operations(table.c.outcome == Outcome.DONE.value, limit=1000)
+        known = tagged | {one.target_id for one in done if one.wish.runbook == PROVISION}
+        return tuple(tier for tier in snapshot.tiers if tier.id in known)
+
+    async def _tier(self, tier: Tier) -> TierDrift:
+        operation_id, text = await self._last_spec(tier)
+        against = f"the spec of {operation_id}" if text else "the tags ilbot left on its rules"
+        try:
+            site = await self._fleet.site(tier.id)
+            if not text:
+                return TierDrift(tier, against, drift_by_signs(site))
+            return TierDrift(tier, against, drift_from(compare(site, read_spec(text, "spec"))))
+        except Refused as no:
+            return TierDrift(tier, against, trouble=str(no))
+        except IlbotError as error:
+            return TierDrift(tier, against, trouble=f"could not be looked at: {error}")
+
+    async def _last_spec(self, tier: Tier) -> tuple[str, str]:
+        done = await self._journal.operations(
+            table.c.target_id == tier.id, table.c.outcome == Outcome.DONE.value, limit=50
+        )
+        last = next((one for one in done if one.wish.runbook == PROVISION), None)
+        return (last.id, last.wish.parameter("spec")) if last else ("", "")
+
+
+def drift_digest(found: tuple[TierDrift, ...]) -> str:
+    """Return a fingerprint of all that differs, `""` where nothing does."""
+    differing = [[one.tier.id, *one.lines] for one in found if one.lines]
+    return digest(differing) if differing else ""
+
+
+def drift_page(found: tuple[TierDrift, ...], command: str) -> Page:
+    """Say what differs, tier by tier, and how it is put back."""
+    sections = [_section(one) for one in found]
+    if not found:
+        text = "ilbot has provisioned no tier that is still there, so nothing can differ."
+        return Page("Drift", (Section("", ((text,),)),))
+    if any(one.lines for one in found):
+        row: Row = (
+            Code(f"{command} provision"), " with the spec and “overwrite” puts it back; ",
+            Code(f"{command} export"), " writes down what is there now.",
+        )  # fmt: skip
+        sections.append(Section("", (row,)))
+    return Page("Drift", tuple(sections))
+
+
+def _section(one: TierDrift) -> Section:
+    title = f"{one.tier.vpc_name}/{one.tier.name}"
+    if one.trouble:
+        return Section(title, ((one.trouble,),))
+    rows: list[Row] = [(f"• {line}",) for line in one.lines] or [("nothing differs",)]
+    return Section(title, (*rows, (f"compared with {one.against}",)))
