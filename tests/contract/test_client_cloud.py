@@ -16,8 +16,10 @@ from bot.adapters.cloudstack.catalogue import (
 from bot.adapters.cloudstack.client import Limits
 from bot.adapters.cloudstack.failures import ApiRefused
 from bot.adapters.cloudstack.underlay import physical_networks
-from bot.errors import Permanent, Refused
-from bot.ports import Cloud, CloudReader
+from bot.domain.site import AclRule
+from bot.domain.spec import Stickiness
+from bot.errors import Permanent, Refused, Transient
+from bot.ports import Cloud, CloudReader, Created
 from tests.contract.client_calls import EMPTY, UNKNOWN, cloud_of, vm_row
 from tests.contract.client_setup import Server, client_of, json_answer, recorded
 
@@ -37,11 +39,36 @@ READS: dict[str, Callable[[CloudReader], Awaitable[object]]] = {
     "events": lambda cloud: cloud.events(),
     "setting": lambda cloud: cloud.setting("a.setting"),
     "pending_jobs": lambda cloud: cloud.pending_jobs(),
+    "tier_vms": lambda cloud: cloud.tier_vms("tier-1"),
+    "acl_lists": lambda cloud: cloud.acl_lists("vpc-1"),
+    "acl_rules": lambda cloud: cloud.acl_rules("acl-1"),
+    "stickiness": lambda cloud: cloud.stickiness("rule-1"),
+    "ilb_element": lambda cloud: cloud.ilb_element("nsp-1"),
 }
 CHANGES: dict[str, Callable[[Cloud], Awaitable[str]]] = {
     "stop_ilb_vm": lambda cloud: cloud.stop_ilb_vm("vm-1"),
     "start_ilb_vm": lambda cloud: cloud.start_ilb_vm("vm-1"),
     "restart_tier": lambda cloud: cloud.restart_tier("tier-1"),
+    "delete_rule": lambda cloud: cloud.delete_rule("rule-1"),
+    "assign": lambda cloud: cloud.assign("rule-1", ["vm-1", "vm-2"]),
+    "remove": lambda cloud: cloud.remove("rule-1", ["vm-1"]),
+    "create_tags": lambda cloud: cloud.create_tags("rule-1", {"a": "b"}),
+    "delete_tags": lambda cloud: cloud.delete_tags("rule-1", ["a"]),
+    "unstick": lambda cloud: cloud.unstick("policy-1"),
+    "replace_acl_list": lambda cloud: cloud.replace_acl_list("tier-1", "acl-1"),
+    "delete_acl_list": lambda cloud: cloud.delete_acl_list("acl-1"),
+    "configure_ilb_element": lambda cloud: cloud.configure_ilb_element("element-1"),
+    "set_provider": lambda cloud: cloud.set_provider("nsp-1", "Enabled"),
+}
+ENTRY = AclRule("", 10, "tcp", ("10.1.0.0/16",), True, False, 80, 443, reason="a test")
+CREATIONS: dict[str, Callable[[Cloud], Awaitable[Created]]] = {
+    "create_rule": lambda cloud: cloud.create_rule(
+        "tier-1", vip="10.1.1.10", port=80, to=8080, algorithm="source", name="web"
+    ),
+    "stick": lambda cloud: cloud.stick("rule-1", "sticky", Stickiness("LbCookie", (("a", "b"),))),
+    "create_acl_list": lambda cloud: cloud.create_acl_list("vpc-1", "list", "of a test"),
+    "create_acl_rule": lambda cloud: cloud.create_acl_rule("acl-1", ENTRY),
+    "create_ilb_element": lambda cloud: cloud.create_ilb_element("nsp-1"),
 }
 
 
@@ -51,7 +78,7 @@ def methods_of(port: type) -> set[str]:
 
 def test_every_method_of_the_port_is_in_these_tests() -> None:
     assert READS.keys() == methods_of(CloudReader)
-    assert CHANGES.keys() | {"job"} == methods_of(Cloud)
+    assert CHANGES.keys() | CREATIONS.keys() | {"job"} == methods_of(Cloud)
 
 
 @pytest.mark.parametrize("method", READS)
@@ -65,9 +92,9 @@ async def test_reading_sends_reads_with_the_read_key_only(method: str) -> None:
 
 
 async def test_each_key_sends_the_commands_that_its_role_is_said_to_need() -> None:
-    server = Server([json_answer({"jobid": "job-1", "jobstatus": 0})])
+    server = Server([json_answer({"id": "new", "jobid": "job-1", "jobstatus": 0})])
     cloud = cloud_of(server)
-    for call in (*READS.values(), *CHANGES.values()):
+    for call in (*READS.values(), *CHANGES.values(), *CREATIONS.values()):
         await call(cloud)
     await cloud.job("job-1")
     await physical_networks(client_of(server))
@@ -85,6 +112,40 @@ async def test_a_change_is_sent_once_with_the_write_key_and_gives_its_job(method
     [form] = server.forms
     assert COMMANDS[form["command"]].effect is Effect.CHANGE
     assert form["apikey"] == "write-api-key-000"
+
+
+@pytest.mark.parametrize("method", CREATIONS)
+async def test_a_creation_gives_the_new_id_and_its_job(method: str) -> None:
+    server = Server([json_answer({"id": "new-1", "jobid": "job-1"})])
+    assert await CREATIONS[method](cloud_of(server)) == Created("new-1", "job-1")
+    [form] = server.forms
+    assert form["apikey"] == "write-api-key-000"
+
+
+async def test_a_creation_without_an_id_is_in_doubt() -> None:
+    server = Server([json_answer({"jobid": "job-1"})])
+    with pytest.raises(Transient, match="no id") as caught:
+        await CREATIONS["create_rule"](cloud_of(server))
+    assert caught.value.in_doubt
+
+
+async def test_a_rule_is_internal_on_an_address_of_its_own_tier() -> None:
+    server = Server([json_answer({"id": "new-1", "jobid": "job-1"})])
+    await CREATIONS["create_rule"](cloud_of(server))
+    [form] = server.forms
+    assert form["scheme"] == "Internal"
+    assert form["networkid"] == form["sourceipaddressnetworkid"] == "tier-1"
+    assert "protocol" not in form
+
+
+async def test_an_entry_says_its_place_and_its_ports() -> None:
+    server = Server([json_answer({"id": "new-1", "jobid": "job-1"})])
+    await CREATIONS["create_acl_rule"](cloud_of(server))
+    [form] = server.forms
+    said = {name: form[name] for name in ("number", "startport", "endport", "action", "reason")}
+    assert said == {
+        "number": "10", "startport": "80", "endport": "443", "action": "deny", "reason": "a test",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("method", [*CHANGES, "job"])

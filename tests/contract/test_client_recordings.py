@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from bot.adapters.cloudstack import answers, servers, underlay, zone_answers
+from bot.adapters.cloudstack import answers, servers, site_answers, underlay, zone_answers
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.cloud import CloudStackCloud
@@ -29,6 +29,11 @@ ROWS: dict[str, type[BaseModel]] = {
     "listAsyncJobs": answers.PendingJobRow,
     "listManagementServers": servers.ServerRow,
     "listPhysicalNetworks": underlay.PhysicalNetworkRow,
+    "listVirtualMachines": site_answers.UserVmRow,
+    "listNetworkACLLists": site_answers.AclListRow,
+    "listNetworkACLs": site_answers.AclRow,
+    "listLBStickinessPolicies": site_answers.StickinessesRow,
+    "listInternalLoadBalancerElements": site_answers.ElementRow,
 }
 VALUES = (
     answers.IlbVmRow,
@@ -44,6 +49,8 @@ VALUES = (
     zone_answers.ProviderRow,
     servers.ServerRow,
     underlay.PhysicalNetworkRow,
+    site_answers.AclListRow,
+    site_answers.AclRow,
 )
 CHANGES = [name for name, command in COMMANDS.items() if command.effect is Effect.CHANGE]
 
@@ -123,7 +130,7 @@ async def test_a_recorded_submission_gives_its_job_or_a_refusal(exchange: Exchan
     if exchange.status == 200:
         assert await client.submit(Call("act", exchange.command)) == exchange.payload["jobid"]
         return
-    with pytest.raises(Refused, match=r"^act: "):
+    with pytest.raises((Refused, ApiFailed), match=r"^act: "):
         await client.submit(Call("act", exchange.command))
 
 
