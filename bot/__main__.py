@@ -5,25 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot import logs
+from bot.cli.around import read_text, settings_of, until_told, with_books, with_core
 from bot.errors import IlbotError, Refused
 
 if TYPE_CHECKING:
-    from bot.app import Books, Core
-    from bot.cli.ask import Told
-    from bot.settings import Settings
-
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+    pass
 
 cli = typer.Typer(
     name="ilbot",
@@ -60,7 +53,7 @@ def run(config: Config = None) -> None:
     from bot.app import App
 
     logs.configure(calm=CalmLog())
-    _until_told(App(_settings(config)).run)
+    until_told(App(settings_of(config)).run)
 
 
 @cli.command()
@@ -83,7 +76,7 @@ def demo(
     if not scenario and (headless or as_json):
         raise typer.BadParameter("which one? `ilbot demo --list`", param_hint="--scenario")
     if not scenario:
-        _until_told(lambda stop: show(stop, port))
+        until_told(lambda stop: show(stop, port))
         return
     if scenario not in SCENARIOS:
         raise typer.BadParameter(f"there is {', '.join(SCENARIOS)}", param_hint="--scenario")
@@ -123,7 +116,7 @@ def sandbox(
         except asyncio.CancelledError:
             return
 
-    _until_told(live)
+    until_told(live)
 
 
 @cli.command()
@@ -216,7 +209,7 @@ def plan(
     """Plan a change and show it; nothing is stored and nothing is changed."""
     from bot.cli.ask import plan_text
 
-    _with_core(config, lambda core: plan_text(core, " ".join(words), as_json=as_json))
+    with_core(config, lambda core: plan_text(core, " ".join(words), as_json=as_json))
 
 
 @cli.command()
@@ -228,7 +221,7 @@ def status(
     """Show how ILBs are and what the bot is doing."""
     from bot.cli.ask import status_text
 
-    _with_core(config, lambda core: status_text(core, about, as_json=as_json))
+    with_core(config, lambda core: status_text(core, about, as_json=as_json))
 
 
 @cli.command()
@@ -239,7 +232,50 @@ def can(
     """Say what can be done to a target, what cannot, why, and what works instead."""
     from bot.cli.ask import can_text
 
-    _with_core(config, lambda core: can_text(core, target))
+    with_core(config, lambda core: can_text(core, target))
+
+
+@cli.command()
+def provision(
+    file: Annotated[Path, typer.Option("--file", "-f", help="The spec; - reads standard input.")],
+    ask: Annotated[bool, typer.Option(help="Ask for it, and follow it to its end.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Also what somebody else changed.")] = False,
+    because: Annotated[str, typer.Option(help="Why, for the card and the audit journal.")] = "",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a tier with its spec; with --ask, have it approved in chat and carried out."""
+    from bot.cli.provision import Asked, ask_for, show_plan
+
+    text = sys.stdin.read() if str(file) == "-" else read_text(file)
+    asked = Asked(text, str(file), overwrite, because)
+    if ask:
+        with_core(config, lambda core: ask_for(core, asked, typer.echo))
+    else:
+        with_core(config, lambda core: show_plan(core, asked, as_json=as_json))
+
+
+@cli.command()
+def export(
+    tier: Annotated[str, typer.Argument(help="VPC/TIER, its name or its id.")],
+    config: Config = None,
+) -> None:
+    """Write the spec of what a tier has; provisioning it again finds nothing to do."""
+    from bot.cli.provision import export_spec
+
+    with_core(config, lambda core: export_spec(core, tier))
+
+
+@cli.command()
+def drift(
+    tier: Annotated[str, typer.Argument(help="VPC/TIER; default: all that are ours.")] = "",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Say in what provisioned tiers are no longer as ilbot left them; exit 1 where they differ."""
+    from bot.cli.provision import drift_text
+
+    with_core(config, lambda core: drift_text(core, tier, as_json=as_json))
 
 
 @operations.command("list")
@@ -247,7 +283,7 @@ def list_operations(config: Config = None, as_json: Json = False) -> None:
     """List operations, newest first."""
     from bot.cli.ask import list_text
 
-    _with_books(config, lambda books: list_text(books, as_json=as_json))
+    with_books(config, lambda books: list_text(books, as_json=as_json))
 
 
 @operations.command("show")
@@ -255,7 +291,7 @@ def show_operation(operation_id: str, config: Config = None, as_json: Json = Fal
     """Show one operation: plan, decision, steps, outcome."""
     from bot.cli.ask import show_text
 
-    _with_core(config, lambda core: show_text(core, operation_id, as_json=as_json))
+    with_core(config, lambda core: show_text(core, operation_id, as_json=as_json))
 
 
 @operations.command("why")
@@ -263,7 +299,7 @@ def why_operation(operation_id: str, config: Config = None) -> None:
     """Say who asked, because of what, who decided, and what became of it."""
     from bot.cli.ask import why_text
 
-    _with_core(config, lambda core: why_text(core, operation_id))
+    with_core(config, lambda core: why_text(core, operation_id))
 
 
 @cli.command()
@@ -276,9 +312,9 @@ def stop(
     from bot.services.switch import stop_by_file
 
     try:
-        _with_books(config, lambda books: stop_text(books, reason))
+        with_books(config, lambda books: stop_text(books, reason))
     except IlbotError as error:
-        before = stop_by_file(_settings(config).stop_file, error)
+        before = stop_by_file(settings_of(config).stop_file, error)
         typer.echo(f"All changes are stopped: nothing new starts.\nTo resume, {before}.")
 
 
@@ -287,7 +323,7 @@ def resume(config: Config = None) -> None:
     """Let changes start again."""
     from bot.cli.ask import resume_text
 
-    _with_books(config, resume_text)
+    with_books(config, resume_text)
 
 
 @audit.command("verify")
@@ -295,62 +331,7 @@ def verify_audit(config: Config = None) -> None:
     """Walk the audit chain and say whether a row was changed or is missing."""
     from bot.cli.ask import verify_text
 
-    _with_books(config, verify_text)
-
-
-class Open(Protocol[T_co]):
-    """Opens what an answer is made from; the stack closes it."""
-
-    async def __call__(
-        self, settings: Settings, stack: AsyncExitStack, changed: Callable[[str], None]
-    ) -> T_co: ...
-
-
-def _settings(config: Path | None) -> Settings:
-    from bot.settings.load import load_settings
-
-    return load_settings(config, os.environ)
-
-
-def _with_core(config: Path | None, ask: Callable[[Core], Awaitable[Told]]) -> None:
-    """Open journal and cloud, and print the answer."""
-    from bot.app import open_core
-
-    _print(config, open_core, ask)
-
-
-def _with_books(config: Path | None, ask: Callable[[Books], Awaitable[Told]]) -> None:
-    """Open the journal alone, and print the answer: no CloudStack stands in the way of a stop."""
-    from bot.app import open_books
-
-    _print(config, open_books, ask)
-
-
-def _print(config: Path | None, open_: Open[T], ask: Callable[[T], Awaitable[Told]]) -> None:
-    """Print an answer; exit 1 where it is no good news."""
-    logs.configure(level="WARNING", readable=True)
-
-    async def answer() -> Told:
-        async with AsyncExitStack() as stack:
-            return await ask(await open_(_settings(config), stack, lambda _: None))
-
-    text, is_good = asyncio.run(answer())
-    typer.echo(text)
-    if not is_good:
-        raise typer.Exit(1)
-
-
-def _until_told(live: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run until SIGTERM or SIGINT, which set the event."""
-
-    async def body() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await live(stop)
-
-    asyncio.run(body())
+    with_books(config, verify_text)
 
 
 if __name__ == "__main__":

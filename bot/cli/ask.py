@@ -8,19 +8,19 @@ from dataclasses import asdict
 
 from bot.app import Books, Core
 from bot.domain import mrkdwn
-from bot.domain.operation import Operation, Outcome
+from bot.domain.operation import Operation, Outcome, Wish
 from bot.domain.page import as_plain
 from bot.domain.plan import NothingToDo, Plan
 from bot.errors import Refused
 from bot.services.answers import Answers, Sources
 from bot.services.operations import plan_of, standing
-from handlers.commands import Ask, Complaint, parse
+from handlers.commands import Ask, Complaint, Form, parse
 from handlers.routes import RUNBOOKS, menu
 from workflows.words import Words
 
 Told = tuple[str, bool]
 """What to print, and whether it is good news (exit code 0)."""
-_BAD = frozenset({Outcome.FAILED, Outcome.PARKED, Outcome.ROLLED_BACK, Outcome.UNVERIFIED})
+BAD = frozenset({Outcome.FAILED, Outcome.PARKED, Outcome.ROLLED_BACK, Outcome.UNVERIFIED})
 
 
 async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
@@ -28,11 +28,17 @@ async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
     asked = parse(words)
     if isinstance(asked, Complaint):
         raise Refused(mrkdwn.plain(asked.text))
+    if isinstance(asked, Form):
+        raise Refused(f"{asked.runbook} takes a spec.", instead=f"`ilbot {asked.runbook} -f FILE`.")
     if not isinstance(asked, Ask):
         raise Refused("That is a question, not a change.", instead="`ilbot --help` lists them.")
-    runbook = RUNBOOKS[asked.wish.runbook]
-    seen = await runbook.subject.find(core.fleet, asked.wish, "")
-    planned = runbook.plan_for(seen, asked.wish)
+    return await planned_text(core, asked.wish, as_json=as_json)
+
+
+async def planned_text(core: Core, wish: Wish, *, as_json: bool) -> Told:
+    """Plan a wish and show the plan, or why there is nothing to do."""
+    runbook = RUNBOOKS[wish.runbook]
+    planned = runbook.plan_for(await runbook.subject.find(core.fleet, wish, ""), wish)
     if as_json:
         return json.dumps(_planned(planned), indent=2, ensure_ascii=False), True
     if isinstance(planned, NothingToDo):
@@ -46,14 +52,14 @@ async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
 async def status_text(core: Core, about: str, *, as_json: bool) -> Told:
     """Show how ILBs are and what the bot is doing, about everything or what goes by a name."""
     if as_json:
-        document = await _answers(core).status_document(about)
+        document = await answers_of(core).status_document(about)
         return json.dumps(document, indent=2, ensure_ascii=False), True
-    return as_plain(await _answers(core).status(about)), True
+    return as_plain(await answers_of(core).status(about)), True
 
 
 async def can_text(core: Core, named: str) -> Told:
     """Show what can be done to a target, what cannot, and what works instead."""
-    return as_plain(await _answers(core).can(named)), True
+    return as_plain(await answers_of(core).can(named)), True
 
 
 async def list_text(books: Books, *, as_json: bool) -> Told:
@@ -79,13 +85,13 @@ async def show_text(core: Core, operation_id: str, *, as_json: bool) -> Told:
         steps = [asdict(step) for step in await core.progress.steps(found.id)]
         text = json.dumps(_shown(found) | {"steps": steps}, indent=2, ensure_ascii=False)
     else:
-        text = as_plain(await _answers(core).why(operation_id))
-    return text, found.outcome not in _BAD
+        text = as_plain(await answers_of(core).why(operation_id))
+    return text, found.outcome not in BAD
 
 
 async def why_text(core: Core, about: str) -> Told:
     """Say why something was done or left alone, for an operation or an ILB."""
-    return as_plain(await _answers(core).why(about)), True
+    return as_plain(await answers_of(core).why(about)), True
 
 
 async def stop_text(books: Books, reason: str) -> Told:
@@ -118,7 +124,8 @@ async def verify_text(books: Books) -> Told:
     return f"The audit journal is sound: {sound} rows.", True
 
 
-def _answers(core: Core) -> Answers:
+def answers_of(core: Core) -> Answers:
+    """Return the answers that people get in chat, for the terminal."""
     return Answers(
         Sources(
             core.journal, core.progress, core.fleet, core.policies, core.switch, menu(), "ilbot"

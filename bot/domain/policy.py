@@ -103,11 +103,12 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody the policies know by their Slack user id."""
+    """Somebody the policies know by their Slack user id, and by a login of the bot's machine."""
 
     id: str
     name: str
     roles: frozenset[str]
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,10 @@ class Policies:
     def person(self, person_id: str) -> Person | None:
         """Return the person with that Slack user id."""
         return next((one for one in self.people if one.id == person_id), None)
+
+    def person_of(self, login: str) -> Person | None:
+        """Return the person who has that login where the bot runs."""
+        return next((one for one in self.people if login and one.login == login), None)
 
     def runbook(self, name: str) -> RunbookPolicy:
         """Return the policy of a runbook; one that is not mentioned observes."""

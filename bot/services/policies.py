@@ -39,6 +39,7 @@ class _Person(_Part):
     slack: Annotated[StrictStr, Field(pattern=r"^[UW][A-Z0-9]{2,}$")]
     name: _Name
     roles: list[_Name]
+    login: StrictStr = ""
 
 
 class _Role(_Part):
@@ -106,10 +107,14 @@ class _Checker:
 
     def check(self, document: _Document) -> None:
         seen: set[str] = set()
+        logins: set[str] = set()
         for i, person in enumerate(document.people):
             if person.slack in seen:
                 self._wrong(("people", i, "slack"), f"{person.slack} is there twice")
             seen.add(person.slack)
+            if person.login and person.login in logins:
+                self._wrong(("people", i, "login"), f"{person.login} is there twice")
+            logins.add(person.login)
             for j, role in enumerate(person.roles):
                 self._one_of(("people", i, "roles", j), "role", role, document.roles)
         for name, role_part in document.roles.items():
@@ -207,7 +212,8 @@ def _policies(document: _Document, version: str) -> Policies:
     return Policies(
         version=version,
         people=tuple(
-            Person(part.slack, part.name, frozenset(part.roles)) for part in document.people
+            Person(part.slack, part.name, frozenset(part.roles), part.login)
+            for part in document.people
         ),
         roles=tuple(
             Role(name, frozenset(part.may), frozenset(part.runbooks), _targets(part.targets))

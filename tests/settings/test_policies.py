@@ -116,8 +116,7 @@ incidents:
         "policies.yaml, line 5, column 16: runbooks.roll.mode:"
         " expected 'observe', 'suggest', 'approve' or 'automatic'",
         "policies.yaml, line 5, column 37: runbooks.roll.expiry_s: expected 60 or more",
-        "policies.yaml, line 7, column 3: incidents.ilb-stoped:"
-        " unknown; did you mean ilb-stopped?",
+        "policies.yaml, line 7, column 3: incidents.ilb-stoped: unknown; did you mean ilb-stopped?",
     ]
 
 

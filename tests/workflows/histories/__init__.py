@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import house
-from tests.workflows.scenarios import MISSING, ROLL, STOPPED, STOPPING
+from tests.workflows.scenarios import ACL, BUILD, MISSING, REPLACE, ROLL, STOPPED, STOPPING
 from tests.workflows.sweep import Scenario
 
 HISTORIES = {
@@ -16,6 +16,9 @@ HISTORIES = {
     "recover-stopped": STOPPED,
     "recover-stopping": STOPPING,
     "recover-missing": MISSING,
+    "provision-new": BUILD,
+    "provision-replace": REPLACE,
+    "provision-acl": ACL,
 }
 Steps = list[tuple[str, str]]
 """The engine's journal of one run: names, and values as JSON."""
