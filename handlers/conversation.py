@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain import mrkdwn
-from bot.domain.operation import Actor, Source
+from bot.domain.operation import Actor, Source, Wish
 from bot.domain.page import Page, as_mrkdwn
 from bot.errors import IlbotError, Refused
 from bot.services.answers import Answers
 from bot.services.operations import Operations, standing
+from bot.services.spec_text import EXAMPLE
 from handlers.commands import Ask, Complaint, Form, Question, parse
 from handlers.routes import BUTTONS
+from workflows import provision
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,39 @@ class Click:
     by: Speaker
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a form starts from; `note` says what the text is, in mrkdwn."""
+
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form as it was submitted; `channel` is where it was asked for."""
+
+    runbook: str
+    text: str
+    overwrite: bool
+    because: str
+    channel: str
+
+    @property
+    def digest(self) -> str:
+        """Tell what was entered from what was corrected after a complaint."""
+        entered = "\0".join((self.text, str(self.overwrite), self.because))
+        return hashlib.sha256(entered.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """What became of a form: `told` where it was taken, else `error`, in plain words."""
+
+    told: str = ""
+    error: str = ""
+
+
 class Conversation:
     """Reads, opens the door, answers; every failure becomes a sentence, and none is raised."""
 
@@ -52,6 +88,41 @@ class Conversation:
         """Take a decision; what it is worth is decided by the door, not by the button."""
         return await _in_a_sentence(lambda: self._clicked(click), click.by)
 
+    def form_in(self, text: str, speaker: Speaker) -> Form | str:
+        """Return the form that a command asks for, `""` where it asks for none.
+
+        Who may not ask gets the refusal instead, before anything was typed.
+        """
+        found = parse(text)
+        if not isinstance(found, Form):
+            return ""
+        try:
+            self._operations.person(speaker.id)
+        except Refused as no:
+            return _in_words(no, speaker)
+        return found
+
+    async def start_of(self, form: Form, speaker: Speaker) -> Start:
+        """Return what a form starts from; why it is only an example, where the cloud says no."""
+        try:
+            text, note = await self._answers.spec_start(form.argument)
+        except Exception as error:
+            return Start(EXAMPLE, _in_words(error, speaker))
+        return Start(text, mrkdwn.escape(note))
+
+    async def filled(self, form: Filled, speaker: Speaker, dedupe: str) -> Filing:
+        """Take a submitted form; its wish is stored when this returns, or the filing says why not.
+
+        Whatever goes wrong is an error of the filing: what was typed stays where it is.
+        """
+        try:
+            wish = provision.wish_of(
+                form.text, "spec", overwrite=form.overwrite, because=form.because
+            )
+            return Filing(told=await self._ask(wish, speaker, dedupe))
+        except Exception as error:
+            return Filing(error=_plainly(error, speaker))
+
     async def _said(self, text: str, speaker: Speaker, dedupe: str) -> str:
         match parse(text):
             case Complaint(sentence):
@@ -65,14 +136,17 @@ class Conversation:
                     f"{mrkdwn.code(f'ilbot {runbook} -f FILE')} in a terminal."
                 )
             case Ask(wish):
-                actor = Actor(speaker.id, speaker.id)
-                opened, is_new = await self._operations.open_for_person(
-                    wish, Source.SLACK, actor, dedupe=dedupe, channel=speaker.channel
-                )
-                where = f"{mrkdwn.code(opened.id)}: {wish.runbook} {mrkdwn.code(wish.target)}"
-                if is_new:
-                    return f"{where} is being planned. Its card follows."
-                return f"{where} {mrkdwn.escape(standing(opened))}."
+                return await self._ask(wish, speaker, dedupe)
+
+    async def _ask(self, wish: Wish, speaker: Speaker, dedupe: str) -> str:
+        opened, is_new = await self._operations.open_for_person(
+            wish, Source.SLACK, Actor(speaker.id, speaker.id), dedupe=dedupe,
+            channel=speaker.channel,
+        )  # fmt: skip
+        where = f"{mrkdwn.code(opened.id)}: {wish.runbook} {mrkdwn.code(wish.target)}"
+        if is_new:
+            return f"{where} is being planned. Its card follows."
+        return f"{where} {mrkdwn.escape(standing(opened))}."
 
     async def _answer(self, kind: str, argument: str, person_id: str) -> Page:
         answers = self._answers
@@ -103,19 +177,26 @@ class Conversation:
 async def _in_a_sentence(work: Callable[[], Awaitable[str]], speaker: Speaker) -> str:
     try:
         return await work()
-    except Refused as no:
-        return f":no_entry: {mrkdwn.escape(str(no))}"
-    except IlbotError as error:
+    except Exception as error:
+        return _in_words(error, speaker)
+
+
+def _in_words(error: Exception, speaker: Speaker) -> str:
+    mark = ":no_entry:" if isinstance(error, Refused) else ":warning:"
+    return f"{mark} {mrkdwn.escape(_plainly(error, speaker))}"
+
+
+def _plainly(error: Exception, speaker: Speaker) -> str:
+    """Say what went wrong and what to do next; what nobody foresaw is logged, with an id."""
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, IlbotError):
         log.warning("request_failed", person=speaker.id, error=str(error))
-        why = mrkdwn.escape(str(error).rstrip("."))
-        return (
-            f":warning: That was not done: {why}. Ask again in a minute; "
-            "`status` shows what is open."
-        )
-    except Exception:
-        error_id = secrets.token_hex(4)
-        log.exception("request_broke", person=speaker.id, error_id=error_id)
-        return (
-            f":warning: Something broke here (error `{error_id}` in the log), so do not count on "
-            "it. `status` shows what is open."
-        )
+        why = str(error).rstrip(".")
+        return f"That was not done: {why}. Ask again in a minute; `status` shows what is open."
+    error_id = secrets.token_hex(4)
+    log.error("request_broke", person=speaker.id, error_id=error_id, exc_info=error)
+    return (
+        f"Something broke here (error `{error_id}` in the log), so do not count on it. `status` "
+        "shows what is open."
+    )

@@ -1,4 +1,4 @@
-"""Turns Slack's commands, mentions and clicks, as Socket Mode delivers them, into conversation.
+"""Turns what Socket Mode delivers (commands, mentions, clicks, forms) into conversation.
 
 What is asked for is stored before it is acknowledged, within Slack's three seconds. Where that
 takes longer, the acknowledgement says so and the outcome follows: never silence.
@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import structlog
@@ -24,11 +24,15 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from websockets.exceptions import WebSocketException
 
+from bot.domain import mrkdwn
 from bot.errors import Refused, Transient
-from handlers.conversation import Click, Conversation, Speaker
+from handlers import slack_forms
+from handlers.commands import Form
+from handlers.conversation import Click, Conversation, Filing, Speaker
 
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
+T = TypeVar("T")
 Tell = Callable[[str], Awaitable[object]]
 
 REMEMBERED = 500
@@ -73,7 +77,7 @@ class SlackHandler:
         self._team = ""
         self._bot_user = ""
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._remembered: OrderedDict[str, asyncio.Task[str]] = OrderedDict()
+        self._remembered: OrderedDict[str, asyncio.Task[Any]] = OrderedDict()
         self._watch: asyncio.Task[None] | None = None
         self._trouble = "not started"
         self._since = time.monotonic()
@@ -156,6 +160,7 @@ class SlackHandler:
         app.command(self._access.command)(self._on_command)
         app.event("app_mention")(self._on_mention)
         app.action(re.compile(""))(self._on_click)
+        app.view(re.compile(""))(self._on_form)
         return AsyncSocketModeHandler(
             app, self._access.app_token.get_secret_value(), ping_interval=self._access.ping_s
         )
@@ -179,12 +184,69 @@ class SlackHandler:
         if not self._is_ours(body.get("team_id")):
             await ack(NOT_OURS)
             return
-        key = f"slack:command:{body['trigger_id']}"
+        trigger = str(body["trigger_id"])
+        key = f"slack:command:{trigger}"
         speaker = Speaker(str(body["user_id"]), str(body["channel_id"]))
         text = str(body.get("text") or "")
-        work = self._once(key, lambda: self._conversation.said(text, speaker, key))
-        later = self._through(respond, speaker)
-        await ack(await self._soon(work, later))
+        form = self._conversation.form_in(text, speaker)
+        if isinstance(form, Form):
+            work = self._once(key, lambda: self._open(form, speaker, trigger))
+        elif form:
+            await ack(form)
+            return
+        else:
+            work = self._once(key, lambda: self._conversation.said(text, speaker, key))
+        answer = await self._soon(work, self._through(respond, speaker))
+        await (ack(answer) if answer else ack())
+
+    async def _open(self, form: Form, speaker: Speaker, trigger: str) -> str:
+        """Open a form; it is filled in when the cloud has answered. Says why where it does not."""
+        view = slack_forms.waiting(form)
+        try:
+            opened = (await self._client.views_open(trigger_id=trigger, view=view))["view"]
+        except _NETWORK as error:
+            why = _error_code(error) if isinstance(error, SlackApiError) else type(error).__name__
+            return (
+                f":warning: The form could not be opened (`{why}`). Say it again, or use "
+                f"`ilbot {form.runbook} -f FILE` in a terminal."
+            )
+        self._spawn(self._fill_in(form, speaker, opened))
+        return ""
+
+    async def _fill_in(self, form: Form, speaker: Speaker, opened: Json) -> None:
+        start = await self._conversation.start_of(form, speaker)
+        view = slack_forms.filled_in(form, start, speaker.channel)
+
+        async def update(_: str) -> None:
+            await self._client.views_update(view_id=opened["id"], hash=opened["hash"], view=view)
+
+        await _logged(update)("")
+
+    async def _on_form(self, ack: Any, body: Json) -> None:
+        view, person = body["view"], body["user"]
+        if not self._is_ours(person.get("team_id") or body["team"]["id"]):
+            await ack(**slack_forms.errors(NOT_OURS))
+            return
+        form = slack_forms.read(view)
+        speaker = Speaker(str(person["id"]), form.channel)
+        key = f"slack:form:{view['id']}:{view['hash']}:{form.digest}"
+        is_new = key not in self._remembered
+        work = self._once(key, lambda: self._conversation.filled(form, speaker, key))
+        done, _ = await asyncio.wait({work}, timeout=self._access.patience_s)
+        tell = self._whisper(speaker)
+        if not done:
+            await ack(response_action="update", view=slack_forms.note(form.runbook, NOT_YET))
+            self._spawn(_after(self._filed(work), tell))
+        elif error := work.result().error:
+            await ack(**slack_forms.errors(error))
+        else:
+            await ack()
+            if is_new:
+                self._spawn(tell(work.result().told))
+
+    async def _filed(self, work: asyncio.Task[Filing]) -> str:
+        filing = await work
+        return filing.told or f":no_entry: {mrkdwn.escape(filing.error)}"
 
     async def _on_mention(self, ack: Any, body: Json) -> None:
         event = body["event"]
@@ -225,7 +287,7 @@ class SlackHandler:
         """Whether somebody is of our workspace; shared channels bring in people of others."""
         return team == self._team
 
-    def _once(self, key: str, work: Callable[[], Coroutine[Any, Any, str]]) -> asyncio.Task[str]:
+    def _once(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """Begin work, or return what a first delivery of the same request began."""
         if key not in self._remembered:
             self._remembered[key] = self._spawn(work())
@@ -267,8 +329,9 @@ class SlackHandler:
         return task
 
 
-async def _after(work: asyncio.Task[str], tell: Tell) -> None:
-    await tell(await work)
+async def _after(work: Awaitable[str], tell: Tell) -> None:
+    if text := await work:
+        await tell(text)
 
 
 def _logged(tell: Tell) -> Tell:

@@ -48,6 +48,15 @@ class ProvisionRequest(BaseModel):
     overwrite: bool = Field(default=False, description="also overwrite what somebody else changed")
 
 
+def wish_of(text: str, name: str, *, overwrite: bool, because: str = "") -> Wish:
+    """Return the wish for a spec, which is called `name` in complaints.
+
+    Raises `Refused` with a line for each thing that is wrong in it.
+    """
+    parameters = (("spec", text), ("overwrite", str(overwrite)))
+    return Wish(NAME, read_spec(text, name).tier, parameters, because)
+
+
 def plan(site: Site, wish: Wish) -> Plan | NothingToDo:
     """Plan what brings the tier to its spec; `Refused` for what CloudStack cannot do."""
     _refuse_busy(site)

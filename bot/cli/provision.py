@@ -16,8 +16,8 @@ from bot.domain.page import as_plain
 from bot.engine.api import Json
 from bot.errors import Refused, Transient
 from bot.services.operations import Door, Operations, standing
-from bot.services.spec_file import read_spec
 from handlers.routes import RUNBOOKS
+from workflows import provision
 
 LOOK_EVERY_S = 1.0
 NOBODY_S = 30.0
@@ -35,9 +35,9 @@ class Asked:
 
     def wish(self) -> Wish:
         """Return the wish; `Refused` with lines where the spec is no spec."""
-        tier = read_spec(self.text, self.file).tier
-        parameters = (("spec", self.text), ("overwrite", str(self.overwrite)))
-        return Wish("provision", tier, parameters, self.because)
+        return provision.wish_of(
+            self.text, self.file, overwrite=self.overwrite, because=self.because
+        )
 
 
 async def show_plan(core: Core, asked: Asked, *, as_json: bool) -> Told:

@@ -48,6 +48,16 @@ def spec_of(site: Site) -> Spec:
     )
 
 
+def first_spec(site: Site) -> Spec:
+    """Return a spec to start from for a tier in which nothing is balanced: its VMs on port 80."""
+    members = tuple(MemberRef(MemberBy.NAME, vm.name) for vm in site.machines)
+    rule = RuleSpec(port=80, to=80, members=members)
+    return Spec(
+        tier=f"{site.tier.vpc_name}/{site.tier.name}",
+        ilbs=(IlbSpec((ServiceSpec((rule,), name="web"),)),),
+    )
+
+
 def _refuse_half_done(site: Site) -> None:
     broken = [f"{r.vip}:{r.source_port} ({r.state})" for r in site.rules if r.is_half_done]
     broken += [f"{r.vip}:{r.source_port} (only holds the VIP)" for r in site.rules if is_keeper(r)]

@@ -19,6 +19,17 @@ from bot.domain.spec import (
     Spec,
 )
 
+EXAMPLE = """\
+tier: VPC/TIER
+ilbs:
+  - services:                # no vip: the one that serves this already, else a free one
+      - name: orders         # kept as a tag on its rules
+        members: [vm-1, vm-2]
+        rules:
+          - {port: 80, to: 8080}
+          - {port: 81, algorithm: leastconn}   # roundrobin, leastconn or source
+"""
+
 
 def spec_text(spec: Spec) -> str:
     """Write a spec, its defaults left out."""

@@ -169,6 +169,8 @@ ACL = Scenario(
     _has_the_old_acl, _spec(OTHER_ACL),
 )  # fmt: skip
 ALL = (ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL)
+FIRST = (ROLL, STOPPED, BUILD)
+"""One of each runbook: planning and looking again read the same in its other scenarios."""
 
 every_scenario = pytest.mark.parametrize(
     "scenario",

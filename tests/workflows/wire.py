@@ -15,6 +15,7 @@ from bot.sandbox.cloud import World, create_app
 from bot.sandbox.cloud.faults import Fault, FaultKind
 
 CHANGES = frozenset(one.name for one in COMMANDS.values() if one.effect is Effect.CHANGE)
+READS = frozenset(COMMANDS) - CHANGES
 OUTAGE_S = 60.0
 """How long a management server is away that is killed here and started again."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bot.domain.acl import same_rules
 from bot.domain.comparison import AclChange
 from bot.domain.site import AclRule
-from bot.engine.api import Run, Settled, StepFailed, verb
+from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken
+from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken, until
 
 
 async def _named_like(world: World, vpc_id: str, change: AclChange, known: tuple[str, ...]) -> str:
@@ -44,9 +44,18 @@ async def made_list(world: World, vpc_id: str, change: AclChange, known: tuple[s
     return await _named_like(world, vpc_id, change, known)
 
 
+async def _has_entry(world: World, list_id: str, number: int) -> bool:
+    return number in {one.number for one in await world.cloud.acl_rules(list_id)}
+
+
+@verb(retry=PATIENT)
+async def has_entry(world: World, list_id: str, number: int) -> bool:
+    """Say whether the list has an entry of this number."""
+    return await _has_entry(world, list_id, number)
+
+
 async def _entry_taken(world: World, list_id: str, rule: AclRule) -> Settled[str] | None:
-    numbers = {one.number for one in await world.cloud.acl_rules(list_id)}
-    return Settled("") if rule.number in numbers else None
+    return Settled("") if await _has_entry(world, list_id, rule.number) else None
 
 
 @verb(settle=_entry_taken, retry=PATIENT)
@@ -89,18 +98,29 @@ async def submit_replace(world: World, tier_id: str, list_id: str) -> str:
     return await world.cloud.replace_acl_list(tier_id, list_id)
 
 
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def in_force(world: World, tier_id: str, list_id: str, *, waits: bool) -> bool:
+    """Say whether the list is in force on the tier; with `waits`, give it until the deadline."""
+
+    async def shows() -> bool | None:
+        return await _in_force(world, tier_id) == list_id or None
+
+    return await until(world, world.pace.settle_deadline_s * waits, shows) or False
+
+
+async def _is_there(world: World, vpc_id: str, list_id: str) -> bool:
+    return list_id in {one.id for one in await world.cloud.acl_lists(vpc_id)}
+
+
 @verb(retry=PATIENT)
-async def expect_in_force(world: World, tier_id: str, list_id: str) -> str:
-    """Fail unless the list is in force on the tier."""
-    now = await _in_force(world, tier_id)
-    if now != list_id:
-        raise Permanent(f"put network ACL list {list_id} in force: the tier still has {now}")
-    return now
+async def is_there(world: World, vpc_id: str, list_id: str) -> bool:
+    """Say whether the list exists."""
+    return await _is_there(world, vpc_id, list_id)
 
 
 async def _drop_taken(world: World, vpc_id: str, list_id: str) -> Settled[str] | None:
     async def shows() -> bool:
-        return list_id not in {one.id for one in await world.cloud.acl_lists(vpc_id)}
+        return not await _is_there(world, vpc_id, list_id)
 
     return await taken(world, shows)
 
@@ -108,7 +128,7 @@ async def _drop_taken(world: World, vpc_id: str, list_id: str) -> Settled[str] |
 @verb(settle=_drop_taken, retry=PATIENT)
 async def submit_drop(world: World, vpc_id: str, list_id: str) -> str:
     """Submit the deletion of a list and return the job id, `""` where there is none."""
-    if list_id not in {one.id for one in await world.cloud.acl_lists(vpc_id)}:
+    if not await _is_there(world, vpc_id, list_id):
         return ""
     return await world.cloud.delete_acl_list(list_id)
 
@@ -125,7 +145,7 @@ async def make(run: Run, vpc_id: str, change: AclChange) -> str:
     for rule in change.rules:
         job = await run.step(submit_entry, list_id, rule)
         end = await run.step(await_job, job)
-        if end.is_known and not end.succeeded:
+        if end.is_refused and not await run.step(has_entry, list_id, rule.number):
             raise _failed(f"add entry {rule.number} to network ACL list {change.name}", end)
     await run.step(expect_entries, list_id, change.rules)
     return list_id
@@ -140,9 +160,8 @@ async def put_in_force(run: Run, tier_id: str, list_id: str, name: str) -> None:
     """Put a list in force on a tier; what counts is what the tier says afterwards."""
     job = await run.step(submit_replace, tier_id, list_id)
     end = await run.step(await_job, job)
-    if end.is_known and not end.succeeded:
+    if not await run.step(in_force, tier_id, list_id, waits=not end.is_refused):
         raise _failed(f"put network ACL list {name} in force", end)
-    await run.step(expect_in_force, tier_id, list_id)
 
 
 async def drop(run: Run, vpc_id: str, list_id: str, name: str) -> None:
@@ -150,10 +169,10 @@ async def drop(run: Run, vpc_id: str, list_id: str, name: str) -> None:
     job = await run.step(submit_drop, vpc_id, list_id)
     if job:
         end = await run.step(await_job, job)
-        if end.is_known and not end.succeeded:
+        if end.is_refused and await run.step(is_there, vpc_id, list_id):
             raise _failed(f"delete network ACL list {name}", end)
 
 
 def _failed(what: str, end: JobEnd) -> StepFailed:
-    why = end.text if end.is_known else "CloudStack does not say how it ended"
+    why = f"its job {end.text}" if end.succeeded else end.text
     return StepFailed("acl", "permanent", f"{what}: {why}", in_doubt=not end.is_known)

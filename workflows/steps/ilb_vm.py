@@ -119,7 +119,7 @@ async def stop(run: Run, vm_id: str, name: str) -> None:
         state = await run.step(settled, vm_id, VmState.STOPPED.value)
         if state is VmState.STOPPED:
             return
-        if end.is_known and not end.succeeded:
+        if end.is_refused:
             raise StepFailed("stop", "permanent", f"{what}: {end.text}", in_doubt=False)
     text = f"{what}: after {TRIES} tries it is {state}"
     raise StepFailed("stop", "permanent", text, in_doubt=state.is_moving)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bot.domain.cloud import JobStatus
 from bot.engine.api import Retry, Settled, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
 
+T = TypeVar("T")
 PATIENT = Retry(attempts=12, first_wait_s=1.0, max_wait_s=30.0)
 """About 3.5 minutes: a management server may restart in the middle of a change."""
 
@@ -23,18 +25,43 @@ class JobEnd:
     is_known: bool
     text: str
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether CloudStack says it failed; its target may show the effect all the same."""
+        return self.is_known and not self.succeeded
+
 
 UNKNOWN = JobEnd(False, False, "how the job ended is not known")
 
 
 async def taken(world: World, shows: Callable[[], Awaitable[bool]]) -> Settled[str] | None:
-    """Say whether a submission in doubt had its effect, given a moment: its job may be queued."""
+    """Say whether a submission in doubt had its effect, given a moment: its job may be queued.
+
+    Raises `Transient` while CloudStack is away: then nobody knows.
+    """
     deadline = world.clock.now() + world.pace.again_s
     while not await shows():
         if world.clock.now() >= deadline:
             return None
         await world.clock.sleep(world.pace.poll_s)
     return Settled("")
+
+
+async def until(world: World, seconds: float, look: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Look at least once, and again until there is an answer or the time is over.
+
+    A CloudStack that is away is no answer: it may be coming back.
+    """
+    deadline = world.clock.now() + seconds
+    while True:
+        try:
+            if (seen := await look()) is not None:
+                return seen
+        except Transient:
+            pass
+        if world.clock.now() >= deadline:
+            return None
+        await world.clock.sleep(world.pace.poll_s)
 
 
 @verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0)

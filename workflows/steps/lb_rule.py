@@ -6,14 +6,15 @@ place is what counts. Bringing back what was there before is the same walk to an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.domain.rule_state import OUR_TAGS, Place, RuleState, state_of
 from bot.domain.spec import KEEPER_TAG, Stickiness
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
-from bot.errors import Permanent, Transient
+from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken
+from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken, until
 
 TRIES = 3
 """How often a refused deletion or a half-done change of members is tried before a person is
@@ -64,23 +65,24 @@ async def look(world: World, place: Place) -> Found:
     return await _look(world, place)
 
 
+@verb(retry=PATIENT)
+async def look_closely(world: World, place: Place) -> Found:
+    """Return what is on the place now, its stickiness too."""
+    return await _look(world, place, sticky=True)
+
+
 @verb(retry=Retry(attempts=1), timeout_s=3600.0)
 async def at_rest(world: World, place: Place) -> Found:
     """Wait until no change of the rule is half done, or the deadline passed.
 
     While an assign deploys an ILB VM its rule is in `Add` with the member listed for as long.
     """
-    deadline = world.clock.now() + world.pace.settle_deadline_s
-    found = Found()
-    while world.clock.now() < deadline:
-        try:
-            found = await _look(world, place)
-        except Transient:
-            found = Found(is_half_done=True)
-        if not found.is_half_done:
-            return found
-        await world.clock.sleep(world.pace.poll_s)
-    return await _look(world, place)
+
+    async def resting() -> Found | None:
+        found = await _look(world, place)
+        return None if found.is_half_done else found
+
+    return await until(world, world.pace.settle_deadline_s, resting) or await _look(world, place)
 
 
 async def _create_taken(world: World, place: Place, wanted: RuleState) -> Settled[str] | None:
@@ -121,15 +123,11 @@ async def submit_delete(world: World, place: Place) -> str:
 @verb(retry=Retry(attempts=1), timeout_s=3600.0)
 async def gone(world: World, place: Place) -> bool:
     """Wait until no rule is on the place; False where one is still there at the deadline."""
-    deadline = world.clock.now() + world.pace.power_sync_s
-    while world.clock.now() < deadline:
-        try:
-            if not (await _look(world, place)).id:
-                return True
-        except Transient:
-            pass  # CloudStack itself may be coming back
-        await world.clock.sleep(world.pace.poll_s)
-    return False
+
+    async def shows() -> bool | None:
+        return not (await _look(world, place)).id or None
+
+    return await until(world, world.pace.power_sync_s, shows) or False
 
 
 async def _assign_taken(world: World, place: Place, vm_ids: tuple[str, ...]) -> Settled[str] | None:
@@ -300,63 +298,69 @@ async def _set_members(run: Run, place: Place, wanted: tuple[str, ...]) -> None:
     A rule in `Add` with a member listed is repaired by removing one member and assigning it
     again; the same assign again fails (LoadBalancingRulesManagerImpl).
     """
+    now = Found()
     for _ in range(TRIES):
         now = await run.step(look, place)
-        if now.is_at_rest_with(wanted):
-            return
+        if now.is_half_done and now.state is not None:
+            listed = now.state.members
+            surplus = tuple(one for one in listed if one not in wanted)
+            await _remove(run, place, surplus or listed[:1])
+            now = await run.step(look, place)
         if now.state is None:
             break
         listed = now.state.members
-        if now.is_half_done:
-            await _remove(
-                run, place, tuple(one for one in listed if one not in wanted) or listed[:1]
-            )
-            continue
         if new := tuple(one for one in wanted if one not in listed):
             await _assign(run, place, new)
         if old := tuple(one for one in listed if one not in wanted):
             await _remove(run, place, old)
-    now = await run.step(look, place)
-    if not now.is_at_rest_with(wanted):
-        text = f"set the members of {place}: after {TRIES} tries it has {_in_words(now)}"
-        raise StepFailed("members", "permanent", text, in_doubt=now.is_half_done)
+        if new or old:
+            now = await run.step(look, place)
+        if now.is_at_rest_with(wanted):
+            return
+    text = f"set the members of {place}: after {TRIES} tries it has {_in_words(now)}"
+    raise StepFailed("members", "permanent", text, in_doubt=now.is_half_done)
 
 
 async def _assign(run: Run, place: Place, vm_ids: tuple[str, ...]) -> None:
     job = await run.step(submit_assign, place, vm_ids)
-    end = await run.step(await_job, job)
-    await _after(run, place, f"assign {len(vm_ids)} members to {place}", end)
+    what = f"assign {len(vm_ids)} members to {place}"
+    await _follow(run, place, what, job, lambda state: set(vm_ids) <= set(state.members))
 
 
 async def _remove(run: Run, place: Place, vm_ids: tuple[str, ...]) -> None:
     job = await run.step(submit_remove, place, vm_ids)
-    end = await run.step(await_job, job)
-    await _after(run, place, f"remove {len(vm_ids)} members from {place}", end)
-
-
-async def _after(run: Run, place: Place, what: str, end: JobEnd) -> None:
-    """A refusal ends it; where nobody knows how a job ended, its rule tells once it is at rest."""
-    if end.is_known and not end.succeeded:
-        raise _failed(what, end)
-    if not end.is_known:
-        await run.step(at_rest, place)
+    what = f"remove {len(vm_ids)} members from {place}"
+    await _follow(run, place, what, job, lambda state: not set(vm_ids) & set(state.members))
 
 
 async def _set_stickiness(run: Run, place: Place, wanted: Stickiness | None) -> None:
-    job = await run.step(submit_stickiness, place, wanted)
-    if job:
-        end = await run.step(await_job, job)
-        if end.is_known and not end.succeeded:
-            raise _failed(f"set the stickiness of {place}", end)
+    if job := await run.step(submit_stickiness, place, wanted):
+        what = f"set the stickiness of {place}"
+        await _follow(run, place, what, job, lambda state: state.stickiness == wanted)
 
 
 async def _set_tags(run: Run, place: Place, wanted: tuple[tuple[str, str], ...]) -> None:
-    for submit in (submit_untag, submit_tag):
-        job = await run.step(submit, place, wanted)
-        if job:
-            end = await run.step(await_job, job)
-            if end.is_known and not end.succeeded:
-                raise _failed(f"tag the rule on {place}", end)
+    what = f"tag the rule on {place}"
+    if job := await run.step(submit_untag, place, wanted):
+        await _follow(run, place, what, job, lambda state: not _stale(state, wanted))
+    if job := await run.step(submit_tag, place, wanted):
+        await _follow(run, place, what, job, lambda state: set(wanted) <= set(state.tags))
+
+
+async def _follow(
+    run: Run, place: Place, what: str, job: str, shows: Callable[[RuleState], bool]
+) -> None:
+    """Follow a job; it failed only where its rule does not show its effect: some do all, say no.
+
+    Where nobody knows how it ended, its rule tells once it is at rest.
+    """
+    end = await run.step(await_job, job)
+    if not end.is_known:
+        await run.step(at_rest, place)
+    elif not end.succeeded:
+        found = await run.step(look_closely, place)
+        if found.state is None or found.is_half_done or not shows(found.state):
+            raise _failed(what, end)
 
 
 def _stale(state: RuleState, wanted: tuple[tuple[str, str], ...]) -> tuple[str, ...]:

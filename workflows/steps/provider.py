@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bot.engine.api import Run, Settled, StepFailed, verb
+from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job, taken
+from workflows.steps.jobs import PATIENT, await_job, taken, until
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
+TRIES = 3
 
 
 async def _state(world: World, provider_id: str) -> str:
@@ -51,25 +52,23 @@ async def submit_state(world: World, provider_id: str, state: str) -> str:
     return await world.cloud.set_provider(provider_id, state)
 
 
-@verb(retry=PATIENT)
-async def expect_state(world: World, provider_id: str, state: str) -> str:
-    """Fail unless the provider is in that state."""
-    now = await _state(world, provider_id)
-    if now != state:
-        raise Permanent(f"set provider InternalLbVm to {state}: it is {now}")
-    return now
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def has_state(world: World, provider_id: str, state: str, *, waits: bool) -> bool:
+    """Say whether the provider has the state; with `waits`, give it until the deadline."""
+
+    async def shows() -> bool | None:
+        return await _state(world, provider_id) == state or None
+
+    return await until(world, world.pace.settle_deadline_s * waits, shows) or False
 
 
 async def enable(run: Run, provider_id: str) -> None:
     """Enable the element, then the provider, in the order CloudStack asks for."""
-    for _ in range(2):  # an element that was only just created has to be enabled as well
+    for _ in range(TRIES):  # an element that was only just created has to be enabled as well
         job = await run.step(submit_element, provider_id)
         if not job:
             break
-        end = await run.step(await_job, job)
-        if end.is_known and not end.succeeded:
-            text = f"enable the element of provider InternalLbVm: {end.text}"
-            raise StepFailed("provider", "permanent", text, in_doubt=False)
+        await run.step(await_job, job)
     await set_state(run, provider_id, ENABLED)
 
 
@@ -77,7 +76,6 @@ async def set_state(run: Run, provider_id: str, state: str) -> None:
     """Bring the provider to a state; what counts is what CloudStack says of it afterwards."""
     job = await run.step(submit_state, provider_id, state)
     end = await run.step(await_job, job)
-    if end.is_known and not end.succeeded:
+    if not await run.step(has_state, provider_id, state, waits=not end.is_refused):
         text = f"set provider InternalLbVm to {state}: {end.text}"
-        raise StepFailed("provider", "permanent", text, in_doubt=False)
-    await run.step(expect_state, provider_id, state)
+        raise StepFailed("provider", "permanent", text, in_doubt=not end.is_known)

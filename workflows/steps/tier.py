@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bot.domain.cloud import VmState
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
-from bot.errors import Transient
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job
+from workflows.steps.jobs import PATIENT, await_job, until
 
 RESTART = "NETWORK.RESTART"
 
@@ -35,17 +34,12 @@ async def submit_restart(world: World, tier_id: str, since: str) -> str:
 @verb(retry=Retry(attempts=1), timeout_s=3600.0)
 async def ilb_at(world: World, tier_id: str, vip: str) -> str:
     """Wait until an ILB VM with that VIP is Running and return its id, `""` at the deadline."""
-    deadline = world.clock.now() + world.pace.settle_deadline_s
-    while world.clock.now() < deadline:
-        try:
-            vms = await world.cloud.ilb_vms(tier_id=tier_id)
-        except Transient:
-            vms = ()
-        for vm in vms:
-            if vm.vip == vip and vm.state is VmState.RUNNING:
-                return vm.id
-        await world.clock.sleep(world.pace.poll_s)
-    return ""
+
+    async def running() -> str | None:
+        vms = await world.cloud.ilb_vms(tier_id=tier_id)
+        return next((v.id for v in vms if v.vip == vip and v.state is VmState.RUNNING), None)
+
+    return await until(world, world.pace.settle_deadline_s, running) or ""
 
 
 async def redeploy(run: Run, tier_id: str, vip: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
-from . import chat_methods, directory_methods
+from . import chat_methods, directory_methods, modals
 from .control import Control
 from .gestures import Gestures
 from .page import Page
@@ -26,7 +26,8 @@ def create_app(workspace: Workspace) -> Starlette:
     urls = ResponseUrls(workspace)
     gestures = Gestures(workspace, sockets, urls)
     control = Control(workspace, sockets, gestures)
-    api = WebApi(workspace, sockets, chat_methods.METHODS | directory_methods.METHODS)
+    methods = chat_methods.METHODS | directory_methods.METHODS | modals.METHODS
+    api = WebApi(workspace, sockets, methods)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

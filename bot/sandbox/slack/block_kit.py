@@ -50,11 +50,11 @@ def texts(part: Any) -> Iterator[str]:
                 yield from texts(value)
 
 
-def problems(blocks: list[Any]) -> list[str]:
+def problems(blocks: list[Any], most: int = MAX_BLOCKS) -> list[str]:
     """List what Slack would refuse, in the form of `response_metadata.messages`."""
     found: list[str] = []
-    if len(blocks) > MAX_BLOCKS:
-        found.append(_problem("no more than 50 items allowed", "/blocks"))
+    if len(blocks) > most:
+        found.append(_problem(f"no more than {most} items allowed", "/blocks"))
     for index, block in enumerate(blocks):
         pointer = f"/blocks/{index}"
         found.extend(_problem(reason, pointer) for reason in _block_problems(block))
@@ -80,6 +80,8 @@ def with_ids(blocks: list[Json]) -> list[Json]:
 def elements(block: Json) -> list[Json]:
     """List the elements of a block that a person can act on."""
     inside = list(block.get("elements", ())) if block.get("type") == "actions" else []
+    if block.get("type") == "input":
+        inside.append(block.get("element"))
     accessory = block.get("accessory")
     if isinstance(accessory, dict) and accessory.get("type") != "image":
         inside.append(accessory)

@@ -6,13 +6,16 @@ content type, so that a form of another site cannot act here. Answers are `{"ok"
 
     POST say          as, channel, text, thread_ts?, wait?      a leading slash is a command
     POST click        as, label | action_id, ts?, channel?, value?, option?, wait?
+    POST submit       as, values {block or action id: text, or values of options}, wait?
+    POST dismiss      as, wait?
     POST wait         as?, channel?, thread_ts?, ts?, from?, contains?, lacks?, matches?, button?,
                       without_button?, is_ephemeral?, after?, timeout_s?
+    POST wait-modal   as, contains?, timeout_s?
     POST faults       kind, method?, count?, error?, seconds?
     POST faults/clear
     POST disconnect   reason: cut | warning | refresh_requested | link_disabled
     POST rate-limits  scale: 0 is off, 1 is Slack's
-    GET  state?as=  messages?as=&channel=&thread_ts=  faults  counters
+    GET  state?as=  messages?as=&channel=&thread_ts=  modal?as=  faults  counters
 
 People and channels are named by name or id.
 """
@@ -20,7 +23,7 @@ People and channels are named by name or id.
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -63,13 +66,17 @@ class Control:
         return [
             post("say", self.say),
             post("click", self.click),
+            post("submit", self.submit),
+            post("dismiss", self.dismiss),
             post("wait", self.wait),
+            post("wait-modal", self.wait_modal),
             post("faults", self.arm),
             post("faults/clear", self.clear_faults),
             post("disconnect", self.disconnect),
             post("rate-limits", self.rate_limits),
             get("state", self.state),
             get("messages", self.messages),
+            get("modal", self.modal),
             get("faults", self.faults),
             get("counters", self.counters),
         ]
@@ -90,19 +97,36 @@ class Control:
         person = self._person(body)
         return await self._delivered(body, self._gestures.click(person, self._press(body, person)))
 
+    async def submit(self, body: Json) -> Json:
+        """Submit the modal that a person has open, with what they entered."""
+        values = body.get("values") or {}
+        if not isinstance(values, dict):
+            raise BadRequest("values is an object")
+        return await self._delivered(body, self._gestures.submit(self._person(body), values))
+
+    async def dismiss(self, body: Json) -> Json:
+        """Close the modal that a person has open."""
+        return await self._delivered(body, self._gestures.dismiss(self._person(body)))
+
     async def wait(self, body: Json) -> Json:
         """Wait until a message fits; `ok: false, error: timeout` with what there was."""
         wanted = self._wanted(body)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + min(float(body.get("timeout_s", 10)), MAX_WAIT_S)
-        while True:
+        async for _ in self._looks(body):
             found = self._first(wanted)
             if found is not None:
                 return {"message": found, "number": self._workspace.feed.last}
-            if loop.time() >= deadline:
-                said = [m["words"][:200] for m in views.messages(self._workspace, wanted.person)]
-                return {"ok": False, "error": "timeout", "seen": said[-20:]}
-            await self._workspace.feed.news(deadline - loop.time())
+        said = [m["words"][:200] for m in views.messages(self._workspace, wanted.person)]
+        return {"ok": False, "error": "timeout", "seen": said[-20:]}
+
+    async def wait_modal(self, body: Json) -> Json:
+        """Wait until a person has a modal open in which all `contains` are written."""
+        person, wanted = self._person(body), _several(body.get("contains"))
+        found: Json | None = None
+        async for _ in self._looks(body):
+            found = views.modal(self._workspace, person.id)
+            if found and all(words in found["words"] for words in wanted):
+                return {"modal": found}
+        return {"ok": False, "error": "timeout", "seen": [found["words"]] if found else []}
 
     async def arm(self, body: Json) -> Json:
         """Arm `count` faults of a kind (see faults.Kind), for one method or all."""
@@ -157,6 +181,9 @@ class Control:
             ],
         }
 
+    def modal(self, query: Mapping[str, str]) -> Json:
+        return {"modal": views.modal(self._workspace, self._person(query).id)}
+
     def faults(self, _: Mapping[str, str]) -> Json:
         armed = self._workspace.faults.armed()
         return {"armed": [{"kind": f.kind.value, "method": f.method} for f in armed]}
@@ -169,6 +196,16 @@ class Control:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _looks(self, body: Json) -> AsyncIterator[None]:
+        """Yield now and at each change, until `timeout_s` is over."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(float(body.get("timeout_s", 10)), MAX_WAIT_S)
+        while True:
+            yield
+            if loop.time() >= deadline:
+                return
+            await self._workspace.feed.news(deadline - loop.time())
 
     async def _delivered(self, body: Json, work: Awaitable[Delivery]) -> Json:
         """Report what became of a payload, or with `"wait": false` leave it on its way.

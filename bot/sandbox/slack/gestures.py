@@ -1,17 +1,20 @@
-"""Turn what a person does (say, command, click) into messages and payloads for the app."""
+"""Turn what a person does (say, command, click, submit) into messages and payloads for the app."""
 
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from . import block_kit, payloads
+from . import block_kit, modals, payloads
 from .messages import Content, Json, Message
 from .payloads import Place, Press
 from .response_urls import Grant, ResponseUrls, respond
 from .seed import Person
 from .socket_mode import Delivery, Parcel, SocketMode, Status
-from .workspace import Draft, Workspace
+from .web_api import SlackError
+from .workspace import Draft, Modal, Workspace
+
+NOT_SENT = "We had some trouble connecting. Try again?"
 
 
 class NotPossible(Exception):
@@ -74,6 +77,62 @@ class Gestures:
         place = Place(person, self._workspace.channels[message.channel], message.thread_ts)
         self._show_outcome(place, "This app", delivery)
         return delivery
+
+    async def submit(self, person: Person, given: Json) -> Delivery:
+        """Submit the open modal with these entries, and do what the acknowledgement says."""
+        modal = self._modal(person)
+        try:
+            values = modals.values_of(modal, given)
+        except modals.Invalid as wrong:
+            self._workspace.show_modal(replace(modal, errors=wrong.errors, trouble=""))
+            raise NotPossible(str(wrong)) from None
+        view = modals.shown(self._workspace, modal, values)
+        payload = payloads.submission(self._workspace, person, view)
+        parcel = Parcel("interactive", lambda _: payload, accepts_response=True)
+        delivery = await self._sockets.deliver(parcel)
+        if delivery.status is not Status.ACKED:
+            self._workspace.show_modal(replace(modal, errors={}, trouble=NOT_SENT))
+        else:
+            self._follow_ack(modal, delivery.response or {})
+        return delivery
+
+    async def dismiss(self, person: Person) -> Delivery:
+        """Close the open modal; the app hears of it only where it asked to."""
+        modal = self._modal(person)
+        self._workspace.close_modal(person.id)
+        if not modal.content.get("notify_on_close"):
+            return Delivery(Status.ACKED)
+        view = modals.shown(self._workspace, modal)
+        payload = payloads.closing(self._workspace, person, view)
+        return await self._sockets.deliver(Parcel("interactive", lambda _: payload))
+
+    def _modal(self, person: Person) -> Modal:
+        modal = self._workspace.modals.get(person.id)
+        if modal is None:
+            raise NotPossible(f"{person.name} has no modal open")
+        return modal
+
+    def _follow_ack(self, modal: Modal, response: Json) -> None:
+        """Close the modal, or show the errors or the content that the acknowledgement carries."""
+        action = response.get("response_action")
+        errors = modals.errors_in(modal, response.get("errors"))
+        if action == "errors" and errors:
+            self._workspace.show_modal(replace(modal, errors=errors, trouble=""))
+        elif action == "update":
+            try:
+                content = modals.content_of(response.get("view"))
+            except SlackError as wrong:
+                self._unusable(modal, wrong.error)
+            else:
+                modals.with_content(self._workspace, modal, content)
+        elif action in (None, "clear"):
+            self._workspace.close_modal(modal.person)
+        else:
+            self._unusable(modal, f"response_action {action}")
+
+    def _unusable(self, modal: Modal, why: str) -> None:
+        self._workspace.counters.add(f"acks.unusable.{why}")
+        self._workspace.show_modal(replace(modal, errors={}, trouble=NOT_SENT))
 
     def _show_outcome(self, place: Place, what: str, delivery: Delivery) -> None:
         if delivery.status is not Status.ACKED:

@@ -76,6 +76,8 @@ class Page:
         yield _event(feed.position(feed.last), {"kind": "reload"})
 
     def _shown(self, change: Change, person: str) -> Json:
+        if change.kind == "modal":
+            return {"kind": "modal", "modal": views.modal(self._workspace, person)}
         if change.kind != "message":
             return {"kind": change.kind, **change.body}
         message = self._workspace.timeline.get(change.body["channel"], change.body["ts"])

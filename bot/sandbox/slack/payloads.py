@@ -1,7 +1,8 @@
-"""Turn a command, a click or a mention into the payload that Slack sends to the app.
+"""Turn a command, a click, a form or a mention into the payload that Slack sends to the app.
 
 https://docs.slack.dev/interactivity/implementing-slash-commands/ ·
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload ·
+https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload ·
 https://docs.slack.dev/reference/events/app_mention
 """
 
@@ -48,13 +49,13 @@ def command(workspace: Workspace, place: Place, name: str, text: str) -> Json:
         "text": workspace.escaper.command(text),
         "api_app_id": workspace.app.id,
         "is_enterprise_install": "false",
-        "trigger_id": _trigger_id(workspace),
+        "trigger_id": workspace.mint_trigger(place.person.id),
     }
 
 
 def click(workspace: Workspace, person: Person, press: Press) -> Json:
     """Build a click, but for its response_url. An ephemeral's click carries no message."""
-    message, seed = press.message, workspace.seed
+    message = press.message
     channel = workspace.channels[message.channel]
     is_ephemeral = message.visible_to is not None
     container: Json = {
@@ -67,24 +68,35 @@ def click(workspace: Workspace, person: Person, press: Press) -> Json:
         container["thread_ts"] = message.thread_ts
     payload: Json = {
         "type": "block_actions",
-        "user": {
-            "id": person.id,
-            "username": person.name,
-            "name": person.name,
-            "team_id": seed.team_id,
-        },
-        "api_app_id": workspace.app.id,
-        "token": workspace.app.verification_token,
+        **_of(workspace, person),
         "container": container,
-        "trigger_id": _trigger_id(workspace),
-        "team": {"id": seed.team_id, "domain": seed.team_domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "trigger_id": workspace.mint_trigger(person.id),
         "channel": {"id": channel.id, "name": channel.name or "directmessage"},
         "state": {"values": {}},
         "actions": [_action(press, workspace.timeline.mint_ts(workspace.now()))],
     }
     return payload if is_ephemeral else payload | {"message": wire.message(workspace, message)}
+
+
+def submission(workspace: Workspace, person: Person, view: Json) -> Json:
+    """Build what is sent when a person submits a modal; `view` has its state."""
+    return {
+        "type": "view_submission",
+        **_of(workspace, person),
+        "trigger_id": workspace.mint_trigger(person.id),
+        "view": view,
+        "response_urls": [],
+    }
+
+
+def closing(workspace: Workspace, person: Person, view: Json) -> Json:
+    """Build what is sent when a person closes a modal that asked for it."""
+    return {
+        "type": "view_closed",
+        **_of(workspace, person),
+        "view": view,
+        "is_cleared": False,
+    }
 
 
 def mention(workspace: Workspace, message: Message) -> Json:
@@ -123,6 +135,24 @@ def mention(workspace: Workspace, message: Message) -> Json:
     }
 
 
+def _of(workspace: Workspace, person: Person) -> Json:
+    """Build what every interaction says of who did it, and where."""
+    seed = workspace.seed
+    return {
+        "user": {
+            "id": person.id,
+            "username": person.name,
+            "name": person.name,
+            "team_id": seed.team_id,
+        },
+        "api_app_id": workspace.app.id,
+        "token": workspace.app.verification_token,
+        "team": {"id": seed.team_id, "domain": seed.team_domain},
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+
+
 def _action(press: Press, action_ts: str) -> Json:
     element = press.element
     action: Json = {
@@ -137,8 +167,3 @@ def _action(press: Press, action_ts: str) -> Json:
     if press.option is not None:
         action["selected_option"] = press.option
     return action
-
-
-def _trigger_id(workspace: Workspace) -> str:
-    now_ms = round(workspace.now() * 1000)
-    return f"{now_ms}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"

@@ -37,6 +37,24 @@ class SlackScript:
         """Press a button by its label, or by `action_id=` and `ts=`; `value=` forges a value."""
         return await self._post("click", {"as": person, "label": label, **more})
 
+    async def submits(self, person: str, **values: Any) -> Json:
+        """Submit the modal that a person has open, as the app last filled it but for `values`."""
+        return await self._post("submit", {"as": person, "values": values})
+
+    async def dismisses(self, person: str) -> Json:
+        """Close the modal that a person has open."""
+        return await self._post("dismiss", {"as": person})
+
+    async def modal(self, person: str) -> Json | None:
+        """Return the modal that a person has open, with its `errors` by block id."""
+        shown: Json | None = (await self._get("modal", {"as": person}))["modal"]
+        return shown
+
+    async def sees_modal(self, person: str, *contains: str, **more: Any) -> Json:
+        """Wait until a person has a modal with these words open, errors included; return it."""
+        body = {"as": person, "contains": list(contains), **more}
+        return dict((await self._post("wait-modal", body))["modal"])
+
     async def sees(self, person: str | None = None, *contains: str, **more: Any) -> Json:
         """Wait for a message with these words and return it; ScriptError if it does not come."""
         body = {"as": person, "contains": list(contains), **more}

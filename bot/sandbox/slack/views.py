@@ -1,6 +1,6 @@
 """Turn the workspace into what its page and its scripts see of it as one person."""
 
-from . import gestures, wire
+from . import gestures, modals, wire
 from .block_kit import texts
 from .messages import Json, Message
 from .workspace import Workspace
@@ -24,6 +24,20 @@ def messages(workspace: Workspace, person: str | None) -> list[Json]:
     mine = set(_channels(workspace, person))
     seen = [m for m in workspace.timeline.visible(person) if m.channel in mine]
     return [message(workspace, m) for m in sorted(seen, key=lambda m: float(m.ts))]
+
+
+def modal(workspace: Workspace, person: str | None) -> Json | None:
+    """Show the modal that a person has open, with what is wrong in it; None where there is none."""
+    found = workspace.modals.get(person or "")
+    if found is None:
+        return None
+    content = texts([found.content["title"], *found.content["blocks"]])
+    words = [*content, *found.errors.values(), found.trouble]
+    return modals.shown(workspace, found) | {
+        "errors": found.errors,
+        "trouble": found.trouble,
+        "words": "\n".join(words),
+    }
 
 
 def state(workspace: Workspace, person: str | None, connections: int) -> Json:
@@ -58,6 +72,7 @@ def state(workspace: Workspace, person: str | None, connections: int) -> Json:
         ],
         "groups": [{"id": g.id, "handle": g.handle} for g in workspace.groups.values()],
         "messages": messages(workspace, person),
+        "modal": modal(workspace, person),
     }
 
 

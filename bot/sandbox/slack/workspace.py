@@ -1,8 +1,9 @@
 """Turn a seed into a living workspace: who and what is in it, and everything said there."""
 
+import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from . import block_kit
 from .counters import Counters
@@ -26,6 +27,28 @@ class Timings:
     refresh_warning_s: float = 10.0
     response_url_s: float = 30 * 60.0
     response_url_uses: int = 5
+    trigger_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """The right behind one `trigger_id`: to open one modal for this person, soon."""
+
+    person: str
+    expires_at: float
+    is_used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Modal:
+    """The modal that a person has open; `errors` are by block id, `trouble` is of the whole."""
+
+    id: str
+    person: str
+    hash: str
+    content: Json
+    errors: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +86,8 @@ class Workspace:
         self.counters = Counters()
         self.faults = Faults()
         self.limits = RateLimits(rate_scale)
+        self.triggers: dict[str, Trigger] = {}
+        self.modals: dict[str, Modal] = {}
 
     @property
     def escaper(self) -> Escaper:
@@ -136,6 +161,22 @@ class Workspace:
         body = {"channel": message.channel, "ts": message.ts}
         self.feed.publish("deleted", body, message.visible_to)
         self._parent_changed(message)
+
+    def mint_trigger(self, person: str) -> str:
+        """Make the `trigger_id` of something a person did."""
+        moment = self.now()
+        made = f"{moment * 1000:.0f}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
+        self.triggers[made] = Trigger(person, moment + self.timings.trigger_s)
+        return made
+
+    def show_modal(self, modal: Modal) -> None:
+        """Show a modal to its person, in place of the one they had."""
+        self.modals[modal.person] = modal
+        self.feed.publish("modal", {}, modal.person)
+
+    def close_modal(self, person: str) -> None:
+        if self.modals.pop(person, None) is not None:
+            self.feed.publish("modal", {}, person)
 
     def _stored(self, content: Content) -> Content:
         return replace(content, blocks=tuple(block_kit.with_ids(list(content.blocks))))

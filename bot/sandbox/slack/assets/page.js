@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { arrange, byId, h } from "./dom.js";
 import { continues, day, row } from "./message.js";
+import { Modal } from "./modal.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
 import { isReply, Store } from "./store.js";
 
@@ -30,6 +31,11 @@ const threadComposer = new Composer(byId("thread-composer"), {
   offers: (word, isFirst, all) => (word.startsWith("/") ? [] : offers(word, isFirst, all)),
 });
 
+const modal = new Modal(byId("modal"), {
+  submit: (values) => store.submit(values).then(unlessGone),
+  dismiss: () => store.dismiss().then(unlessGone),
+});
+
 start();
 
 async function start() {
@@ -40,7 +46,7 @@ async function start() {
   addEventListener("hashchange", () => followHash());
   addEventListener("focus", () => schedule());
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || byId("confirm").open) return;
+    if (event.key !== "Escape" || byId("confirm").open || byId("modal").open) return;
     if (document.body.classList.contains("menu-open")) toggleMenu(false);
     else if (place.thread) goTo(place.channel);
   });
@@ -114,6 +120,7 @@ function render() {
   showMessages();
   showThread();
   showSidebar();
+  modal.show(store.modal, store.names);
 }
 
 function showSockets() {
@@ -241,9 +248,12 @@ function offers(word, isFirst, all) {
 
 async function send(text, thread) {
   byId(thread ? "thread-scroll" : "scroll").dataset.stuck = "true";
-  const answer = await store.say(place.channel, text, thread ?? undefined);
-  if (!answer.ok && answer.is_gone) toast(answer.error);
-  return Boolean(answer.is_gone);
+  return Boolean(unlessGone(await store.say(place.channel, text, thread ?? undefined)).is_gone);
+}
+
+function unlessGone(answer) {
+  if (answer.is_gone) toast(answer.error);
+  return answer;
 }
 
 async function press(message, element, owner, option) {

@@ -21,6 +21,7 @@ export class Store {
     this.channels = new Map(state.channels.map((c) => [c.id, c]));
     this.groups = new Map(state.groups.map((g) => [g.id, g.handle]));
     this.messages = new Map(state.messages.map((m) => [key(m), m]));
+    this.modal = state.modal;
     this.follow(state.position);
     this.changed();
   }
@@ -33,6 +34,7 @@ export class Store {
 
   apply(change) {
     if (change.kind === "reload" || change.kind === "channel") return void this.open(this.me.id);
+    if (change.kind === "modal") this.modal = change.modal;
     if (change.kind === "sockets") this.connections = change.connections;
     if (change.kind === "message") this.messages.set(key(change.message), change.message);
     if (change.kind === "deleted") this.messages.delete(key(change));
@@ -71,6 +73,14 @@ export class Store {
 
   say(channel, text, thread_ts) {
     return post("say", { as: this.me.id, channel, text, thread_ts });
+  }
+
+  submit(values) {
+    return post("submit", { as: this.me.id, values });
+  }
+
+  dismiss() {
+    return post("dismiss", { as: this.me.id });
   }
 
   press(message, element, owner, option) {
