@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.domain.acts import Act
 from bot.domain.cloud import IlbVm, VmState
 from bot.domain.exposure import outage
+from bot.domain.ilb_acts import SAFE_ORDER
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep, in_words
 from bot.domain.version import is_same, named_in, number
@@ -142,7 +143,7 @@ def _refuse_dangers(view: View) -> None:
         raise Refused(
             f"Tier {view.tier.name} is {view.tier.state}, not Implemented: starting anything in an "
             "idle tier that has internal rules can hang it for good.",
-            instead="Safe order: delete its internal rules, start a VM in it, create them again.",
+            instead=SAFE_ORDER,
         )
     if view.recreate_checks:
         raise Refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -46,16 +47,17 @@ async def play(scenario: Scenario) -> Played:
         trouble = trouble or f"not over after {DEADLINE_S:.0f} s"
     operations = document.get("operations", [])
     outcomes = [one["outcome"] for one in operations]
-    as_expected = not trouble and outcomes == [scenario.expected] * scenario.operations
+    as_expected = not trouble and tuple(outcomes) == scenario.expected
     head: dict[str, Any] = {
         "scenario": scenario.name,
-        "expected": scenario.expected,
-        "outcome": outcomes[0] if len(set(outcomes)) == 1 else outcomes,
+        "expected": _one_or_all(scenario.expected),
+        "outcome": _one_or_all(outcomes),
         "duration_s": round(time.monotonic() - started, 2),
     }
     if trouble:
         head["trouble"] = trouble
-    _say(f"outcome: {head['outcome']}, expected: {scenario.expected}")
+        _say(f"trouble: {trouble}")
+    _say(f"outcome: {head['outcome']}, expected: {head['expected']}")
     return Played(head | document, as_expected)
 
 
@@ -104,6 +106,10 @@ def _approver(found: Operation) -> str:
     if found.outcome == "rejected":
         return ""
     return PEOPLE.get(found.decided_by, found.decided_by)
+
+
+def _one_or_all(outcomes: Sequence[str]) -> str | list[str]:
+    return outcomes[0] if len(outcomes) == 1 else list(outcomes)
 
 
 def _say(text: str) -> None:

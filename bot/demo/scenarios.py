@@ -11,25 +11,47 @@ from importlib import resources
 from confluent_kafka import Producer
 
 from bot.demo.stage import Stage, Staging, connected, shifted
+from bot.errors import Permanent
 
 _RECORDED_VM = "7747a5cc-0516-4562-b5c7-2bd6e7a81633"
 _RECORDED_NAME = "b-31-VM"
 _PLANNED = "Waiting for approval"
+_NEW_RULE = "orders-80"
+NEW_ILB = """\
+tier: shop-prod/db-tier
+ilbs:
+  - services:
+      - name: orders
+        members: [db-1, db-2]
+        rules:
+          - {port: 80, to: 8080}
+          - {port: 81, algorithm: leastconn}
+"""
+DB_READ = """\
+tier: shop-prod/db-tier
+ilbs:
+  - vip: 10.20.3.10
+    services:
+      - rules: [{port: 5432, algorithm: leastconn, members: [db-1, db-2]}]
+"""
+BATCH = """\
+tier: shop-prod/batch-tier
+ilbs:
+  - vip: 10.20.5.10
+    services:
+      - rules: [{port: 9000, members: [batch-1]}]
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One story: its script, how it is staged, and what must come out of it.
-
-    `operations` is how many operations there must be in all.
-    """
+    """One story: its script, how it is staged, and how each of its operations must end."""
 
     name: str
     summary: str
-    expected: str
+    expected: tuple[str, ...]
     play: Callable[[Stage], Awaitable[None]]
     staging: Staging = field(default_factory=Staging)
-    operations: int = 1
 
 
 async def ask_for_a_roll(stage: Stage) -> None:
@@ -43,9 +65,9 @@ async def approved_by_bruno(stage: Stage) -> None:
     await stage.slack.clicks("bruno", "Approve")
 
 
-async def told(stage: Stage, words: str) -> None:
-    """The card says so in the end."""
-    await stage.slack.sees("ana", words, timeout_s=45)
+async def told(stage: Stage, words: str, after: int = 0) -> None:
+    """The card says so in the end; `after` is where the feed of the page stood."""
+    await stage.slack.sees("ana", words, timeout_s=45, after=after)
 
 
 async def roll_approved(stage: Stage) -> None:
@@ -122,6 +144,65 @@ async def cloud_restart(stage: Stage) -> None:
     await told(stage, "Receipt of")
 
 
+async def provision(stage: Stage) -> None:
+    """A new ILB for a service, from a form."""
+    await fill_in(stage, "shop-prod/db-tier", NEW_ILB)
+    await stage.slack.sees("ana", _PLANNED, "create 2", timeout_s=20)
+    await approved_by_bruno(stage)
+    await told(stage, "Receipt of")
+
+
+async def provision_twice(stage: Stage) -> None:
+    """The same spec again changes nothing."""
+    await provision(stage)
+    await fill_in(stage, "shop-prod/db-tier", NEW_ILB)
+    await told(stage, "already is as its spec says")
+
+
+async def provision_repair(stage: Stage) -> None:
+    """A host refused somebody's change of members: the rule is half done, and is repaired."""
+    await stage.control("drift-rule", target="db-read", state="Add")
+    await fill_in(stage, "shop-prod/db-tier", DB_READ)
+    await stage.slack.sees("ana", _PLANNED, "half done", timeout_s=20)
+    await approved_by_bruno(stage)
+    await told(stage, "Receipt of")
+
+
+async def drift(stage: Stage) -> None:
+    """What somebody changes afterwards shows, is left alone, and is put back when that is said."""
+    await provision(stage)
+    await stage.control("drift-rule", target=_NEW_RULE, algorithm="source")
+    await stage.slack.says("ana", "/ilb drift")
+    await stage.slack.sees("ana", "algorithm roundrobin → source")
+    await fill_in(stage, "shop-prod/db-tier", NEW_ILB)
+    await told(stage, "only where somebody else changed it")
+    number = await fill_in(stage, "shop-prod/db-tier", NEW_ILB, overwrite=["overwrite"])
+    await stage.slack.sees("ana", _PLANNED, "replace 1", timeout_s=20)
+    await approved_by_bruno(stage)
+    await told(stage, "Receipt of", after=number)
+    await stage.slack.says("ana", "/ilb drift")
+    await stage.slack.sees("ana", "nothing differs")
+
+
+async def idle_tier(stage: Stage) -> None:
+    """A tier that CloudStack shut down: refused, and the safe order is offered."""
+    await fill_in(stage, "shop-prod/batch-tier", BATCH)
+    await told(stage, "delete its internal rules, start a VM in it")
+
+
+async def fill_in(stage: Stage, tier: str, spec: str, **more: object) -> int:
+    """Ana opens the form of a tier, replaces what it starts from, and submits it.
+
+    Returns where the feed of the page stood then.
+    """
+    await stage.slack.says("ana", f"/ilb provision {tier}")
+    await stage.slack.sees_modal("ana", "Spec", timeout_s=20)
+    sent = await stage.slack.submits("ana", spec=spec, **more)
+    if modal := await stage.slack.modal("ana"):
+        raise Permanent(f"submit the spec of {tier}: {modal['errors'] or modal['trouble']}")
+    return int(sent["number"])
+
+
 async def _kill_and_restart(stage: Stage) -> None:
     await stage.bot.kill()
     await stage.bot.start()
@@ -144,32 +225,54 @@ _RECORDED_BUS = Staging(pace=0.02, automatic=True, bus_of_world=False)
 SCENARIOS = {
     one.name: one
     for one in (
-        Scenario("roll-approved", "a roll is asked for, approved and done", "done", roll_approved),
-        Scenario("roll-rejected", "an approver says no", "rejected", roll_rejected),
-        Scenario("roll-stale", "the world changes before the approval", "stale", roll_stale),
+        Scenario(
+            "roll-approved", "a roll is asked for, approved and done", ("done",), roll_approved
+        ),
+        Scenario("roll-rejected", "an approver says no", ("rejected",), roll_rejected),
+        Scenario("roll-stale", "the world changes before the approval", ("stale",), roll_stale),
         Scenario(
             "roll-version-unchanged",
             "the jobs succeed, the version does not move",
-            "failed",
+            ("failed",),
             roll_version_unchanged,
         ),
         Scenario(
             "ilb-down",
             "an ILB VM dies and is brought back by policy; a stopped one is left alone",
-            "done",
+            ("done",),
             ilb_down,
             _RECORDED_BUS,
         ),
-        Scenario("crash", "the bot is killed between two steps", "done", crash),
+        Scenario("crash", "the bot is killed between two steps", ("done",), crash),
         Scenario(
-            "crash-in-doubt", "the bot is killed with a call in doubt", "done", crash_in_doubt
+            "crash-in-doubt", "the bot is killed with a call in doubt", ("done",), crash_in_doubt
         ),
         Scenario(
             "cloud-restart",
             "the management server dies in the middle of a job",
-            "done",
+            ("done",),
             cloud_restart,
             Staging(pace=0.1),
+        ),
+        Scenario("provision", "a form becomes a new ILB with two rules", ("done",), provision),
+        Scenario(
+            "provision-twice",
+            "the same spec again changes nothing",
+            ("done", "nothing to do"),
+            provision_twice,
+        ),
+        Scenario("provision-repair", "a half-done rule is repaired", ("done",), provision_repair),
+        Scenario(
+            "drift",
+            "somebody changes a rule: shown, left alone, put back when that is said",
+            ("done", "nothing to do", "done"),
+            drift,
+        ),
+        Scenario(
+            "idle-tier",
+            "a tier that CloudStack shut down is refused, with the safe order",
+            ("refused",),
+            idle_tier,
         ),
     )
 }

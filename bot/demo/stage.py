@@ -208,7 +208,11 @@ async def _write_policies(stage: Stage, staging: Staging) -> None:
                 ("admin", "admin"),
             )
         },
-        "runbooks": {"roll": {"mode": "approve", "approvers": "approver"}, "recover": recover},
+        "runbooks": {
+            "roll": {"mode": "approve", "approvers": "approver"},
+            "provision": {"mode": "approve", "approvers": "approver"},
+            "recover": recover,
+        },
         "incidents": {
             kind: {"runbook": "recover", "mode": mode}
             for kind in ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping")

@@ -10,6 +10,12 @@ from bot.domain.cloud import Tier, VmState
 from bot.domain.plan import in_words
 from bot.domain.topology import IlbTarget, Kind
 
+SAFE_ORDER = (
+    "Safe order: write its rules down with `export`, delete its internal rules, start a VM in it, "
+    "create them again with `provision`."
+)
+"""How an idle tier that still has internal rules is brought back to life."""
+
 _RECOVER = "`recover` says why it is not, and what brings it back."
 _TWIN_INSTEAD = (
     "A second ILB on an address of its own with the same rules and members (a twin), both behind "
@@ -110,7 +116,7 @@ def hands_off(tier: Tier, recreate_checks: str, act: Act) -> Answer | None:
             act,
             f"Tier {tier.name} is {tier.state}, not Implemented: starting anything in an idle "
             "tier that has internal rules can hang it for good.",
-            "Delete its internal rules, start a VM in it, create them again.",
+            SAFE_ORDER,
         )
     if recreate_checks:
         # VirtualNetworkApplianceManagerImpl: a failing check of an ILB VM counts as the VPC's.

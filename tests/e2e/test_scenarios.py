@@ -67,6 +67,44 @@ async def test_a_dead_ilb_vm_is_brought_back_and_a_stopped_one_left_alone() -> N
     assert _effects(played, "b-32-VM") == {"ilb_vm.stopped": 1}
 
 
+async def test_a_form_becomes_an_ilb_with_its_rules() -> None:
+    played = await _played("provision")
+    assert played.as_expected, played.document
+    made = [(e["kind"], e["target"]) for e in played.document["effects"]]
+    assert made.count(("rule.created", "orders-80")) == 1
+    assert made.count(("rule.created", "orders-81")) == 1
+    assert [kind for kind, _ in made].count("ilb_vm.deployed") == 1
+
+
+async def test_the_same_spec_again_changes_nothing() -> None:
+    played = await _played("provision-twice")
+    assert played.as_expected, played.document
+    first, second = played.document["operations"]
+    assert (len(first["steps"]) > 10, second["steps"]) == (True, [])
+
+
+async def test_a_half_done_rule_is_repaired() -> None:
+    played = await _played("provision-repair")
+    assert played.as_expected, played.document
+    assert played.document["cloud_calls"]["removeFromLoadBalancerRule"] == 1
+    assert played.document["cloud_calls"]["assignToLoadBalancerRule"] == 1
+
+
+async def test_what_somebody_changed_is_put_back_only_when_that_is_said() -> None:
+    played = await _played("drift")
+    assert played.as_expected, played.document
+    _, left_alone, put_back = played.document["operations"]
+    assert left_alone["steps"] == []
+    assert "submit_delete" in [step["name"] for step in put_back["steps"]]
+
+
+async def test_an_idle_tier_is_refused_and_nothing_is_touched() -> None:
+    played = await _played("idle-tier")
+    assert played.as_expected, played.document
+    assert "can hang it for good" in played.document["operations"][0]["reason"]
+    assert played.document["effects"] == []
+
+
 async def test_the_same_on_postgresql(postgres_url: str) -> None:
     played = await _played("crash", database_url=postgres_url)
     assert played.as_expected, played.document

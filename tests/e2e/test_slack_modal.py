@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 from slack_bolt.app.async_app import AsyncApp
 
-from tests.e2e.browser import PHONE, browser, open_page
+from tests.e2e.browser import DESK, PHONE, browser, open_page
 from tests.sandbox.slack_world import bolt_app, pretend_slack
 from tests.sandbox.test_slack_modals import FORM, LOADING
 
@@ -38,28 +38,30 @@ class Bot:
             await ack()
 
 
-@pytest.mark.parametrize("size", [None, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 async def test_a_form_keeps_what_was_typed_until_it_is_taken(
     browser: Browser,
-    size: tuple[int, int] | None,
+    size: tuple[int, int],
 ) -> None:
     bot = Bot()
-    async with pretend_slack() as room, bolt_app(room, bot):
-        where = f"{room.url}/?as=ana"
-        async with open_page(browser, where, **({"size": size} if size else {})) as page:
-            await page.get_by_label("Message #ilb-ops").fill("/ilb form")
-            await page.keyboard.press("Enter")
-            dialog = page.get_by_role("dialog", name="A form")
-            words = dialog.get_by_label("Words")
-            await expect(words).to_have_value("hello")
-            await words.fill("good day")
-            await dialog.get_by_label("Two").check()
-            await dialog.get_by_role("button", name="Send").click()
-            await expect(dialog.get_by_text("Say it in French.")).to_be_visible()
-            await expect(words).to_have_value("good day")
-            await words.fill("bonjour")
-            await dialog.get_by_role("button", name="Send").click()
-            await expect(dialog).not_to_be_visible()
+    async with (
+        pretend_slack() as room,
+        bolt_app(room, bot),
+        open_page(browser, f"{room.url}/?as=ana", size) as page,
+    ):
+        await page.get_by_label("Message #ilb-ops").fill("/ilb form")
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="A form")
+        words = dialog.get_by_label("Words")
+        await expect(words).to_have_value("hello")
+        await words.fill("good day")
+        await dialog.get_by_label("Two").check()
+        await dialog.get_by_role("button", name="Send").click()
+        await expect(dialog.get_by_text("Say it in French.")).to_be_visible()
+        await expect(words).to_have_value("good day")
+        await words.fill("bonjour")
+        await dialog.get_by_role("button", name="Send").click()
+        await expect(dialog).not_to_be_visible()
     [values] = bot.taken
     assert [one["value"] for one in values["choice"]["chosen"]["selected_options"]] == ["two"]
 

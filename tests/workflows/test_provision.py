@@ -215,7 +215,7 @@ REFUSALS = {
         "shop-prod/batch-tier",
         "tier: shop-prod/batch-tier\nilbs: [{vip: 10.20.5.10, services: [{rules: "
         "[{port: 8001, members: [batch-1]}]}]}]",
-        ["Allocated, not Implemented", "Delete its internal rules, start a VM in it"],
+        ["Allocated, not Implemented", "delete its internal rules, start a VM in it"],
     ),
     "a tier without load balancing": (
         "shop-stage/tools-tier",

@@ -63,8 +63,8 @@ async def test_an_idle_tier_is_left_alone(home: House) -> None:
     assert ended(await home.ask("roll", "10.20.5.10")) == (
         Outcome.REFUSED,
         "Tier batch-tier is Allocated, not Implemented: starting anything in an idle tier that has "
-        "internal rules can hang it for good. Safe order: delete its internal rules, start a VM in "
-        "it, create them again.",
+        "internal rules can hang it for good. Safe order: write its rules down with `export`, "
+        "delete its internal rules, start a VM in it, create them again with `provision`.",
     )
 
 

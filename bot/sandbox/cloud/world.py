@@ -187,7 +187,9 @@ class World(CloudState):
     def drift_rule(self, name_or_id: str, **changes: str | int) -> Rule:
         """Change a rule behind everyone's back: any of its fields, or `without="member name"`."""
         self.advance()
-        rule = next(one for one in self.all(Rule) if name_or_id in (one.id, one.name))
+        rule = next((one for one in self.all(Rule) if name_or_id in (one.id, one.name)), None)
+        if rule is None:
+            raise LookupError(f"there is no rule {name_or_id}")
         without = changes.pop("without", None)
         for field, value in changes.items():
             setattr(rule, field, value)
