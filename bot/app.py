@@ -27,6 +27,8 @@ from bot.services.cards import Cards, CardSettings
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
+from bot.services.drift import DriftWatch
+from bot.services.drift_report import DriftReport
 from bot.services.fleet import Fleet
 from bot.services.incidents import Desk, Incidents
 from bot.services.journal import Journal
@@ -182,6 +184,7 @@ class App:
         self._stack.push_async_callback(cards.flush)
         self._spawn("dispatcher", dispatcher.run())
         self._spawn("cloud news", news.run())
+        self._report_drift(core, chat)
         desk = Desk(
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch
         )
@@ -214,6 +217,18 @@ class App:
 
         return DbosEngine(DbosSettings(self._settings.engine_url), entry), late
 
+    def _report_drift(self, core: Core, chat: SlackChat) -> None:
+        slack, every_s = self._settings.slack, self._settings.poll.drift_every_s
+        if not every_s:
+            return
+        watch = DriftWatch(core.fleet, core.journal)
+        report = DriftReport(
+            watch, core.journal, chat, channel=slack.channel, command=slack.command
+        )
+        poller = Poller("drift report", report.tell, every_s)
+        self._parts["drift report"] = poller.health
+        self._spawn("drift report", poller.run())
+
     def _cards(self, core: Core, chat: SlackChat) -> Cards:
         slack = self._settings.slack
         return Cards(
@@ -228,7 +243,7 @@ class App:
     async def _let_wishes_in(
         self, core: Core, operations: Operations, incidents: Incidents, cards: Cards
     ) -> None:
-        poller = Poller(incidents, self._settings.poll.interval_s)
+        poller = Poller("poller", incidents.sweep, self._settings.poll.interval_s)
         self._parts["poller"] = poller.health
         self._spawn("poller", poller.run())
         if self._settings.kafka.enabled:

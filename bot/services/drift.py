@@ -8,7 +8,6 @@ from bot.domain.cloud import Tier
 from bot.domain.drift import drift_by_signs, drift_from
 from bot.domain.operation import Outcome
 from bot.domain.page import Code, Page, Row, Section
-from bot.domain.plan import digest
 from bot.domain.reconcile import compare
 from bot.domain.spec import APPLIED_TAG
 from bot.errors import IlbotError, Refused
@@ -75,12 +74,6 @@ class DriftWatch:
         )
         last = next((one for one in done if one.wish.runbook == PROVISION), None)
         return (last.id, last.wish.parameter("spec")) if last else ("", "")
-
-
-def drift_digest(found: tuple[TierDrift, ...]) -> str:
-    """Return a fingerprint of all that differs, `""` where nothing does."""
-    differing = [[one.tier.id, *one.lines] for one in found if one.lines]
-    return digest(differing) if differing else ""
 
 
 def drift_page(found: tuple[TierDrift, ...], command: str) -> Page:

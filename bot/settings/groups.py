@@ -335,3 +335,11 @@ class PollSettings(Group):
             " whatever their number"
         ),
     )
+    drift_every_s: Seconds = Field(
+        default=21_600.0,
+        ge=0,
+        description=(
+            "Time between two comparisons of the tiers ilbot provisioned with their specs; told in"
+            " the channel when it is another than before. 0: never"
+        ),
+    )

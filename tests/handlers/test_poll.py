@@ -22,7 +22,7 @@ async def polling(
         home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock,
         home.watch,
     )  # fmt: skip
-    poller = Poller(Incidents(desk), interval_s, longest_look_s=longest_look_s)
+    poller = Poller("poller", Incidents(desk).sweep, interval_s, longest_look_s=longest_look_s)
     task = asyncio.create_task(poller.run())
     try:
         yield poller
