@@ -221,12 +221,14 @@ def _changes(site: Site, before: Reach, new: tuple[AclRule, ...]) -> Iterable[st
             if was != is_:
                 yield f"tier {tier.name} ({tier.cidr}) {_moves(was, is_)}"
     inside = tuple(IPv4Network(tier.cidr, strict=False) for tier in site.tiers if tier.cidr)
-    cut = difference(difference(before.sources, after.sources), inside)
-    gained = difference(difference(after.sources, before.sources), inside)
-    if cut:
-        yield f"from outside the tiers, {_some(cut)} cut off"
-    if gained:
-        yield f"from outside the tiers, {_some(gained)} let in"
+    outside = difference((EVERYWHERE,), inside)
+    for some, others, what in (
+        (before.sources, after.sources, "cut off"), (after.sources, before.sources, "let in")
+    ):  # fmt: skip
+        moved = intersection(difference(some, others), outside)
+        if moved:
+            who = "everybody is" if moved == outside else _some(moved)
+            yield f"from outside the tiers, {who} {what}"
 
 
 def _moves(was: str, is_: str) -> str:

@@ -1,0 +1,123 @@
+"""Whatever a tier has and whatever is wanted of it: what the comparison may and may never say."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import pytest
+from hypothesis import assume, given, settings
+
+from bot.domain.comparison import Comparison, RuleChange, Verdict
+from bot.domain.export import spec_of
+from bot.domain.reconcile import compare
+from bot.domain.rule_state import is_keeper, state_of
+from bot.domain.site import Site
+from bot.domain.spec import Spec
+from bot.errors import Refused
+from tests.domain.sites import after, sites, specs
+
+
+def compared(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
+    """Compare; examples that are refused say nothing here."""
+    try:
+        return compare(site, spec, overwrite=overwrite)
+    except Refused:
+        assume(False)
+        raise
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_when_all_changes_are_made_nothing_is_left_to_do(site: Site, spec: Spec) -> None:
+    found = compared(site, spec, overwrite=True)
+    done = reduce(after, found.rules, site)
+    again = compare(done, spec)
+    assert [one for one in again.differences if one.is_change and "ACL" not in one.what] == []
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_half_of_the_changes_leave_just_the_other_half(site: Site, spec: Spec) -> None:
+    found = compared(site, spec, overwrite=True)
+    half = len(found.rules) // 2
+    done = reduce(after, found.rules[:half], site)
+    left = compare(done, spec, overwrite=True)
+    assert {(one.vip, one.port) for one in left.rules} == {
+        (one.vip, one.port) for one in found.rules[half:]
+    }
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_a_vip_that_has_a_rule_is_never_without_one_on_the_way(site: Site, spec: Spec) -> None:
+    found = compared(site, spec, overwrite=True)
+    for change in found.rules:
+        others = {r.source_port for r in site.rules_on(change.vip)} - {change.port}
+        goes_away = change.after is None or change.is_replaced or _is_recreated(change)
+        was_there = site.rule_at(change.vip, change.port) is not None
+        if goes_away and was_there:
+            assert others or change.keeper, "the last rule would be deleted"
+        site = after(site, change)
+
+
+def _is_recreated(change: RuleChange) -> bool:
+    return change.is_broken and change.before is None
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_a_keeper_takes_a_port_that_nobody_has_or_wants(site: Site, spec: Spec) -> None:
+    for change in compared(site, spec, overwrite=True).rules:
+        wanted = {one.port for ilb in spec.ilbs for s in ilb.services for one in s.rules}
+        there = {rule.source_port for rule in site.rules_on(change.vip)}
+        assert change.keeper not in there | wanted | {site.stats_port}
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_what_ilbot_did_not_set_is_not_touched_unless_that_is_said(site: Site, spec: Spec) -> None:
+    for change in compared(site, spec).rules:
+        rule = site.rule_at(change.vip, change.port)
+        if rule is None or change.is_broken or is_keeper(rule) or change.after is None:
+            continue
+        assert state_of(rule, site.stickiness_of(rule)).is_ours
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_a_rule_that_the_spec_does_not_name_is_left_alone(site: Site, spec: Spec) -> None:
+    vips = {ilb.vip for ilb in spec.ilbs}
+    assume("" not in vips)
+    named = {(ilb.vip, one.port) for ilb in spec.ilbs for s in ilb.services for one in s.rules}
+    for change in compared(site, spec, overwrite=True).rules:
+        rule = site.rule_at(change.vip, change.port)
+        assert (change.vip, change.port) in named or (rule is not None and is_keeper(rule))
+
+
+@settings(max_examples=40)
+@given(sites(), specs())
+def test_a_change_says_what_it_is_from_and_a_line_tells_it(site: Site, spec: Spec) -> None:
+    found = compared(site, spec, overwrite=True)
+    told = {one.what for one in found.differences if one.is_change}
+    assert {f"{one.vip}:{one.port}" for one in found.rules} <= told
+    assert all(one.before != one.after for one in found.rules)
+
+
+@settings(max_examples=40)
+@given(sites(broken=False))
+def test_a_spec_of_what_is_there_finds_nothing_to_do(site: Site) -> None:
+    if not site.rules:
+        with pytest.raises(Refused, match="nothing to write down"):
+            spec_of(site)
+        return
+    found = compare(site, spec_of(site))
+    assert found.is_empty, [one.text for one in found.differences]
+    assert not found.of(Verdict.DRIFT)
+
+
+@settings(max_examples=40)
+@given(sites())
+def test_a_spec_of_something_half_done_is_refused(site: Site) -> None:
+    assume(any(rule.is_half_done or is_keeper(rule) for rule in site.rules))
+    with pytest.raises(Refused, match="Half done"):
+        spec_of(site)
