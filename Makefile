@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FAST := not slow and not kafka and not postgres and not browser and not serial
 CODE := bot workflows handlers tests deploy $(wildcard bench)
 
-.PHONY: help install demo test check check-all lint fast wire bench lock system services clean
+.PHONY: help install demo test check check-all lint fast wire bench schema lock system services clean
 # The system's packages come before the environment, and both before the services.
 .NOTPARALLEL:
 
@@ -50,6 +50,10 @@ wire: $(VENV)/.dev ## the pretend CloudStack against recordings of a real one: w
 
 bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
 	$(BIN)/python -m bench
+
+schema: $(VENV)/.dev ## docs/ilb.schema.json, from the format of a spec
+	@$(BIN)/python -c 'import json, bot.services.spec_format as spec; \
+	  print(json.dumps(spec.json_schema(), indent=2))' > docs/ilb.schema.json
 
 lock: ## newest versions of everything into constraints.txt, for Python 3.11 to 3.13
 	deploy/dev/lock

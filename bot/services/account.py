@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.domain.operation import Operation, State
-from bot.domain.page import Code, Mark, Page, Row, Section, Strong, When, Who, duration
+from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who, duration
 from bot.domain.plan import Plan
 from bot.services.audit import Entry
 from bot.services.operations import plan_of, standing
@@ -25,7 +25,7 @@ def account_of(
     if found.plan:
         planned = plan_of(found)
         sections += [_plan(planned, found.fingerprint), _facts(planned)]
-    sections += [_decision(found, name_of), _steps(steps), _outcome(found)]
+    sections += [_decision(found, name_of), _steps(steps), _outcome(found), *_texts(found)]
     shown = tuple(section for section in sections if section.rows)
     return Page(f"{found.wish.runbook.capitalize()} {subject}", shown)
 
@@ -33,9 +33,9 @@ def account_of(
 def _asked(found: Operation, notes: tuple[Entry, ...]) -> Section:
     by = Who(found.requested_by.id, found.requested_by.name)
     rows: list[Row] = [(by, f", by {found.source.value}, ", When(found.created_at))]
-    if found.wish.parameters:
-        said = ", ".join(f"{name}={value}" for name, value in found.wish.parameters)
-        rows.append(("with ", Code(said)))
+    short = [f"{name}={value}" for name, value in found.wish.parameters if "\n" not in value]
+    if short:
+        rows.append(("with ", Code(", ".join(short))))
     if found.wish.because:
         rows.append(("because: ", found.wish.because))
     asked = next((note.data for note in notes if note.kind == "asked"), {})
@@ -45,10 +45,20 @@ def _asked(found: Operation, notes: tuple[Entry, ...]) -> Section:
     return Section("Asked", tuple(rows))
 
 
+def _texts(found: Operation) -> tuple[Section, ...]:
+    """Show what was given as a text of many lines, such as a spec, last and as it is."""
+    return tuple(
+        Section(name.capitalize(), ((Listing(value.rstrip()),),))
+        for name, value in found.wish.parameters
+        if "\n" in value
+    )
+
+
 def _plan(planned: Plan, fingerprint: str) -> Section:
     lasts = planned.exposure.seconds
     how_long = "an unknown time" if lasts is None else duration(lasts)
     rows: list[Row] = [(planned.summary, ", in ", planned.target.where)]
+    rows += [(Code(line),) for line in planned.diff]
     rows += [(f"{i}. {step.text}",) for i, step in enumerate(planned.steps, 1)]
     if lasts != 0.0:
         what = f"not served meanwhile: {planned.exposure.what}, for {how_long}"

@@ -49,7 +49,9 @@ def read_spec(text: str, name: str) -> Spec:
     CloudStack ignores what it does not know and takes nonsense (port 0, another tier's address):
     what it would take and what it cannot do is refused here, with the reason.
     """
-    problems = Problems(name, read_marked(text.encode(errors="surrogatepass"), name, _TITLE), _EXPECTATIONS)
+    problems = Problems(
+        name, read_marked(text.encode(errors="surrogatepass"), name, _TITLE), _EXPECTATIONS
+    )
     document = problems.model(Document, names_at, explain=_impossible)
     if document is not None:
         for path, why in nonsense(document):

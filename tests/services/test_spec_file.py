@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,12 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "      - rules: [{port: 0}, {port: 70000}, {prot: 1}]\n"
     )
     assert len([line for line in said.splitlines() if "ilb.yaml, line 5" in line]) >= 3
+
+
+def test_the_spec_in_the_guide_is_one() -> None:
+    guide = Path("docs/PROVISION.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert read_spec(shown, "ilb.yaml").ilbs[0].services[0].fqdn == "orders.shop.internal"
 
 
 def test_the_published_schema_is_that_of_the_format() -> None:

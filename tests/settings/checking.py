@@ -15,7 +15,7 @@ PEOPLE = "people: [{slack: UANA, name: Ana, roles: [all]}]\n"
 ROLE = "roles: {all: {may: [request, approve], runbooks: ['*'], targets: ['*']}}\n"
 
 
-RUNBOOKS = ("recover", "roll")
+RUNBOOKS = ("provision", "recover", "roll")
 
 
 def loaded(groups: Mapping[str, Mapping[str, object]], **extra: Any) -> Loaded:

@@ -8,8 +8,10 @@ import pytest
 
 from bot.domain.export import spec_of
 from bot.domain.operation import Operation, Outcome, State
+from bot.domain.page import as_plain
 from bot.domain.spec import APPLIED_TAG
 from bot.sandbox.cloud.model import AclList, Provider, Rule
+from bot.services.account import account_of
 from bot.services.spec_text import spec_text
 from tests.workflows.harness import House, house
 from tests.workflows.scenarios import NEW_ILB, OTHER_ACL, OTHER_RULE, SAME_RULE
@@ -292,3 +294,11 @@ async def test_what_ilbot_applied_is_marked_on_its_rules(home: House) -> None:
     await provision(home, APP, NAMED)
     assert home.rule("orders-80").tags[APPLIED_TAG]
     assert home.rule("orders-80").tags["ilbot.name"] == "orders.acme.internal"
+
+
+async def test_the_account_shows_the_diff_and_the_spec_as_it_was_given(home: House) -> None:
+    ended = await home.do("provision", DB, spec=NEW_ILB)
+    page = as_plain(account_of(ended, await home.journal.notes(ended.id), (), str))
+    assert "+ create 10.20.3.4:80" in page
+    assert NEW_ILB.strip() in page
+    assert "with overwrite" not in page
