@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.app import Core
-from bot.cli.ask import BAD, Told, answers_of, planned_text
-from bot.domain.operation import Actor, Operation, Source, State, Wish
+from bot.cli.ask import Told, answers_of, planned_text
+from bot.domain.operation import Actor, Operation, Outcome, Source, State, Wish
 from bot.domain.page import as_plain
 from bot.engine.api import Json
 from bot.errors import Refused, Transient
@@ -19,6 +19,7 @@ from bot.services.operations import Door, Operations, standing
 from handlers.routes import RUNBOOKS
 from workflows import provision
 
+AS_WISHED = frozenset({Outcome.DONE, Outcome.NOTHING_TO_DO})
 LOOK_EVERY_S = 1.0
 NOBODY_S = 30.0
 """After so long in `asked` no bot seems to run: it takes up what is stored every few seconds."""
@@ -81,9 +82,8 @@ async def _follow(core: Core, opened: Operation, say: Callable[[str], None]) -> 
         found = await core.journal.operation(opened.id)
         assert found is not None, "an operation is never deleted"
         if not found.is_open:
-            return f"{found.id} {found.outcome}: {found.reason}".rstrip(
-                ": "
-            ), found.outcome not in BAD
+            ended = f"{found.id} {found.outcome}: {found.reason}".rstrip(": ")
+            return ended, found.outcome in AS_WISHED
         if found.state is State.ASKED and core.clock.now() - since > NOBODY_S:
             return f"{found.id} is stored, and no running bot has taken it up yet.", False
         if standing(found) != told:

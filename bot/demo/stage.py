@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 import tempfile
@@ -192,7 +193,12 @@ async def _write_policies(stage: Stage, staging: Staging) -> None:
         recover["automatic_on"] = tiers
     policies = {
         "people": [
-            {"slack": ANA.id, "name": PEOPLE[ANA.id], "roles": ["requester"]},
+            {
+                "slack": ANA.id,
+                "name": PEOPLE[ANA.id],
+                "roles": ["requester"],
+                "login": getpass.getuser(),
+            },
             {
                 "slack": BRUNO.id,
                 "name": PEOPLE[BRUNO.id],

@@ -53,7 +53,9 @@ async def test_it_tells_health_and_numbers_over_http() -> None:
 
         await until(is_ready, 30)
         told = (await http.get("/health/ready")).json()
-        assert set(told["parts"]) == {"engine", "policies", "poller", "kafka", "slack", "cards"}
+        assert set(told["parts"]) == {
+            "engine", "policies", "poller", "drift report", "kafka", "slack", "cards",
+        }  # fmt: skip
         assert (await _numbers(http))["ilbot_operations_open waiting"] == 0
 
         await stage.slack.says("ana", "/ilb roll app-tier", wait=False)
