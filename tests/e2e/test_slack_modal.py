@@ -66,6 +66,30 @@ async def test_a_form_keeps_what_was_typed_until_it_is_taken(
     assert [one["value"] for one in values["choice"]["chosen"]["selected_options"]] == ["two"]
 
 
+class HastyBot(Bot):
+    """Opens the form itself: the page never sees a waiting one before it."""
+
+    def __call__(self, app: AsyncApp) -> None:
+        @app.command("/ilb")
+        async def command(ack: Any, body: dict[str, Any], client: Any) -> None:
+            await ack()
+            await client.views_open(trigger_id=body["trigger_id"], view=FORM)
+
+
+async def test_the_first_field_is_ready_to_type_in_also_when_the_form_came_at_once(
+    browser: Browser,
+) -> None:
+    async with (
+        pretend_slack() as room,
+        bolt_app(room, HastyBot()),
+        open_page(browser, f"{room.url}/?as=ana") as page,
+    ):
+        await page.get_by_label("Message #ilb-ops").fill("/ilb form")
+        await page.keyboard.press("Enter")
+        words = page.get_by_role("dialog", name="A form").get_by_label("Words")
+        await expect(words).to_be_focused()
+
+
 async def test_escape_leaves_the_form(browser: Browser) -> None:
     async with pretend_slack() as room, bolt_app(room, Bot()):
         async with open_page(browser, f"{room.url}/?as=ana") as page:

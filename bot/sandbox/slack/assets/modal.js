@@ -27,9 +27,11 @@ export class Modal {
       if (this.dialog.open) this.dialog.close();
       return;
     }
-    if (this.shown !== `${modal.id} ${modal.hash}`) this.draw(modal, names);
+    const isAnother = this.shown !== `${modal.id} ${modal.hash}`;
+    if (isAnother) this.draw(modal, names);
     this.tell(modal);
     if (!this.dialog.open) this.dialog.showModal();
+    if (isAnother) [...this.fields.values()][0]?.focus(); // nothing in a closed dialog takes it
   }
 
   draw(modal, names) {
@@ -60,7 +62,6 @@ export class Modal {
         ),
       ),
     );
-    [...this.fields.values()][0]?.focus();
   }
 
   tell(modal) {
