@@ -104,6 +104,20 @@ async def test_from_an_offering_to_a_running_ilb_vm(cloud: Caller) -> None:
     assert (router["isredundantrouter"], router["state"]) == (False, "Running")
 
 
+async def test_what_was_made_can_be_taken_away_from_the_inside_out(cloud: Caller) -> None:
+    vpc = await create_vpc(cloud)
+    tier = (await create_tier(cloud, vpc, await create_offering(cloud), 1))["id"]
+    member = await deploy(cloud, tier)
+    assert (await cloud.job("deleteVPC", id=vpc))["jobresult"]["errorcode"] == 431
+    assert (await cloud.job("deleteNetwork", id=tier))["jobresult"]["errorcode"] == 530
+    await cloud.job("destroyVirtualMachine", id=member, expunge="true")
+    assert (await cloud.job("deleteNetwork", id=tier))["jobstatus"] == 1
+    assert (await cloud.job("deleteVPC", id=vpc))["jobstatus"] == 1
+    assert await cloud.call("listNetworks", vpcid=vpc, listall="true") == {}
+    assert await cloud.call("listVPCs", id=vpc, listall="true") == {}
+    assert await cloud.call("listRouters", vpcid=vpc, listall="true") == {}
+
+
 async def test_a_redundant_vpc_comes_up_with_two_routers(cloud: Caller) -> None:
     vpc = await create_vpc(cloud, "Redundant VPC offering")
     tier = await create_tier(cloud, vpc, await create_offering(cloud), 1)

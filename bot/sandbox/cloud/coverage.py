@@ -74,6 +74,8 @@ COVERAGE: dict[str, Coverage] = {
     "createNetwork": Coverage(
         "admin.network.CreateNetworkCmdByAdmin", "shared and L2 networks, IPv6, public LB"
     ),
+    "deleteNetwork": Coverage("user.network.DeleteNetworkCmd", "forced; texts are not recorded"),
+    "deleteVPC": Coverage("user.vpc.DeleteVPCCmd", "texts are not recorded"),
     "deployVirtualMachine": Coverage(
         "admin.vm.DeployVMCmdByAdmin", "everything but one network, a template and an offering"
     ),

@@ -1,4 +1,4 @@
-"""Answer createNetwork and deployVirtualMachine: enough to make a tier and members for an ILB.
+"""Answer what makes a tier and members for an ILB, and what takes tiers and VPCs away.
 
 Follows NetworkServiceImpl.createGuestNetwork, VpcManagerImpl.validateNtwkOffForNtwkInVpc and
 UserVmManagerImpl.
@@ -10,8 +10,9 @@ from ipaddress import IPv4Network
 
 from bot.sandbox.cloud import balancing, machines
 from bot.sandbox.cloud.addresses import next_free
+from bot.sandbox.cloud.commands.submitting import Shown, event, submit_job
 from bot.sandbox.cloud.commands.user_vms import submit_vm_job
-from bot.sandbox.cloud.frame import ApiError, Body
+from bot.sandbox.cloud.frame import ApiError, Body, JobFailed
 from bot.sandbox.cloud.machine_views import user_machine
 from bot.sandbox.cloud.model import (
     AclList,
@@ -27,6 +28,7 @@ from bot.sandbox.cloud.model import (
 )
 from bot.sandbox.cloud.processes import Work, in_turn
 from bot.sandbox.cloud.request import Request
+from bot.sandbox.cloud.roles import routers_of
 from bot.sandbox.cloud.state import stable_id
 from bot.sandbox.cloud.views import network as network_view
 
@@ -62,6 +64,48 @@ def create_network(request: Request) -> Body:
     )
     state.effect("tier.created", tier.name, id=tier.id)
     return {"network": network_view(state, tier)}
+
+
+def delete_network(request: Request) -> Body:
+    """Take a network away with its rules and ILB VMs; one that a VM is still in stays."""
+    state, tier = request.state, request.required_entity("id", Tier)
+
+    def work() -> Work:
+        if any(one.tier is tier for one in state.machines(Kind.USER)):
+            raise JobFailed(530, "Failed to delete network")
+        for machine in [one for one in state.machines(Kind.ILB) if one.tier is tier]:
+            yield from machines.destroy(state, machine)
+        for rule in state.rules_of(tier):
+            rule.removed = True
+        yield state.latencies.rule_s
+        tier.removed = True
+        state.effect("tier.deleted", tier.name, id=tier.id)
+        return {"success": True}
+
+    action = event("NETWORK.DELETE", tier, "Network", f"Deleting network: {tier.id}")
+    return submit_job(request, work(), action, Shown("Network"))
+
+
+def delete_vpc(request: Request) -> Body:
+    """Take a VPC away with its routers and ACL lists; one that has tiers stays."""
+    state, vpc = request.state, request.required_entity("id", Vpc)
+
+    def work() -> Work:
+        tiers = [one for one in state.all(Tier) if one.vpc is vpc]
+        if tiers:
+            text = f"Can't delete VPC {vpc.name} as its used by {len(tiers)} networks"
+            raise JobFailed(431, text)
+        for router in routers_of(state, vpc):
+            yield from machines.destroy(state, router)
+        for acl in [one for one in state.all(AclList) if one.vpc is vpc]:
+            acl.removed = True
+        yield state.latencies.rule_s
+        vpc.removed = True
+        state.effect("vpc.deleted", vpc.name, id=vpc.id)
+        return {"success": True}
+
+    action = event("VPC.DELETE", vpc, "Vpc", f"Deleting VPC. Id: {vpc.id}")
+    return submit_job(request, work(), action, Shown("Vpc"))
 
 
 def deploy_machine(request: Request) -> Body:

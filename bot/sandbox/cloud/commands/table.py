@@ -139,6 +139,8 @@ COMMANDS: dict[str, Command] = {
         _command("createNetworkOffering", network_offerings.create_offering, least=Role.ROOT_ADMIN),
         _command("updateNetworkOffering", network_offerings.update_offering, least=Role.ROOT_ADMIN),
         _command("createNetwork", provisioning.create_network),
+        _command("deleteNetwork", provisioning.delete_network),
+        _command("deleteVPC", provisioning.delete_vpc),
         _command("deployVirtualMachine", provisioning.deploy_machine),
         _command("createVPC", vpcs.create_vpc),
         _command("restartVPC", vpcs.restart_vpc),
