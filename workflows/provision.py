@@ -71,7 +71,7 @@ def plan(site: Site, wish: Wish) -> Plan | NothingToDo:
         steps=_steps(site, found),
         exposure=_exposure(found),
         blast_radius=_blast_radius(site, found),
-        warnings=_warnings(found),
+        warnings=_warnings(site, found),
         parameters=(
             ("spec", wish.parameter("spec")),
             ("overwrite", wish.parameter("overwrite")),
@@ -262,12 +262,12 @@ def _blast_radius(site: Site, found: Comparison) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _warnings(found: Comparison) -> tuple[str, ...]:
+def _warnings(site: Site, found: Comparison) -> tuple[str, ...]:
     warnings = list(found.notes)
     if any(one.is_replaced or one.is_broken for one in found.rules):
         warnings.append("Open connections through a rule that is created again are cut.")
-    if any(one.before is not None for one in found.rules):
-        warnings.append("HAProxy counts from zero after each change of rules.")
+    if found.rules and site.vms:
+        warnings.append("Each ILB of the tier counts from zero after a change of rules.")
     if found.of(Verdict.DRIFT):
         warnings.append("What somebody else changed is left alone; `overwrite` puts it back.")
     return tuple(warnings)

@@ -12,6 +12,7 @@ from bot.domain.page import as_plain
 from bot.domain.spec import APPLIED_TAG
 from bot.sandbox.cloud.model import AclList, Provider, Rule
 from bot.services.account import account_of
+from bot.services.operations import plan_of
 from bot.services.spec_text import spec_text
 from tests.workflows.harness import House, house
 from tests.workflows.scenarios import NEW_ILB, OTHER_ACL, OTHER_RULE, SAME_RULE
@@ -95,6 +96,13 @@ async def test_a_port_said_to_be_absent_is_taken_away(home: House) -> None:
 
 
 # what is changed, and what is replaced while another rule holds the VIP
+
+
+async def test_a_change_of_rules_says_what_it_does_to_the_others(home: House) -> None:
+    planned = plan_of(await home.ask("provision", DB, spec=NEW_ILB))
+    neighbour = home.vm_at("10.20.3.10")
+    assert f"{neighbour} (10.20.3.10, Running): its rules are sent again" in planned.blast_radius
+    assert "Each ILB of the tier counts from zero after a change of rules." in planned.warnings
 
 
 async def test_members_change_in_place_new_ones_first(home: House) -> None:
