@@ -12,11 +12,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# A live server is for `make test-live` alone.
+test-live: export CLOUDSTACK_URL CLOUDSTACK_API_KEY CLOUDSTACK_SECRET_KEY
+test fast: export CLOUDSTACK_URL :=
+
 # What `make check` leaves to `make test`.
 FAST := not slow and not kafka and not postgres and not browser and not serial
 CODE := bot workflows handlers tests deploy $(wildcard bench)
 
-.PHONY: help install demo test check check-all lint fast wire bench schema lock system services clean
+.PHONY: help install demo test test-live check check-all lint fast wire bench schema lock system services clean
 # The system's packages come before the environment, and both before the services.
 .NOTPARALLEL:
 
@@ -44,6 +48,11 @@ fast: $(VENV)/.dev
 
 check-all: check ## check, then the fast tests on each other Python found here
 	deploy/dev/other-pythons "$(FAST)"
+
+test-live: $(VENV)/.dev ## claims and runbooks on a live CloudStack: CLOUDSTACK_URL=… CLOUDSTACK_API_KEY=… CLOUDSTACK_SECRET_KEY=…
+	@: "$${CLOUDSTACK_URL:?is not set; docs/LIVE.md says how to start a server}"
+	@: "$${CLOUDSTACK_API_KEY:?is not set}" "$${CLOUDSTACK_SECRET_KEY:?is not set}"
+	$(BIN)/python -m pytest -v tests/live $(PYTEST)
 
 wire: $(VENV)/.dev ## the pretend CloudStack against recordings of a real one: what is equal, what is not
 	@$(BIN)/python -m tests.contract.wire_report $(RECORDING)

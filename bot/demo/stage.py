@@ -34,6 +34,7 @@ class Staging:
 
     Without `database_url` the bot keeps its state in SQLite files that go with the demo; without
     `can_write` it has no write key; without `http_port` it serves no health and no metrics.
+    `settings` are variables of its environment that come before the demo's own.
     """
 
     pace: float = 0.25
@@ -43,6 +44,7 @@ class Staging:
     database_url: str = ""
     can_write: bool = True
     http_port: int = 0
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -182,7 +184,7 @@ def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[
         environment["ILBOT_CLOUDSTACK__WRITE_SECRET_KEY"] = ADMIN.secret_key
     if staging.database_url:
         environment["ILBOT_DATABASE__URL"] = staging.database_url
-    return environment
+    return environment | dict(staging.settings)
 
 
 async def _write_policies(stage: Stage, staging: Staging) -> None:

@@ -1,0 +1,1 @@
+"""What is believed of CloudStack, and each runbook, on a live server: `make test-live`."""
