@@ -167,6 +167,7 @@ async def test_a_restart_of_a_tier_never_cleans_up() -> None:
     server = Server([json_answer({"jobid": "job-1"})])
     await cloud_of(server).restart_tier("tier-1")
     assert server.forms[0]["cleanup"] == "false"
+    assert not {"makeredundant", "livepatch"} & set(server.forms[0])
 
 
 async def test_a_stop_is_a_plain_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -12,9 +13,9 @@ from bot.domain.export import spec_of
 from bot.domain.reconcile import compare
 from bot.domain.rule_state import is_keeper, state_of
 from bot.domain.site import Site
-from bot.domain.spec import Spec
+from bot.domain.spec import IlbSpec, RuleSpec, ServiceSpec, Spec
 from bot.errors import Refused
-from tests.domain.sites import after, sites, specs
+from tests.domain.sites import TIER, after, sites, specs
 
 
 def compared(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
@@ -121,3 +122,11 @@ def test_a_spec_of_something_half_done_is_refused(site: Site) -> None:
     assume(any(rule.is_half_done or is_keeper(rule) for rule in site.rules))
     with pytest.raises(Refused, match="Half done"):
         spec_of(site)
+
+
+def test_a_tier_with_public_load_balancing_is_refused() -> None:
+    public = Site(0.0, replace(TIER, lb_provider="VpcVirtualRouter"), (TIER,), ())
+    spec = Spec("shop/app-tier", (IlbSpec((ServiceSpec((RuleSpec(80, 80),), "web"),)),))
+    with pytest.raises(Refused, match="never both") as refusal:
+        compare(public, spec)
+    assert refusal.value.instead == "A tier of its own with internal load balancing."
