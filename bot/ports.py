@@ -11,6 +11,8 @@ from typing import Protocol
 
 from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+from bot.domain.names import DirectoryKind, Record
+from bot.domain.probing import Evidence, Watched
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
@@ -227,6 +229,49 @@ class Chat(Protocol):
 
     async def whisper(self, channel: str, person: str, text: str) -> None:
         """Tell one person something that only they see."""
+        ...
+
+
+class Directory(Protocol):
+    """Where clients look up the names of services."""
+
+    @property
+    def kind(self) -> DirectoryKind:
+        """Who changes records there."""
+        ...
+
+    async def look(self, name: str) -> Record:
+        """Return what the servers that answer for a name publish, no address where it is not."""
+        ...
+
+    async def replace(self, before: Record, after: Record) -> bool:
+        """Replace a record in one update, only while it is `before`; False where it is not.
+
+        A directory that people change raises `Refused`.
+        """
+        ...
+
+
+class Probe(Protocol):
+    """Watches services from where clients are, while something is changed."""
+
+    async def vantage_points(self) -> tuple[str, ...]:
+        """Return the names of those that look now; without one nothing is proven."""
+        ...
+
+    async def watch(self, run_id: str, watched: Sequence[Watched]) -> None:
+        """Probe these for a run from now on, instead of what it had probed before.
+
+        Said again after a restart it goes on; what nobody saw meanwhile is part of the evidence.
+        """
+        ...
+
+    async def answered_in_a_row(self, run_id: str, vip: str) -> int:
+        """Return how many attempts in a row were answered at every watched port of a VIP."""
+        ...
+
+    async def evidence(self, run_id: str) -> Evidence:
+        """Return what was seen for a run until now."""
         ...
 
 
