@@ -17,8 +17,17 @@ from bot.domain.plan import in_words
 from bot.domain.reconcile_acl import compare_acl
 from bot.domain.rule_state import RuleState, is_keeper, state_of
 from bot.domain.rule_words import delta_words, rule_words
-from bot.domain.site import Site
-from bot.domain.spec import NAME_TAG, PROVIDER, SERVICE_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
+from bot.domain.site import Site, twin_in
+from bot.domain.spec import (
+    NAME_TAG,
+    PROVIDER,
+    SERVICE_TAG,
+    TWIN_TAG,
+    IlbSpec,
+    RuleSpec,
+    ServiceSpec,
+    Spec,
+)
 from bot.domain.vips import vip_of
 from bot.errors import Refused
 
@@ -120,7 +129,7 @@ def _rule(
         gone = RuleChange(vip, rule.port, before, None, found.is_half_done)
         return Difference(Verdict.REMOVE, what, found.name), gone
     _refuse_stats_port(site, vip, rule.port)
-    after = _wanted(site, what, service, rule)
+    after = _wanted(site, vip, service, rule, found)
     if found is None or before is None:
         created = RuleChange(vip, rule.port, None, after.signed())
         return Difference(Verdict.CREATE, what, rule_words(site, after)), created
@@ -159,8 +168,13 @@ def _refuse_stats_port(site: Site, vip: str, port: int) -> None:
         )
 
 
-def _wanted(site: Site, what: str, service: ServiceSpec, rule: RuleSpec) -> RuleState:
-    tags = [(SERVICE_TAG, service.name), (NAME_TAG, service.fqdn)]
+def _wanted(
+    site: Site, vip: str, service: ServiceSpec, rule: RuleSpec, found: LbRule | None
+) -> RuleState:
+    """A spec says nothing of twins: a rule keeps its mark, and a new one gets that of its VIP."""
+    twin = twin_in([found]) if found else site.twin_of(vip)
+    tags = [(SERVICE_TAG, service.name), (NAME_TAG, service.fqdn), (TWIN_TAG, twin)]
+    what = f"{vip}:{rule.port}"
     return RuleState(
         rule.name or f"{service.name or 'ilb'}-{rule.port}",
         rule.to,

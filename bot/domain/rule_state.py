@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
 from bot.domain.plan import digest
-from bot.domain.spec import APPLIED_TAG, KEEPER_TAG, NAME_TAG, SERVICE_TAG, Stickiness
+from bot.domain.spec import APPLIED_TAG, KEEPER_TAG, NAME_TAG, SERVICE_TAG, TWIN_TAG, Stickiness
 
-OUR_TAGS = frozenset({SERVICE_TAG, NAME_TAG, APPLIED_TAG})
-"""Those that provisioning sets and takes away; what others tagged is left alone."""
+OUR_TAGS = frozenset({SERVICE_TAG, NAME_TAG, TWIN_TAG, APPLIED_TAG})
+"""Those that runbooks set and take away; what others tagged is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,14 @@ class RuleState:
         """Whether it is as ilbot left it; one without members carries nothing and may be filled."""
         return self.applied == self.digest or (bool(self.applied) and not self.members)
 
+    def tagged(self, key: str, value: str) -> RuleState:
+        """Return it with that tag of ours, or without it where the value is empty."""
+        others = tuple(tag for tag in self.tags if tag[0] != key)
+        return replace(self, tags=tuple(sorted((*others, (key, value)) if value else others)))
+
     def signed(self) -> RuleState:
         """Return it with the tag by which a change by somebody else is told."""
-        others = (tag for tag in self.tags if tag[0] != APPLIED_TAG)
-        return replace(self, tags=tuple(sorted((*others, (APPLIED_TAG, self.digest)))))
+        return self.tagged(APPLIED_TAG, self.digest)
 
     def _services(self) -> tuple[tuple[str, str], ...]:
         return tuple(tag for tag in self.tags if tag[0] != APPLIED_TAG)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.domain.cloud import IlbVm, LbRule, Tier
 from bot.domain.plan import Fact, Plan, Target, changes, digest
-from bot.domain.spec import Stickiness
+from bot.domain.spec import TWIN_TAG, Stickiness
 from bot.domain.zone import Provider
 
 
@@ -157,9 +157,18 @@ class Site:
         """Return every VIP of the tier, with a machine or with rules only."""
         return frozenset({*(vm.vip for vm in self.vms), *(rule.vip for rule in self.rules)})
 
+    def twin_of(self, vip: str) -> str:
+        """Return the VIP of an ILB's twin, `""` where it has none."""
+        return twin_in(self.rules_on(vip))
+
     def ilb_at(self, vip: str) -> IlbVm | None:
         """Return the ILB VM of a VIP."""
         return next((vm for vm in self.vms if vm.vip == vip), None)
+
+
+def twin_in(rules: Iterable[LbRule]) -> str:
+    """Return the address that the rules of an ILB name as its twin's, `""` where none does."""
+    return next((value for rule in rules for key, value in rule.tags if key == TWIN_TAG), "")
 
 
 def _digest(acl: AclList) -> str:

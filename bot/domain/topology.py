@@ -15,7 +15,7 @@ from enum import StrEnum
 from bot.domain.cloud import Tier
 from bot.domain.fleet import RECREATE_CHECKS, Ilb, Snapshot
 from bot.domain.plan import in_words
-from bot.domain.spec import TWIN_TAG
+from bot.domain.site import twin_in
 from bot.domain.view import View
 from bot.domain.zone import Network, Router, Vpc
 from bot.errors import Refused
@@ -52,8 +52,7 @@ class IlbTarget:
     @property
     def twin(self) -> str:
         """The address of its twin, `""` where it has none."""
-        values = (tag[1] for rule in self.ilb.rules for tag in rule.tags if tag[0] == TWIN_TAG)
-        return next(values, "")
+        return twin_in(self.ilb.rules)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from bot.errors import Refused
 def vip_of(site: Site, ilb: IlbSpec, others: Iterable[str]) -> str:
     """Return the VIP of an ILB; `others` are those of the ILBs before it in the spec."""
     if ilb.vip:
-        _check_vip(site, ilb.vip)
+        check_vip(site, ilb.vip)
         return ilb.vip
     names = {service.name for service in ilb.services} - {""}
     serving = {
@@ -29,10 +29,11 @@ def vip_of(site: Site, ilb: IlbSpec, others: Iterable[str]) -> str:
         )
     if serving:
         return serving.pop()
-    return _next_free(site, others)
+    return next_free(site, others)
 
 
-def _next_free(site: Site, others: Iterable[str]) -> str:
+def next_free(site: Site, others: Iterable[str] = ()) -> str:
+    """Return the lowest address of the tier that nothing is known to have; `Refused` without."""
     used = {*site.addresses(), *others}
     free = (str(host) for host in ip_network(site.tier.cidr, strict=False).hosts())
     found = next((address for address in free if address not in used), None)
@@ -44,14 +45,15 @@ def _next_free(site: Site, others: Iterable[str]) -> str:
     return found
 
 
-def _check_vip(site: Site, vip: str) -> None:
+def check_vip(site: Site, vip: str) -> None:
+    """Refuse an address that no ILB of the tier can have, or that something else has."""
     network, tier = ip_network(site.tier.cidr, strict=False), site.tier
     address = ip_address(vip)
     if address not in network:
         # CloudStack takes another tier's address where sourceipaddressnetworkid says so.
         raise Refused(
             f"The VIP {vip} is not in {tier.cidr}, the addresses of tier {tier.name}.",
-            instead=f"Leave `vip:` out for the next free one ({_next_free(site, ())}).",
+            instead=f"Leave `vip:` out for the next free one ({next_free(site)}).",
         )
     ends = (network.network_address, network.broadcast_address)
     if vip in site.vips():
@@ -60,7 +62,7 @@ def _check_vip(site: Site, vip: str) -> None:
         why = "an end of its range" if address in ends else _who_has(site, vip)
         raise Refused(
             f"The VIP {vip} of tier {tier.name} is taken: it is {why}.",
-            instead=f"The next free address is {_next_free(site, ())}.",
+            instead=f"The next free address is {next_free(site)}.",
         )
 
 

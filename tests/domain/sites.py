@@ -15,6 +15,7 @@ from bot.domain.spec import (
     KEEPER_TAG,
     NAME_TAG,
     SERVICE_TAG,
+    TWIN_TAG,
     AclEntry,
     AclSpec,
     Algorithm,
@@ -71,6 +72,7 @@ def rules(
         tags[NAME_TAG] = f"{service}.shop.internal"
     mark = draw(st.sampled_from(["", seen.digest, "somebody-else"]))
     tags |= {APPLIED_TAG: mark} if mark else {}
+    tags |= draw(st.sampled_from([{}, {TWIN_TAG: "10.20.1.99"}]))
     if broken and draw(st.integers(0, 9)) == 0:
         tags[KEEPER_TAG] = "true"
     return replace(rule, tags=tuple(sorted(tags.items()))), sticky

@@ -8,14 +8,15 @@ from functools import reduce
 import pytest
 from hypothesis import assume, given, settings
 
+from bot.domain.cloud import LbRule
 from bot.domain.comparison import Comparison, RuleChange, Verdict
 from bot.domain.export import spec_of
 from bot.domain.reconcile import compare
 from bot.domain.rule_state import is_keeper, state_of
 from bot.domain.site import Site
-from bot.domain.spec import IlbSpec, RuleSpec, ServiceSpec, Spec
+from bot.domain.spec import TWIN_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
 from bot.errors import Refused
-from tests.domain.sites import TIER, after, sites, specs
+from tests.domain.sites import TIER, VMS, after, sites, specs
 
 
 def compared(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
@@ -130,3 +131,16 @@ def test_a_tier_with_public_load_balancing_is_refused() -> None:
     with pytest.raises(Refused, match="never both") as refusal:
         compare(public, spec)
     assert refusal.value.instead == "A tier of its own with internal load balancing."
+
+
+def test_what_is_added_to_a_twin_points_to_its_twin() -> None:
+    tagged = LbRule(
+        "r-1", "web", TIER.id, "10.20.1.10", 80, 80, "roundrobin", "Active", (),
+        tags=((TWIN_TAG, "10.20.1.11"),),
+    )  # fmt: skip
+    site = Site(0.0, TIER, (TIER,), (tagged,), machines=VMS)
+    both = (RuleSpec(80, 80), RuleSpec(81, 81))
+    found = compared(site, Spec("t", (IlbSpec((ServiceSpec(both),), "10.20.1.10"),)))
+    [added] = found.rules
+    assert added.after is not None
+    assert (added.port, dict(added.after.tags)[TWIN_TAG]) == (81, "10.20.1.11")

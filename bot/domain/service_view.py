@@ -1,0 +1,81 @@
+"""An ILB with its twin, the names clients use, the hosts, and who can watch it, at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.names import DirectoryKind, Record
+from bot.domain.plan import Fact, Plan, Target, changes
+from bot.domain.site import Site
+from bot.domain.spec import NAME_TAG
+from bot.domain.topology import IlbTarget, target_of
+from bot.domain.view import View
+from bot.domain.zone import Host
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """What runbooks look at that move traffic from one address to another.
+
+    `twin` is the ILB that its rules name as its twin, None where they name none; one that is named
+    and gone is a view without machine and rules. `site` is the tier without its ACL. `records` are
+    what the directory publishes for the names on its rules. Without `vantage_points` nothing can
+    be proven.
+    """
+
+    ilb: View
+    site: Site
+    twin: View | None = None
+    hosts: tuple[Host, ...] = ()
+    directory: DirectoryKind = DirectoryKind.NONE
+    records: tuple[Record, ...] = ()
+    vantage_points: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        """The ILB as the target of a plan."""
+        return self.ilb.target
+
+    @property
+    def topology(self) -> IlbTarget:
+        """What the platform lets be done to it."""
+        return target_of(self.ilb)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names on its rules, each once."""
+        tags = (tag for rule in self.ilb.rules for tag in rule.tags)
+        return tuple(sorted({value for key, value in tags if key == NAME_TAG}))
+
+    @property
+    def nameless_ports(self) -> tuple[int, ...]:
+        """Ports whose clients have nothing but the address."""
+        return tuple(rule.source_port for rule in self.ilb.rules if NAME_TAG not in dict(rule.tags))
+
+    def record(self, name: str) -> Record:
+        """Return what is published for a name."""
+        return next((one for one in self.records if one.name == name), Record(name))
+
+    def facts(self) -> tuple[Fact, ...]:
+        """What every plan about it relies on; which host it runs on is none of it."""
+        twin = self.twin
+        return (
+            *self.ilb.facts(),
+            *(Fact(f"twin's {fact.name}", fact.value) for fact in (twin.facts() if twin else ())
+              if fact.name not in _OF_THE_TIER),
+            *(Fact(f"marks of port {rule.source_port}", _marks(rule.tags))
+              for rule in self.ilb.rules),
+            *(Fact(f"name {one.name}", ", ".join(one.addresses)) for one in self.records),
+            Fact("directory", self.directory),
+        )  # fmt: skip
+
+    def changes(self, planned: Plan) -> tuple[str, ...]:
+        """Say in words which facts of a plan are no longer so."""
+        return changes(planned.facts, self.facts())
+
+
+_OF_THE_TIER = frozenset({"tier state", "minimum template version", "checks that recreate routers"})
+
+
+def _marks(tags: tuple[tuple[str, str], ...]) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(tags) if key.startswith("ilbot."))
