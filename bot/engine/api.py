@@ -130,7 +130,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One finished step, for the journal; `seconds` counts its last execution."""
+    """One finished step, for the journal; `seconds` counts its last execution.
+
+    `stage` says what it was part of, `""` where the runbook has no stages.
+    """
 
     run_id: str
     key: str
@@ -140,6 +143,7 @@ class StepReport:
     seconds: float
     result: str
     error: str = ""
+    stage: str = ""
 
 
 class Watcher(Protocol):
@@ -195,6 +199,8 @@ class Run:
     _undo: list[tuple[str, Callable[[], Awaitable[object]]]] = field(default_factory=list)
     _count: int = 0
     _deaf: bool = False
+    _stage: str = ""
+    _stands: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -208,7 +214,7 @@ class Run:
         """
         self._count += 1
         key = f"{self._count:03d}.{verb.name}"
-        attempt = _Attempt(self.hands, self.id, key, deaf=self._deaf)
+        attempt = _Attempt(self.hands, self.id, key, deaf=self._deaf, stage=self._stage)
         entry = await self.checkpoints.record(key, lambda: attempt.body(verb, args, kwargs))
         if reason := entry.get("stop"):
             raise Stopped(reason)
@@ -232,10 +238,28 @@ class Run:
         """Register how to take back what the next steps do; half-done steps are taken back too."""
         self._undo.append((words, act))
 
-    def commit(self) -> None:
-        """Pass the point of no return: no undo of what came before, and a stop waits."""
+    def stage(self, words: str) -> None:
+        """Say what the next steps are for, to whoever watches."""
+        self._stage = words
+
+    def commit(self, stands: str = "") -> None:
+        """Pass the point of no return: no undo of what came before, and a stop waits.
+
+        `stands` says what is done by then and stays, whatever becomes of the rest.
+        """
         self._undo.clear()
         self._deaf = True
+        if stands:
+            self._stands.append(stands)
+
+    def reopen(self) -> None:
+        """Come to a safe point after a commit: from here a stop counts again."""
+        self._deaf = False
+
+    @property
+    def stands(self) -> tuple[str, ...]:
+        """What was done for good until now."""
+        return tuple(self._stands)
 
     async def compensate(self) -> tuple[tuple[str, ...], str]:
         """Undo in reverse; return what was undone and, where an undo failed, why it did."""
@@ -259,6 +283,7 @@ class _Attempt:
     run_id: str
     key: str
     deaf: bool
+    stage: str
 
     async def body(self, verb: Verb[Any, R], args: Any, kwargs: Any) -> Json:
         started = self.hands.world.clock.now()
@@ -280,6 +305,7 @@ class _Attempt:
             self.hands.world.clock.now() - started,
             "failed" if failure else "ok",
             failure["text"] if failure else "",
+            self.stage,
         )
         await self._patiently(lambda: watcher.step_ended(report))
         return entry

@@ -20,7 +20,7 @@ from bot.services.journal import Journal
 from bot.services.operations import plan_of
 from bot.services.progress import Progress, Step
 from bot.services.runbooks import Runbooks
-from bot.services.step_words import step_words, took
+from bot.services.step_words import lines_of
 
 log = structlog.get_logger(__name__)
 NOT_TOLD = frozenset({Outcome.REFUSED})
@@ -217,7 +217,7 @@ class Cards:
         planned = plan_of(found)
         match found.state, found.outcome:
             case State.APPLYING, _:
-                return (self._render(planned, "progress", steps=_words(steps)),)
+                return (self._render(planned, "progress", steps=lines_of(steps, goes_on=True)),)
             case _, Outcome.DONE:
                 return (self._ending(found, planned, "done"),)
             case _, Outcome.FAILED | Outcome.PARKED | Outcome.ROLLED_BACK | Outcome.UNVERIFIED:
@@ -288,7 +288,7 @@ class Cards:
             planned, "receipt",
             id=found.id, outcome=str(found.outcome), reason=found.reason,
             requested_by=mrkdwn.Safe(_asker(found)), decided_by=mrkdwn.mention(found.decided_by),
-            fingerprint=found.fingerprint, steps=_words(steps),
+            fingerprint=found.fingerprint, steps=lines_of(steps),
             outage_s=await self._progress.outage_s(found.id) if cut else None,
             not_measured=self._runbooks[planned.runbook].not_measured,
         )  # fmt: skip
@@ -308,19 +308,6 @@ class Cards:
         if not await self._journal.has_note(operation_id, "", what):
             await act()
             await self._journal.note(operation_id, "", what, {})
-
-
-def _words(steps: tuple[Step, ...]) -> list[dict[str, object]]:
-    return [
-        {
-            "words": step_words(step),
-            "result": step.result,
-            "took": took(step),
-            "error": step.error,
-        }
-        for step in steps
-        if step.name not in {"newest", "newest_restart"}
-    ]
 
 
 def _title(found: Operation) -> str:

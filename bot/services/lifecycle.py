@@ -6,12 +6,12 @@ A runbook's body is the middle of `apply`; everything around it is the same for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
 from bot.domain.operation import Mode, Operation, Outcome, Source, State
-from bot.domain.plan import NothingToDo, Plan, Target
+from bot.domain.plan import NothingToDo, Plan, Target, in_words
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
 from bot.errors import IlbotError, Refused, Transient
@@ -32,13 +32,17 @@ _LOOK_AGAIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How a runbook's body ended, as JSON between two steps; `kind` is empty where it succeeded."""
+    """How a runbook's body ended, as JSON between two steps; `kind` is empty where it succeeded.
+
+    `stands` is what had been done for good by then.
+    """
 
     kind: str = ""
     text: str = ""
     in_doubt: bool = False
     undone: tuple[str, ...] = ()
     undo_failed: str = ""
+    stands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,14 @@ class Lifecycle:
         try:
             await self._office.runbooks[planned.runbook].apply(run, planned)
         except Stopped as stop:
-            undone, failed = await run.compensate()
-            return Failure("stopped", _clause(stop), undone=undone, undo_failed=failed)
+            return await self._taken_back(run, Failure("stopped", _clause(stop)))
         except StepFailed as error:
-            undone, failed = await run.compensate()
-            return Failure(error.kind, _clause(error), error.in_doubt, undone, failed)
+            return await self._taken_back(run, Failure(error.kind, _clause(error), error.in_doubt))
         return Failure()
+
+    async def _taken_back(self, run: Run, failure: Failure) -> Failure:
+        undone, undo_failed = await run.compensate()
+        return replace(failure, undone=undone, undo_failed=undo_failed, stands=run.stands)
 
     async def consider(self, world: World, operation_id: str) -> float:
         """Plan and decide how far to go; return how long to wait for a person, 0 for not at all."""
@@ -343,11 +349,12 @@ def _of_failure(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
         return Outcome.PARKED, f"{failure.text}; {unsafe}"
     if failure.kind == "bug" or failure.in_doubt:
         return Outcome.PARKED, failure.text
-    if failure.undone:
-        return Outcome.ROLLED_BACK, f"{failure.text}; undone: {', '.join(failure.undone)}"
-    if failure.kind == "stopped":
+    undone = f"; undone: {', '.join(failure.undone)}" if failure.undone else ""
+    if failure.stands:
+        return Outcome.FAILED, f"{failure.text}{undone}; done and kept: {in_words(failure.stands)}"
+    if failure.kind == "stopped" and not undone:
         return Outcome.REJECTED, f"{failure.text}; nothing was changed"
-    return Outcome.FAILED, failure.text
+    return (Outcome.ROLLED_BACK if undone else Outcome.FAILED), f"{failure.text}{undone}"
 
 
 def _clause(error: IlbotError) -> str:

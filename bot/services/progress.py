@@ -27,6 +27,7 @@ class Step:
     at: float
     error: str
     arguments: tuple[str, ...] = ()
+    stage: str = ""
 
 
 class Progress:
@@ -52,6 +53,8 @@ class Progress:
             "seconds": round(report.seconds, 3),
             "error": report.error,
         }
+        if report.stage:
+            data["stage"] = report.stage
         await self._journal.note(operation_id, report.key, "step", data)
         self._changed(operation_id)
 
@@ -62,6 +65,7 @@ class Progress:
             Step(
                 row.data["name"], row.data["result"], row.data["attempts"],
                 row.data["seconds"], row.at, row.data["error"], tuple(row.data["arguments"]),
+                row.data.get("stage", ""),
             )
             for row in sorted(rows, key=lambda row: row.step)
         )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from bot.domain.page import duration
 from bot.services.progress import Step
 
@@ -59,3 +61,27 @@ def took(step: Step) -> str:
     """Say how long a step took and how often it tried, where that is worth a word."""
     parts = [duration(step.seconds)] if step.seconds >= 0.05 else []
     return ", ".join(parts + ([f"{step.attempts} attempts"] if step.attempts > 1 else []))
+
+
+def lines_of(steps: tuple[Step, ...], *, goes_on: bool = False) -> list[dict[str, object]]:
+    """Say each step, or each stage of a runbook that has stages: people read what it is for."""
+    shown = [step for step in steps if step.name not in {"newest", "newest_restart"}]
+    if not any(step.stage for step in shown):
+        return [_said(step_words(step), step.result, took(step), step.error) for step in shown]
+    stages = [tuple(group) for _, group in groupby(shown, key=lambda step: step.stage)]
+    return [
+        _stage(stage, is_open=goes_on and number == len(stages))
+        for number, stage in enumerate(stages, start=1)
+    ]
+
+
+def _stage(steps: tuple[Step, ...], *, is_open: bool) -> dict[str, object]:
+    last = steps[-1]
+    result = "open" if is_open and last.result == "ok" else last.result
+    seconds = sum(step.seconds for step in steps)
+    words = f"{last.stage} … {step_words(last)}" if result == "open" else last.stage
+    return _said(words, result, duration(seconds) if seconds >= 0.05 else "", last.error)
+
+
+def _said(words: str, result: str, how_long: str, error: str) -> dict[str, object]:
+    return {"words": words, "result": result, "took": how_long, "error": error}

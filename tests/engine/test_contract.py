@@ -292,6 +292,35 @@ async def test_past_the_point_of_no_return_a_stop_waits_for_the_end(machine: Mac
     assert work.calls == ["a", "b"]
 
 
+async def test_between_two_commits_a_stop_counts_and_what_was_done_stands(
+    machine: Machine,
+) -> None:
+    work = Work()
+    stood: list[tuple[str, ...]] = []
+
+    async def body(run: Run) -> None:
+        run.stage("first")
+        await run.step(work.count, "a")
+        run.commit("a is done")
+        machine.notes.stop = "stopped by chen"
+        await run.step(work.count, "b")
+        run.reopen()
+        run.stage("second")
+        try:
+            await run.step(work.count, "c")
+        except Stopped:
+            stood.append(run.stands)
+
+    engine = await machine.boot({"k": body})
+    await engine.start("k", "r1")
+    await machine.over("r1")
+    assert work.calls == ["a", "b"]
+    assert stood == [("a is done",)]
+    assert [(r.name, r.stage) for r in machine.notes.reports] == [
+        ("count", "first"), ("count", "first"),
+    ]  # fmt: skip
+
+
 async def test_a_new_run_has_the_changes_of_its_code(machine: Machine) -> None:
     seen: list[bool] = []
 

@@ -1,0 +1,34 @@
+"""What people read of the steps of a change while it goes on and afterwards."""
+
+from __future__ import annotations
+
+from bot.services.progress import Step
+from bot.services.step_words import lines_of
+
+
+def step(name: str, stage: str = "", result: str = "ok", error: str = "") -> Step:
+    return Step(name, result, 1, 2.0, 0.0, error, (), stage)
+
+
+def test_steps_without_stages_are_told_one_by_one() -> None:
+    said = lines_of((step("newest"), step("submit_stop"), step("await_job")))
+    assert [one["words"] for one in said] == [
+        "Asked CloudStack to stop it", "Waited for that job to end",
+    ]  # fmt: skip
+
+
+def test_a_stage_is_one_line_with_what_it_took() -> None:
+    steps = (step("submit_create", "Build"), step("await_job", "Build"), step("expect", "Look"))
+    said = lines_of(steps)
+    assert [(one["words"], one["took"]) for one in said] == [("Build", "4 s"), ("Look", "2 s")]
+
+
+def test_the_stage_that_goes_on_says_what_it_does_now() -> None:
+    steps = (step("submit_create", "Build"), step("expect", "Look"))
+    [_, now] = lines_of(steps, goes_on=True)
+    assert (now["result"], now["words"]) == ("open", "Look … Compared the rule with the plan")
+
+
+def test_a_stage_that_failed_says_why_even_while_the_change_goes_on() -> None:
+    [said] = lines_of((step("expect", "Look", "failed", "it is gone"),), goes_on=True)
+    assert (said["result"], said["error"]) == ("failed", "it is gone")
