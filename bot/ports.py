@@ -11,12 +11,13 @@ from typing import Protocol
 
 from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
+from bot.domain.health import CheckResult
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Watched
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
-from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
+from bot.domain.zone import Host, HostChoice, Network, Offering, Provider, Router, Vpc, Zone
 
 
 class CloudReader(Protocol):
@@ -42,16 +43,30 @@ class CloudReader(Protocol):
         """Return all zones."""
         ...
 
-    async def vpcs(self) -> tuple[Vpc, ...]:
-        """Return all VPCs, those of projects included."""
+    async def vpcs(self, *, vpc_id: str = "") -> tuple[Vpc, ...]:
+        """Return VPCs, all of them (those of projects included) or the one with that id."""
         ...
 
-    async def isolated_networks(self) -> tuple[Network, ...]:
-        """Return the isolated networks outside VPCs, those of projects included."""
+    async def isolated_networks(self, *, network_id: str = "") -> tuple[Network, ...]:
+        """Return isolated networks outside VPCs, all of them or the one with that id."""
         ...
 
-    async def routers(self) -> tuple[Router, ...]:
-        """Return all virtual routers; an ILB VM is never among them."""
+    async def routers(
+        self, *, vpc_id: str = "", network_id: str = "", router_id: str = ""
+    ) -> tuple[Router, ...]:
+        """Return virtual routers, of all or of one place; an ILB VM is never among them."""
+        ...
+
+    async def router_checks(self, router_id: str) -> tuple[CheckResult, ...]:
+        """Return a router's health checks as last collected; nothing makes them run afresh."""
+        ...
+
+    async def ilb_checks(self, vm_id: str) -> tuple[CheckResult, ...]:
+        """Return an ILB VM's health checks as last collected."""
+        ...
+
+    async def hosts_for_migration(self, vm_id: str) -> tuple[HostChoice, ...]:
+        """Return the other hosts that a running system VM may move to."""
         ...
 
     async def hosts(self) -> tuple[Host, ...]:
@@ -135,6 +150,43 @@ class Cloud(CloudReader, Protocol):
 
     async def restart_tier(self, tier_id: str) -> str:
         """Submit `restartNetwork cleanup=false`: redeploys missing ILB VMs, starts stopped ones."""
+        ...
+
+    async def migrate(self, vm_id: str, host_id: str) -> str:
+        """Submit the move of a running system VM to that host and return the job id."""
+        ...
+
+    async def change_offering(self, vm_id: str, offering_id: str) -> None:
+        """Change the offering of a Stopped system VM; done when it returns.
+
+        CloudStack takes any system offering for any system VM: its type is ours to check.
+        """
+        ...
+
+    async def stop_router(self, router_id: str) -> str:
+        """Submit a plain stop of a router and return the job id."""
+        ...
+
+    async def start_router(self, router_id: str) -> str:
+        """Submit the start of a router and return the job id; a running one succeeds."""
+        ...
+
+    async def reboot_router(self, router_id: str) -> str:
+        """Submit a stop and start of a Running router and return the job id."""
+        ...
+
+    async def restart_vpc_redundant(self, vpc_id: str) -> str:
+        """Submit that a VPC gets a pair of routers and return the job id. There is no way back.
+
+        It replaces the routers and puts the VPC on the built-in redundant offering.
+        """
+        ...
+
+    async def restart_network_redundant(self, network_id: str) -> str:
+        """Submit that an isolated network gets a pair of routers and return the job id.
+
+        There is no way back. `Refused` for a tier of a VPC.
+        """
         ...
 
     async def create_rule(
@@ -302,7 +354,9 @@ class Pace:
     """How often steps look and how long they go on looking, in seconds.
 
     The defaults suit a real cloud: CloudStack cancels jobs after an hour
-    (`job.cancel.threshold.minutes`), and power sync frees a VM about a minute after a restart.
+    (`job.cancel.threshold.minutes`), power sync frees a VM about a minute after a restart, the
+    roles of routers are asked for every `router.check.interval` (30 s), and `grace_s` is how long
+    CloudStack may take to start a dead router again by itself.
     """
 
     poll_s: float = 2.0
@@ -310,6 +364,8 @@ class Pace:
     settle_deadline_s: float = 300.0
     power_sync_s: float = 120.0
     again_s: float = 10.0
+    role_poll_s: float = 30.0
+    grace_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

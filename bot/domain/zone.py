@@ -41,6 +41,7 @@ class Vpc:
     zone_name: str
     offering_name: str
     is_redundant: bool
+    restart_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Network:
     zone_name: str
     is_redundant: bool
     can_be_redundant: bool
+    restart_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Router:
     health_checks_failed: bool = False
     addresses: tuple[tuple[str, str], ...] = ()
     """Ids of networks and its address in each; root admins only see them."""
+    template_id: str = ""
+    template_name: str = ""
+    offering_id: str = ""
+    host_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,20 @@ class Host:
     def takes_machines(self) -> bool:
         """Whether a system VM can be started on it or migrated to it."""
         return self.state == "Up" and self.resource_state == "Enabled"
+
+
+@dataclass(frozen=True, slots=True)
+class HostChoice:
+    """A host that `findHostsForMigration` names for a machine; never the one it is on.
+
+    `is_suitable` is CloudStack's word for capacity and tags; `moves_storage` says that its disk
+    would have to be copied as well.
+    """
+
+    id: str
+    name: str
+    is_suitable: bool
+    moves_storage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

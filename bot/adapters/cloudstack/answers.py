@@ -71,7 +71,11 @@ class SystemVmRow(Answer):
     zoneid: str = ""
     zonename: str = ""
     version: str = ""
+    templateid: str = ""
+    templatename: str = ""
+    serviceofferingid: str = ""
     serviceofferingname: str = ""
+    hostid: str = ""
     hostname: str = ""
     requiresupgrade: bool = False
     healthchecksfailed: bool = False
@@ -86,10 +90,6 @@ class IlbVmRow(SystemVmRow):
     """An ILB VM."""
 
     guestipaddress: str = ""
-    templateid: str = ""
-    templatename: str = ""
-    serviceofferingid: str = ""
-    hostid: str = ""
 
     def value(self) -> IlbVm:
         """Return the machine."""

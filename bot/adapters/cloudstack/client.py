@@ -132,9 +132,13 @@ class Client:
         job_id: str = (await self._submit(call))["jobid"]
         return job_id
 
+    async def change(self, call: Call) -> None:
+        """Make a change that is done when it is answered. Sent once: a lost answer is in doubt."""
+        _must_be_a_change(call)
+        await self._post(call, self._writer(call))
+
     async def _submit(self, call: Call) -> dict[str, Any]:
-        if effect_of(call.command) is not Effect.CHANGE:
-            raise Refused(f"{call.act}: {call.command} is a read and starts no job.")
+        _must_be_a_change(call)
         payload = await self._post(call, self._writer(call))
         job_id = payload.get("jobid")
         if not isinstance(job_id, str) or not job_id:
@@ -221,6 +225,11 @@ def _checked(endpoint: str) -> str:
 def _must_be_a_read(call: Call) -> None:
     if effect_of(call.command) is not Effect.READ:
         raise Refused(f"{call.act}: {call.command} changes things; the read path never sends it.")
+
+
+def _must_be_a_change(call: Call) -> None:
+    if effect_of(call.command) is not Effect.CHANGE:
+        raise Refused(f"{call.act}: {call.command} is a read and starts no job.")
 
 
 def _at_page(call: Call, page: int, size: int) -> Call:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, TypeVar
-
 from bot.adapters.cloudstack.answers import (
     Capabilities,
     EventRow,
@@ -17,29 +14,26 @@ from bot.adapters.cloudstack.answers import (
     SettingRow,
     TemplateRow,
 )
+from bot.adapters.cloudstack.calls import (
+    EVERYTHING,
+    PARAM_ERROR,
+    given,
+    unique,
+)
 from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
-from bot.adapters.cloudstack.site import EVERYTHING, PARAM_ERROR, SiteCalls
-from bot.adapters.cloudstack.zone_answers import (
-    HostRow,
-    IsolatedNetworkRow,
-    OfferingRow,
-    ProviderRow,
-    RouterRow,
-    VpcRow,
-    ZoneRow,
-)
+from bot.adapters.cloudstack.routers import RouterCalls
+from bot.adapters.cloudstack.site import SiteCalls
+from bot.adapters.cloudstack.zone_answers import HostRow, OfferingRow, ProviderRow, ZoneRow
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
-from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
+from bot.domain.zone import Host, Offering, Provider, Zone
 from bot.errors import Permanent
 
 # Where `findRoutingTemplate` (`VMTemplateDaoImpl`) looks for the template of a new VM, in order.
 _SYSTEM_TEMPLATE_TYPES = ("ROUTING", "SYSTEM")
 
-_VPCS_PER_PAGE = 50
 
-
-class CloudStackCloud(SiteCalls):
+class CloudStackCloud(SiteCalls, RouterCalls):
     """The cloud as one CloudStack API shows it; it changes nothing without a write key."""
 
     async def version(self) -> str:
@@ -62,14 +56,8 @@ class CloudStackCloud(SiteCalls):
     async def ilb_vms(self, *, tier_id: str = "", vm_id: str = "") -> tuple[IlbVm, ...]:
         """Return ILB VMs; none for an id that CloudStack does not know (any more)."""
         what = f"look at ILB VM {self._named(vm_id)}" if vm_id else self._of("ILB VMs", tier_id)
-        wanted = _given(networkid=tier_id, id=vm_id)
-        call = Call(what, "listInternalLoadBalancerVMs", {**EVERYTHING, **wanted})
-        try:
-            rows = await self._client.rows(call, IlbVmRow)
-        except ApiRefused as refused:
-            if _is_an_unknown_id(refused, wanted):
-                return ()
-            raise
+        wanted = given(networkid=tier_id, id=vm_id)
+        rows = await self._rows_of(what, "listInternalLoadBalancerVMs", wanted, IlbVmRow)
         found = {row.id: row.value() for row in rows}
         self._remember({vm.id: vm.name for vm in found.values()})
         return tuple(found.values())
@@ -79,14 +67,9 @@ class CloudStackCloud(SiteCalls):
 
         The filters by source address are broken on the server: it fails with 530.
         """
-        wanted = _given(networkid=tier_id)
-        call = Call(self._of("LB rules", tier_id), "listLoadBalancers", {**EVERYTHING, **wanted})
-        try:
-            rows = await self._client.rows(call, RuleRow)
-        except ApiRefused as refused:
-            if _is_an_unknown_id(refused, wanted):
-                return ()
-            raise
+        wanted = given(networkid=tier_id)
+        what = self._of("LB rules", tier_id)
+        rows = await self._rows_of(what, "listLoadBalancers", wanted, RuleRow)
         found = {row.id: row.value() for row in rows}
         self._remember({rule.id: rule.name for rule in found.values()})
         return tuple(found.values())
@@ -94,41 +77,23 @@ class CloudStackCloud(SiteCalls):
     async def zones(self) -> tuple[Zone, ...]:
         """Return all zones."""
         rows = await self._client.rows(Call("list the zones", "listZones"), ZoneRow)
-        return _unique(row.value() for row in rows)
-
-    async def vpcs(self) -> tuple[Vpc, ...]:
-        """Return all VPCs, in small pages: each row brings all its networks, unasked."""
-        call = Call("list the VPCs", "listVPCs", EVERYTHING, _VPCS_PER_PAGE)
-        rows = await self._client.rows(call, VpcRow)
-        return _unique(row.value() for row in rows)
-
-    async def isolated_networks(self) -> tuple[Network, ...]:
-        """Return the isolated networks outside VPCs, those of projects included."""
-        wanted = {**EVERYTHING, "forvpc": "false", "type": "Isolated"}
-        call = Call("list the isolated networks", "listNetworks", wanted)
-        rows = await self._client.rows(call, IsolatedNetworkRow)
-        return _unique(row.value() for row in rows if row.type == "Isolated" and not row.vpcid)
-
-    async def routers(self) -> tuple[Router, ...]:
-        """Return all routers: the command fixes the role, so that ILB VMs never appear."""
-        call = Call("list the routers", "listRouters", EVERYTHING)
-        return _unique(row.value() for row in await self._client.rows(call, RouterRow))
+        return unique(row.value() for row in rows)
 
     async def hosts(self) -> tuple[Host, ...]:
         """Return the hypervisor hosts, without secondary storage and console proxy hosts."""
         call = Call("list the hosts", "listHosts", {"type": "Routing", "details": "min"})
-        return _unique(row.value() for row in await self._client.rows(call, HostRow))
+        return unique(row.value() for row in await self._client.rows(call, HostRow))
 
     async def system_offerings(self) -> tuple[Offering, ...]:
         """Return the service offerings for system VMs, of every type."""
         call = Call("list the system offerings", "listServiceOfferings", {"issystem": "true"})
-        return _unique(row.value() for row in await self._client.rows(call, OfferingRow))
+        return unique(row.value() for row in await self._client.rows(call, OfferingRow))
 
     async def providers(self) -> tuple[Provider, ...]:
         """Return the internal LB provider of each physical network."""
         what, named = "list the internal LB providers", {"name": "InternalLbVm"}
         call = Call(what, "listNetworkServiceProviders", named)
-        return _unique(row.value() for row in await self._client.rows(call, ProviderRow))
+        return unique(row.value() for row in await self._client.rows(call, ProviderRow))
 
     async def system_templates(self) -> tuple[Template, ...]:
         """Return the templates that system VMs are made of, ready if they are so in each zone."""
@@ -158,7 +123,7 @@ class CloudStackCloud(SiteCalls):
         and times have whole seconds: within one page (up to 500 rows), those of one second
         keep the order they happened in.
         """
-        wanted = _given(resourceid=resource_id, resourcetype=resource_type, type=event_type)
+        wanted = given(resourceid=resource_id, resourcetype=resource_type, type=event_type)
         what = f"of {self._named(resource_id)}" if resource_id else event_type
         call = Call(f"list events {what}".rstrip(), "listEvents", {**EVERYTHING, **wanted})
         found = [row.value() for row in await self._client.rows(call, EventRow, limit=limit)]
@@ -171,7 +136,7 @@ class CloudStackCloud(SiteCalls):
         call = Call(
             f"read the setting {name}",
             "listConfigurations",
-            {"name": name} | _given(zoneid=zone_id),
+            {"name": name} | given(zoneid=zone_id),
         )
         rows = await self._client.rows(call, SettingRow)
         return next((row.value for row in rows if row.name == name), None)
@@ -221,25 +186,3 @@ class CloudStackCloud(SiteCalls):
         except (ApiRefused, ApiFailed):
             return ""
         return next((server.version for server in servers if server.version), "")
-
-
-class _Identified(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-V = TypeVar("V", bound=_Identified)
-
-
-def _unique(values: Iterable[V]) -> tuple[V, ...]:
-    """Return each thing once: rows move between pages while a list is read."""
-    return tuple({value.id: value for value in values}.values())
-
-
-def _given(**params: str) -> dict[str, str]:
-    return {name: value for name, value in params.items() if value}
-
-
-def _is_an_unknown_id(refused: ApiRefused, wanted: dict[str, str]) -> bool:
-    """Whether it is the answer to an id that is nobody's: all else we send is fixed and valid."""
-    return bool(wanted) and refused.code == PARAM_ERROR

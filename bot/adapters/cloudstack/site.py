@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.adapters.cloudstack.client import Call, Client
-from bot.adapters.cloudstack.foreign import cleaned
+from bot.adapters.cloudstack.calls import EVERYTHING, Calls
+from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.site_answers import (
     AclListRow,
     AclRow,
@@ -17,21 +17,12 @@ from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
 from bot.ports import Created
 
-# `listall=true` alone hides what projects own, `projectid=-1` alone hides the rest
-# (`AccountManagerImpl.buildACLSearchParameters`).
-EVERYTHING = {"listall": "true", "projectid": "-1"}
-PARAM_ERROR = 431
 _GONE = frozenset({"Destroyed", "Expunging"})
 _LOAD_BALANCER = {"resourcetype": "LoadBalancer"}
 
 
-class SiteCalls:
+class SiteCalls(Calls):
     """The part of the `Cloud` port that provisioning is made of."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        # Names as last listed, for the texts of errors only: nothing is decided by them.
-        self._names: dict[str, str] = {}
 
     async def tier_vms(self, tier_id: str) -> tuple[UserVm, ...]:
         """Return the VMs of a tier; what is destroyed keeps its row for a while."""
@@ -176,19 +167,3 @@ class SiteCalls:
         act = f"set provider InternalLbVm to {state}"
         params = {"id": provider_id, "state": state}
         return await self._client.submit(Call(act, "updateNetworkServiceProvider", params))
-
-    async def _create(self, call: Call) -> Created:
-        return Created(*await self._client.create(call))
-
-    def _remember(self, names: dict[str, str]) -> None:
-        # Tenants choose the names of their tiers, and error texts are shown to people.
-        self._names.update({known_id: cleaned(name) for known_id, name in names.items()})
-
-    def _named(self, known_id: str) -> str:
-        return self._names.get(known_id, known_id)
-
-    def _all(self, vm_ids: Sequence[str]) -> str:
-        return ", ".join(self._named(vm_id) for vm_id in vm_ids)
-
-    def _of(self, what: str, tier_id: str) -> str:
-        return f"list the {what} of tier {self._named(tier_id)}" if tier_id else f"list the {what}"

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from bot.adapters.cloudstack.answers import Answer, NicRow, SystemVmRow
 from bot.domain.cloud import VmState
-from bot.domain.zone import Host, Network, Offering, Provider, Role, Router, Vpc, Zone
+from bot.domain.zone import (
+    Host,
+    HostChoice,
+    Network,
+    Offering,
+    Provider,
+    Role,
+    Router,
+    Vpc,
+    Zone,
+)
 
 
 class ZoneRow(Answer):
@@ -32,6 +42,7 @@ class VpcRow(Answer):
     zonename: str = ""
     vpcofferingname: str = ""
     redundantvpcrouter: bool = False
+    restartrequired: bool = False
 
     def value(self) -> Vpc:
         """Return the VPC."""
@@ -43,6 +54,7 @@ class VpcRow(Answer):
             zone_name=self.zonename,
             offering_name=self.vpcofferingname,
             is_redundant=self.redundantvpcrouter,
+            restart_required=self.restartrequired,
         )
 
 
@@ -70,6 +82,7 @@ class IsolatedNetworkRow(Answer):
     zoneid: str = ""
     zonename: str = ""
     redundantrouter: bool = False
+    restartrequired: bool = False
     service: tuple[ServiceRow, ...] = ()
 
     def value(self) -> Network:
@@ -83,6 +96,7 @@ class IsolatedNetworkRow(Answer):
             zone_name=self.zonename,
             is_redundant=self.redundantrouter,
             can_be_redundant="RedundantRouter" in capabilities,
+            restart_required=self.restartrequired,
         )
 
 
@@ -115,6 +129,10 @@ class RouterRow(SystemVmRow):
             requires_upgrade=self.requiresupgrade,
             health_checks_failed=self.healthchecksfailed,
             addresses=tuple(sorted((nic.networkid, nic.ipaddress) for nic in self.nic)),
+            template_id=self.templateid,
+            template_name=self.templatename,
+            offering_id=self.serviceofferingid,
+            host_id=self.hostid,
         )
 
 
@@ -135,6 +153,24 @@ class HostRow(Answer):
             state=self.state,
             resource_state=self.resourcestate,
             zone_id=self.zoneid,
+        )
+
+
+class HostChoiceRow(Answer):
+    """`HostForMigrationResponse`."""
+
+    id: str
+    name: str
+    suitableformigration: bool = False
+    requiresStorageMotion: bool = False  # noqa: N815 - the API's spelling
+
+    def value(self) -> HostChoice:
+        """Return the choice."""
+        return HostChoice(
+            id=self.id,
+            name=self.name,
+            is_suitable=self.suitableformigration,
+            moves_storage=self.requiresStorageMotion,
         )
 
 
