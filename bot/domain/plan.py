@@ -10,7 +10,11 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a change is done to; `lane` names the VPC or network that takes one change at a time."""
+    """What a change is done to; `lane` names the VPC or network that takes one change at a time.
+
+    For an isolated network `tier` is the network and `vpc` is empty; for the routers of a VPC
+    `tier` is empty.
+    """
 
     kind: str
     id: str
@@ -23,13 +27,16 @@ class Target:
 
     @property
     def lane(self) -> str:
-        """The VPC, which takes one change at a time."""
-        return f"vpc:{self.vpc_id}"
+        """The VPC or the isolated network, which takes one change at a time."""
+        return f"vpc:{self.vpc_id}" if self.vpc_id else f"network:{self.tier_id}"
 
     @property
     def where(self) -> str:
         """Where it is, in words."""
-        return f"tier {self.tier} of VPC {self.vpc}, zone {self.zone}"
+        if not self.vpc_id:
+            return f"network {self.tier}, zone {self.zone}"
+        tier = f"tier {self.tier} of " if self.tier_id else ""
+        return f"{tier}VPC {self.vpc}, zone {self.zone}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bot.domain.acts import Act, Answer, no, yes
 from bot.domain.cloud import VmState
 from bot.domain.plan import in_words
@@ -18,6 +20,14 @@ def router_answers(target: RouterTarget) -> tuple[Answer, ...]:
     rolls = (_roll_pair,) if target.is_pair else (_roll,)
     changing = (*rolls, _start, _make_pair, _make_single, _resize, _migrate, _live_patch)
     return (*(answer(target) for answer in changing), *_same_for_all(target))
+
+
+def forbidden(target: RouterTarget, acts: Iterable[Act]) -> Answer | None:
+    """Return why the first of these acts cannot be done to routers; None where all can."""
+    if not target.routers:
+        return no(next(iter(acts)), "There is no router.", "It comes with the first VM there.")
+    answers = {answer.act: answer for answer in router_answers(target)}
+    return next((answers[act] for act in acts if not answers[act].can), None)
 
 
 def _hands_off(target: RouterTarget, act: Act) -> Answer | None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from bot.domain.cloud import Tier
 from bot.domain.fleet import RECREATE_CHECKS, Ilb, Snapshot
 from bot.domain.plan import in_words
+from bot.domain.router_view import RouterView
 from bot.domain.site import twin_in
 from bot.domain.view import View
 from bot.domain.zone import Network, Router, Vpc
@@ -158,6 +159,15 @@ def target_of(view: View) -> IlbTarget:
     others = (Ilb(view.tier, vm.vip, vm) for vm in view.tier_vms if vm.vip != view.vip)
     ilb = Ilb(view.tier, view.vip, view.vm, view.rules)
     return IlbTarget(ilb, tuple(others), view.recreate_checks)
+
+
+def router_target_of(view: RouterView) -> RouterTarget:
+    """Return the routers of a view as a target, as planners see them."""
+    free = sum(host.takes_machines for host in view.hosts)
+    return RouterTarget(
+        view.routers, view.vpc, view.network, view.tiers, view.recreate_checks,
+        max(0, free - len(view.routers)) if view.hosts else None, view.version,
+    )  # fmt: skip
 
 
 def targets(snapshot: Snapshot) -> tuple[Target, ...]:

@@ -81,7 +81,7 @@ class View:
             Fact("offering", f"{vm.offering_name} {vm.offering_id}" if vm else ""),
             Fact("tier state", self.tier.state),
             *(Fact(f"rule on port {rule.source_port}", _in_words(rule)) for rule in self.rules),
-            Fact("last start or stop", _event_in_words(self.last_move)),
+            Fact("last start or stop", event_in_words(self.last_move)),
             Fact("minimum template version", self.minimum_version),
             Fact("checks that recreate routers", self.recreate_checks),
         )
@@ -136,7 +136,8 @@ def _name(member: Member) -> str:
     return member.name
 
 
-def _event_in_words(event: CloudEvent | None) -> str:
+def event_in_words(event: CloudEvent | None) -> str:
+    """Name an event so that another one of the same kind is told from it."""
     if event is None:
         return ""
     return f"{event.type} of {event.created:%Y-%m-%d %H:%M:%S} UTC ({event.id[:8]})"

@@ -15,12 +15,15 @@ from bot.domain.fleet import (
     find_tier,
     ilbs_of,
 )
+from bot.domain.router_view import RouterView
 from bot.domain.site import Site
+from bot.domain.topology import Target, find_target
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.routers import Place, read_routers
 from bot.services.site import read_site
-from bot.services.snapshot import Snapshots
+from bot.services.snapshot import Allowed, Snapshots
 
 _EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
 """Resource types under which `listEvents` files an ILB VM's rows: what the router commands do to it
@@ -88,6 +91,26 @@ class Fleet:
         """Read everything about the load balancing of one tier; `ours` is who looks."""
         _, busy = await self._history(tier_id, ours)
         return await read_site(self._cloud, self._clock, tier_id, busy_with=busy)
+
+    async def find_target(self, named: str) -> Target:
+        """Return the one ILB, router or pair of routers that a name means; `Refused` otherwise.
+
+        A role that may not see routers finds ILBs alone.
+        """
+        allowed, read_at = Allowed(), self._clock.now()
+        vms, rules, routers = await asyncio.gather(
+            self._cloud.ilb_vms(), self._cloud.rules(), allowed("routers", self._cloud.routers())
+        )
+        tiers = await self._cloud.tiers()  # last: a machine's tier is then among them
+        seen = Snapshot(read_at, tiers, ilbs_of(tiers, vms, rules), routers=routers)
+        return find_target(seen, named)
+
+    async def router_view(self, place: Place, *, ours: str = "") -> RouterView:
+        """Read everything about the routers of one VPC or isolated network; `ours` is who looks."""
+        outages, busy = await self._history(place.id, ours)
+        return await read_routers(
+            self._cloud, self._clock, place, own_outages_s=outages, busy_with=busy
+        )
 
     async def unfinished_jobs(self) -> tuple[PendingJob, ...]:
         """Return what CloudStack is still at work on, whoever asked for it."""

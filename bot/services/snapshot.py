@@ -49,7 +49,7 @@ async def read_snapshot(cloud: CloudReader, clock: Clock) -> Snapshot:
 
     First what refers, then what it refers to: a tier made meanwhile cannot make a machine dangle.
     """
-    read_at, allowed = clock.now(), _Allowed()
+    read_at, allowed = clock.now(), Allowed()
     vms, rules, routers = await asyncio.gather(
         cloud.ilb_vms(), cloud.rules(), allowed("routers", cloud.routers())
     )
@@ -75,7 +75,7 @@ async def read_snapshot(cloud: CloudReader, clock: Clock) -> Snapshot:
 
 
 @dataclass
-class _Allowed:
+class Allowed:
     """Reads lists that a role may lack, and remembers which those were."""
 
     refused: list[str] = field(default_factory=list)

@@ -10,12 +10,15 @@ from bot.domain.acts import Act, Answer
 from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.plan import Plan, Target
+from bot.domain.router_acts import forbidden as forbidden_to_routers
+from bot.domain.router_view import ROUTER_KINDS, RouterView
 from bot.domain.site import Site
 from bot.domain.tier_acts import forbidden_in
-from bot.domain.topology import target_of
+from bot.domain.topology import IlbTarget, router_target_of, target_of
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.fleet import Fleet
+from bot.services.routers import Place
 
 
 class Seen(Protocol):
@@ -79,3 +82,33 @@ async def _tier_again(fleet: Fleet, planned: Plan, ours: str) -> Site:
 
 TIER: Subject[Site] = Subject(_find_tier, _tier_again, forbidden_in)
 """One tier with all of its load balancing and its network ACL list."""
+
+
+async def _find_either(fleet: Fleet, wish: Wish, ours: str) -> View | RouterView:
+    found = await fleet.find_target(wish.target)
+    if isinstance(found, IlbTarget):
+        return await fleet.view(found.ilb.target_id, ours=ours)
+    first = found.routers[0]
+    network_id = "" if first.vpc_id else first.network_id
+    return await fleet.router_view(Place(first.vpc_id, network_id), ours=ours)
+
+
+async def _either_again(fleet: Fleet, planned: Plan, ours: str) -> View | RouterView:
+    target = planned.target
+    if target.kind not in ROUTER_KINDS:
+        return await _ilb_again(fleet, planned, ours)
+    network_id = "" if target.vpc_id else target.tier_id
+    return await fleet.router_view(Place(target.vpc_id, network_id), ours=ours)
+
+
+def _either_forbids(seen: View | RouterView, acts: tuple[Act, ...]) -> Answer | None:
+    if isinstance(seen, View):
+        return _ilb_forbids(seen, acts)
+    return forbidden_to_routers(router_target_of(seen), acts)
+
+
+EITHER: Subject[View | RouterView] = Subject(_find_either, _either_again, _either_forbids)
+"""An ILB, or the routers of a VPC or an isolated network; planners go by the type of what is seen.
+
+A name means what `find_target` takes it for: a router's own name means all routers of its place.
+"""
