@@ -15,7 +15,6 @@ What somebody else changed is shown and left alone, unless the wish says to over
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -25,7 +24,6 @@ from bot.domain.comparison import Comparison, RuleChange, Verdict
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep, in_words
 from bot.domain.reconcile import compare
-from bot.domain.rule_state import Place
 from bot.domain.site import Site
 from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
@@ -91,9 +89,7 @@ async def apply(run: Run, planned: Plan) -> None:
         )
         await provider.enable(run, found.provider_id)
     for change in found.rules:
-        place = Place(target.tier_id, change.vip, change.port)
-        run.undo(*_way_back(run, place, change))
-        await lb_rule.bring(run, place, change.after, change.keeper)
+        await lb_rule.carry_out(run, target.tier_id, change)
     for vip in _served(found):
         if not await run.step(tier.ilb_at, target.tier_id, vip):
             text = f"serve {vip}: its rules are in place, and no ILB VM with it became Running"
@@ -162,13 +158,6 @@ def acts(planned: Plan) -> tuple[Act, ...]:
 
 def _compare(site: Site, text: str, overwrite: str) -> Comparison:
     return compare(site, read_spec(text, "spec"), overwrite=overwrite == "True")
-
-
-def _way_back(
-    run: Run, place: Place, change: RuleChange
-) -> tuple[str, Callable[[], Awaitable[object]]]:
-    words = f"{place} as it was" if change.before else f"no rule on {place}"
-    return words, lambda: lb_rule.bring(run, place, change.before, change.keeper)
 
 
 def _served(found: Comparison) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ class Act(StrEnum):
     START = "start"
     REDEPLOY = "deploy again"
     TWIN = "twin (a second ILB)"
+    EQUALIZE = "make it and its twin equal again"
+    UNPAIR = "take its twin away"
     RESIZE = "resize"
     MIGRATE = "migrate to another host"
     MAKE_PAIR = "make a redundant pair"
@@ -41,6 +43,8 @@ RUNBOOKS = {
     Act.START: "recover",
     Act.REDEPLOY: "recover",
     Act.TWIN: "pair",
+    Act.EQUALIZE: "pair",
+    Act.UNPAIR: "unpair",
     Act.MAKE_PAIR: "pair",
     Act.RESIZE: "resize",
     Act.MIGRATE: "migrate",

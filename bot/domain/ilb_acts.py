@@ -94,7 +94,7 @@ NEVER: Mapping[Act, Answer] = MappingProxyType({
 
 def ilb_answers(target: IlbTarget) -> tuple[Answer, ...]:
     """Answer every act, first what changes with the state of things, then what never works."""
-    changing = (_roll, _start, _redeploy, _twin, _resize, _migrate)
+    changing = (_roll, _start, _redeploy, _twin, _equalize, _unpair, _resize, _migrate)
     return (*(answer(target) for answer in changing), *NEVER.values())
 
 
@@ -203,6 +203,27 @@ def _twin(target: IlbTarget) -> Answer:
         Act.TWIN,
         "A second ILB on an address of its own, with the same rules and members."
         + (host if target.spare_hosts == 0 else ""),
+    )
+
+
+def _equalize(target: IlbTarget) -> Answer:
+    if answer := _hands_off(target, Act.EQUALIZE):
+        return answer
+    if target.kind is not Kind.ILB_TWIN:
+        return no(Act.EQUALIZE, "It has no twin.", _TWIN_INSTEAD)
+    if not target.ilb.rules or target.ilb.vm is None:
+        return no(Act.EQUALIZE, f"It is {target.ilb.state}: there is nothing to copy.", _RECOVER)
+    return yes(Act.EQUALIZE, f"Its twin {target.twin} gets the rules and members that it has.")
+
+
+def _unpair(target: IlbTarget) -> Answer:
+    if answer := _hands_off(target, Act.UNPAIR):
+        return answer
+    if target.kind is not Kind.ILB_TWIN:
+        return no(Act.UNPAIR, "It has no twin.")
+    return yes(
+        Act.UNPAIR,
+        f"Twin {target.twin} is withdrawn from the name; its rules go, and with the last its VM.",
     )
 
 

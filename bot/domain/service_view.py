@@ -10,7 +10,7 @@ from bot.domain.site import Site
 from bot.domain.spec import NAME_TAG
 from bot.domain.topology import IlbTarget, target_of
 from bot.domain.view import View
-from bot.domain.zone import Host
+from bot.domain.zone import Host, Offering
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,14 @@ class ServiceView:
     `twin` is the ILB that its rules name as its twin, None where they name none; one that is named
     and gone is a view without machine and rules. `site` is the tier without its ACL. `records` are
     what the directory publishes for the names on its rules. Without `vantage_points` nothing can
-    be proven.
+    be proven. A new ILB VM comes with `default_offering`, None where that is not shown.
     """
 
     ilb: View
     site: Site
     twin: View | None = None
     hosts: tuple[Host, ...] = ()
+    default_offering: Offering | None = None
     directory: DirectoryKind = DirectoryKind.NONE
     records: tuple[Record, ...] = ()
     vantage_points: tuple[str, ...] = ()
@@ -40,6 +41,15 @@ class ServiceView:
     def topology(self) -> IlbTarget:
         """What the platform lets be done to it."""
         return target_of(self.ilb)
+
+    @property
+    def spare_hosts(self) -> tuple[Host, ...]:
+        """Hosts of its zone that take machines, without its own."""
+        own = self.ilb.vm.host_id if self.ilb.vm else ""
+        return tuple(
+            one for one in self.hosts
+            if one.takes_machines and one.id != own and one.zone_id == self.ilb.tier.zone_id
+        )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:

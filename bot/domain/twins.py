@@ -13,7 +13,7 @@ from bot.domain.cloud import LbRule
 from bot.domain.comparison import Difference, RuleChange, Verdict
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.plan import in_words
-from bot.domain.rule_state import RuleState, state_of
+from bot.domain.rule_state import Place, RuleState, state_of
 from bot.domain.rule_words import delta_words, rule_words
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site
@@ -63,9 +63,19 @@ class Pairing:
         return not (self.changes or self.marks or self.moves or self.offering_id)
 
 
-def pairing(
-    seen: ServiceView, twin_vip: str, *, name: str = "", default_offering: str = ""
-) -> Pairing:
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """What takes a twin away: names first, then marks, then the places of its rules, in order."""
+
+    tier_id: str
+    vip: str
+    twin_vip: str
+    moves: tuple[Move, ...]
+    marks: tuple[RuleChange, ...]
+    places: tuple[Place, ...]
+
+
+def pairing(seen: ServiceView, twin_vip: str, *, name: str = "") -> Pairing:
     """Compare an ILB with its twin at `twin_vip`; `name` is given to rules that have none.
 
     Raises `Refused` where the name is somebody else's.
@@ -82,8 +92,32 @@ def pairing(
         changes=changes,
         marks=tuple(one for one in marks if one.before != one.after),
         moves=moves,
-        offering_id=_offering(seen, default_offering),
+        offering_id=_offering(seen),
         differences=(*(_line(site, one) for one in changes), *map(_name_line, moves)),
+    )
+
+
+def parting(seen: ServiceView) -> Parting:
+    """Return what takes the twin of an ILB away; names are left with the other address."""
+    site, vip, twin_vip = seen.site, seen.ilb.vip, seen.topology.twin
+    states = [state_of(rule, site.stickiness_of(rule)) for rule in seen.ilb.rules]
+    return Parting(
+        tier_id=site.tier.id,
+        vip=vip,
+        twin_vip=twin_vip,
+        moves=tuple(
+            Move(record, record.without(twin_vip).with_one(vip))
+            for record in seen.records
+            if twin_vip in record.addresses
+        ),
+        marks=tuple(
+            RuleChange(vip, rule.source_port, state, state.tagged(TWIN_TAG, ""))
+            for rule, state in zip(seen.ilb.rules, states, strict=True)
+            if TWIN_TAG in dict(state.tags)
+        ),
+        places=tuple(
+            Place(site.tier.id, twin_vip, rule.source_port) for rule in site.rules_on(twin_vip)
+        ),
     )
 
 
@@ -163,12 +197,12 @@ def refuse_strangers(record: Record, ours: tuple[str, ...]) -> None:
         )
 
 
-def _offering(seen: ServiceView, default: str) -> str:
+def _offering(seen: ServiceView) -> str:
+    """The model's offering where the twin has another one, or will come with another one."""
     model, twin = seen.ilb.vm, seen.twin.vm if seen.twin else None
-    if model is None:
-        return ""
+    default = seen.default_offering.id if seen.default_offering else ""
     has = twin.offering_id if twin else default
-    return model.offering_id if has and model.offering_id != has else ""
+    return model.offering_id if model and has and model.offering_id != has else ""
 
 
 def _line(site: Site, change: RuleChange) -> Difference:

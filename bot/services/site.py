@@ -28,17 +28,17 @@ async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with
     tier = next((one for one in every if one.id == tier_id), None)
     if tier is None:
         raise Refused(f"Tier {tier_id} no longer exists.", instead="`status` lists what there is.")
-    rules, vms, machines, recreate, stats_port = await asyncio.gather(
+    rules, vms, machines, recreate, port = await asyncio.gather(
         cloud.rules(tier_id=tier_id),
         cloud.ilb_vms(tier_id=tier_id),
         cloud.tier_vms(tier_id),
         cloud.setting(RECREATE_CHECKS, zone_id=tier.zone_id),
-        cloud.setting(STATS_PORT),
+        stats_port(cloud),
     )
     providers, lists, routers = await asyncio.gather(
-        _seen(cloud.providers(), ()),
-        _seen(_lists(cloud, tier.vpc_id), ()),
-        _seen(cloud.routers(), ()),
+        seen(cloud.providers(), ()),
+        seen(_lists(cloud, tier.vpc_id), ()),
+        seen(cloud.routers(), ()),
     )
     own = tuple(rule for rule in rules if rule.tier_id == tier_id)
     return Site(
@@ -49,11 +49,11 @@ async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with
         vms=vms,
         machines=machines,
         taken=tuple(a for router in routers for net, a in router.addresses if net == tier_id),
-        stickiness=await _stickiness(cloud, own),
+        stickiness=await stickiness_of(cloud, own),
         provider=_provider(providers, tier),
         acl=next((one for one in lists if one.id == tier.acl_id), None),
         acl_lists=lists,
-        stats_port=int(stats_port) if stats_port and stats_port.isdigit() else _DEFAULT_STATS_PORT,
+        stats_port=port,
         recreate_checks=recreate or "",
         busy_with=busy_with,
     )
@@ -67,7 +67,7 @@ def _provider(providers: tuple[Provider, ...], tier: Tier) -> Provider | None:
     return next(on_it, None)
 
 
-async def _seen(listing: Awaitable[T], otherwise: T) -> T:
+async def seen(listing: Awaitable[T], otherwise: T) -> T:
     """Return what is read, or nothing where the key's role may not read it (432)."""
     try:
         return await listing
@@ -81,8 +81,15 @@ async def _lists(cloud: CloudReader, vpc_id: str) -> tuple[AclList, ...]:
     return tuple(replace(one, rules=rules) for one, rules in zip(lists, entries, strict=True))
 
 
-async def _stickiness(
+async def stats_port(cloud: CloudReader) -> int:
+    """Return the port of HAProxy's stats page, which no rule may have."""
+    said = await cloud.setting(STATS_PORT)
+    return int(said) if said and said.isdigit() else _DEFAULT_STATS_PORT
+
+
+async def stickiness_of(
     cloud: CloudReader, rules: tuple[LbRule, ...]
 ) -> tuple[tuple[str, Stickiness], ...]:
+    """Return the stickiness policies of rules by their ids."""
     found = await asyncio.gather(*(cloud.stickiness(rule.id) for rule in rules))
     return tuple((rule.id, one[1]) for rule, one in zip(rules, found, strict=True) if one)

@@ -103,9 +103,9 @@ async def test_a_view_of_routers_knows_hosts_versions_and_checks(home: House) ->
 
 async def test_a_place_that_is_gone_is_refused(home: House) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
-    with pytest.raises(Refused, match="VPC .* no longer exists"):
+    with pytest.raises(Refused, match=r"VPC .* no longer exists"):
         await home.fleet.router_view(Place(vpc_id=nobody))
-    with pytest.raises(Refused, match="Network .* no longer exists"):
+    with pytest.raises(Refused, match=r"Network .* no longer exists"):
         await home.fleet.router_view(Place(network_id=nobody))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot.domain.comparison import RuleChange
 from bot.domain.rule_state import OUR_TAGS, Place, RuleState, state_of
 from bot.domain.spec import KEEPER_TAG, Stickiness
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
@@ -226,6 +227,22 @@ async def expect(world: World, place: Place, wanted: RuleState) -> str:
         raise Permanent(f"compare the rule on {place} with the plan: {is_}; somebody may have "
                         "changed it meanwhile")  # fmt: skip
     return found.id
+
+
+async def carry_out(run: Run, tier_id: str, change: RuleChange) -> None:
+    """Bring a rule from what was there to what is wanted; undone by the same walk back."""
+    place = Place(tier_id, change.vip, change.port)
+    words = f"{place} as it was" if change.before else f"no rule on {place}"
+    run.undo(words, lambda: bring(run, place, change.before, change.keeper))
+    await bring(run, place, change.after, change.keeper)
+
+
+async def mark(run: Run, tier_id: str, change: RuleChange) -> None:
+    """Set the tags of a rule that stays as it is; undone by setting those it had."""
+    assert change.before is not None and change.after is not None
+    place, before, after = Place(tier_id, change.vip, change.port), change.before, change.after
+    run.undo(f"tags of {place} as they were", lambda: _set_tags(run, place, before.tags))
+    await _set_tags(run, place, after.tags)
 
 
 async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 0) -> None:
