@@ -8,21 +8,18 @@ from bot.domain.acts import Act, Answer, yes
 from bot.domain.ilb_acts import hands_off
 from bot.domain.site import Site
 
-_RULES = (Act.ADD_RULE, Act.CHANGE_RULE, Act.REMOVE_RULE)
+_YES = (
+    yes(Act.ADD_RULE, "All rules of the tier are sent again with it."),
+    yes(Act.CHANGE_RULE, "All rules of the tier are sent again with it."),
+    yes(Act.REMOVE_RULE, "All rules of the tier are sent again with it."),
+    yes(Act.CHANGE_ACL, "A new list is put in force in one call."),
+    yes(Act.ENABLE_PROVIDER, "It counts for the whole physical network."),
+)
 
 
 def tier_answers(site: Site) -> tuple[Answer, ...]:
-    """Answer every act that provisioning is made of."""
-    rules = (
-        hands_off(site.tier, site.recreate_checks, act)
-        or yes(act, "All rules of the tier are sent again with it.")
-        for act in _RULES
-    )
-    return (
-        *rules,
-        yes(Act.CHANGE_ACL, "A new list is put in force in one call."),
-        yes(Act.ENABLE_PROVIDER, "It counts for the whole physical network."),
-    )
+    """Answer every act that provisioning is made of; an idle tier is left alone altogether."""
+    return tuple(hands_off(site.tier, site.recreate_checks, one.act) or one for one in _YES)
 
 
 def forbidden_in(site: Site, acts: Iterable[Act]) -> Answer | None:

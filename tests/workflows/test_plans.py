@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,14 +11,19 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot.domain.cloud import VmState
+from bot.domain.export import spec_of
 from bot.domain.ilb_acts import ilb_answers
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
+from bot.domain.site import Site
+from bot.domain.spec import Spec
 from bot.domain.topology import target_of
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
+from bot.services.spec_text import spec_text
 from bot.services.subjects import ILB
+from tests.domain.sites import sites, specs
 from tests.domain.views import (
     HTTP,
     MEMBERS,
@@ -119,6 +125,18 @@ def test_nothing_is_planned_in_a_tier_that_is_not_implemented(
 ) -> None:
     idle = replace(seen, tier=replace(TIER, state=state))
     assert not isinstance(planned(runbook, idle, Wish(runbook.name, VM.name)), Plan)
+
+
+@given(sites(), specs(), st.booleans(), st.sampled_from(["Allocated", "Shutdown"]))
+def test_nothing_is_provisioned_in_a_tier_that_is_not_implemented(
+    site: Site, spec: Spec, has_its_rules: bool, state: str
+) -> None:
+    idle = replace(site, tier=replace(site.tier, state=state))
+    with suppress(Refused):
+        asked = replace(spec_of(idle), acl=spec.acl) if has_its_rules else spec
+        parameters = (("spec", spec_text(asked)), ("overwrite", "True"))
+        found = RUNBOOKS["provision"].plan_for(idle, Wish("provision", TIER.name, parameters))
+        assert isinstance(found, NothingToDo)
 
 
 @every_runbook

@@ -227,6 +227,12 @@ REFUSALS = {
         "[{port: 8001, members: [batch-1]}]}]}]",
         ["Allocated, not Implemented", "delete its internal rules, start a VM in it"],
     ),
+    "another ACL in an idle tier": (
+        "shop-prod/batch-tier",
+        "tier: shop-prod/batch-tier\nilbs: [{vip: 10.20.5.10, services: [{members: [batch-1, "
+        "batch-2], rules: [{port: 8000}]}]}]\nacl: {name: default_deny}",
+        ["Allocated, not Implemented"],
+    ),
     "a tier without load balancing": (
         "shop-stage/tools-tier",
         "tier: shop-stage/tools-tier\nilbs: [{vip: 10.30.9.10, services: [{rules: [{port: 80}]}]}]",
