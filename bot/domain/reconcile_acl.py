@@ -10,6 +10,7 @@ from __future__ import annotations
 from bot.domain.acl import acl_digest, compare, same_rules, wanted_rules
 from bot.domain.comparison import AclChange, Difference, Verdict
 from bot.domain.plan import in_words
+from bot.domain.rule_state import is_keeper
 from bot.domain.site import AclList, AclRule, Site
 from bot.domain.spec import AclSpec, Spec
 from bot.errors import Refused
@@ -105,13 +106,8 @@ def _count(rules: tuple[AclRule, ...]) -> str:
 def _reach(
     site: Site, spec: Spec, before: tuple[AclRule, ...], after: tuple[AclRule, ...]
 ) -> tuple[str, ...]:
-    ports = sorted(
-        {
-            rule.port
-            for ilb in spec.ilbs
-            for service in ilb.services
-            for rule in service.rules
-            if not rule.is_absent
-        }
-    )
-    return compare(site, ports, before, after)
+    """Rules that the spec does not name count too: a list cuts their clients off as well."""
+    rules = (rule for ilb in spec.ilbs for service in ilb.services for rule in service.rules)
+    wanted = {rule.port for rule in rules if not rule.is_absent}
+    there = {rule.source_port for rule in site.rules if not is_keeper(rule)}
+    return compare(site, sorted(wanted | there), before, after)

@@ -217,6 +217,14 @@ async def test_the_plan_says_who_is_cut_off(home: House) -> None:
     assert "Clients in tier cache-tier itself reach it in any case" in said
 
 
+async def test_who_is_cut_off_from_a_rule_that_the_spec_does_not_name_is_said(home: House) -> None:
+    other = OTHER_ACL.replace("port: 6379", "port: 7000")
+    assert other != OTHER_ACL
+    planned = await home.plan(await home.ask("provision", CACHE, spec=other))
+    assert "= 10.20.4.10:6379: cache, not in the spec" in planned.diff
+    assert any("ports 6379 and 7000: tier web-tier" in line for line in planned.warnings)
+
+
 # what is refused
 
 
