@@ -39,7 +39,7 @@ def compare(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
     _refuse_offering(site, spec)
     provider, provider_line = _provider(site)
     differences, changes, notes = [provider_line], [], []
-    vips: set[str] = set()
+    vips = {ilb.vip for ilb in spec.ilbs if ilb.vip}
     for ilb in spec.ilbs:
         vip = vip_of(site, ilb, vips)
         vips.add(vip)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address, ip_network
 
 from bot.domain.plan import in_words
@@ -11,8 +11,8 @@ from bot.domain.spec import SERVICE_TAG, IlbSpec
 from bot.errors import Refused
 
 
-def vip_of(site: Site, ilb: IlbSpec, others: Iterable[str]) -> str:
-    """Return the VIP of an ILB; `others` are those of the ILBs before it in the spec."""
+def vip_of(site: Site, ilb: IlbSpec, others: Collection[str]) -> str:
+    """Return the VIP of an ILB; `others` are those that other ILBs of the spec have or got."""
     if ilb.vip:
         check_vip(site, ilb.vip)
         return ilb.vip
@@ -28,8 +28,18 @@ def vip_of(site: Site, ilb: IlbSpec, others: Iterable[str]) -> str:
             instead="Say which one is meant with `vip:`.",
         )
     if serving:
-        return serving.pop()
+        return _not_twice(site, serving.pop(), names, others)
     return next_free(site, others)
+
+
+def _not_twice(site: Site, vip: str, names: Iterable[str], others: Collection[str]) -> str:
+    if vip in others:
+        raise Refused(
+            f"{vip} of tier {site.tier.name} serves {in_words(sorted(names))}, and another ILB of "
+            "the spec has it too; an ILB is its VIP.",
+            instead="Write both as one ILB, or give this one a `vip:` of its own.",
+        )
+    return vip
 
 
 def next_free(site: Site, others: Iterable[str] = ()) -> str:

@@ -14,7 +14,7 @@ from bot.domain.export import spec_of
 from bot.domain.reconcile import compare
 from bot.domain.rule_state import is_keeper, state_of
 from bot.domain.site import Site
-from bot.domain.spec import TWIN_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
+from bot.domain.spec import SERVICE_TAG, TWIN_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
 from bot.errors import Refused
 from tests.domain.sites import TIER, VMS, after, sites, specs
 
@@ -144,3 +144,30 @@ def test_what_is_added_to_a_twin_points_to_its_twin() -> None:
     [added] = found.rules
     assert added.after is not None
     assert (added.port, dict(added.after.tags)[TWIN_TAG]) == (81, "10.20.1.11")
+
+
+FREE = "10.20.1.2"
+BARE = Site(0.0, TIER, (TIER,), ())
+
+
+def ilb(name: str, vip: str = "") -> IlbSpec:
+    return IlbSpec((ServiceSpec((RuleSpec(80, 80),), name),), vip)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_next_free_address_is_none_that_the_spec_gives_to_another_ilb(turned: bool) -> None:
+    ilbs = (ilb("orders"), ilb("users", FREE))
+    found = compare(BARE, Spec("shop/app-tier", ilbs[::-1] if turned else ilbs))
+    assert {change.vip for change in found.rules} == {FREE, "10.20.1.3"}
+
+
+@pytest.mark.parametrize("vip", ["", FREE])
+def test_two_ilbs_of_a_spec_never_get_the_same_address(vip: str) -> None:
+    there = tuple(
+        LbRule(name, name, TIER.id, FREE, port, port, "source", "Add", (), ((SERVICE_TAG, name),))
+        for port, name in enumerate(("orders", "users"), 90)
+    )
+    spec = Spec("shop/app-tier", (ilb("orders", vip), ilb("users")))
+    with pytest.raises(Refused, match=r"10\.20\.1\.2 .* serves users") as refusal:
+        compare(replace(BARE, rules=there), spec)
+    assert "as one ILB" in refusal.value.instead
