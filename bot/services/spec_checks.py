@@ -21,7 +21,7 @@ _WITH_PORTS = frozenset({"tcp", "udp"})
 def nonsense(document: Document) -> Iterator[tuple[marked_yaml.Path, str]]:
     """Yield where something is wrong that each field alone cannot show, and why."""
     vips: set[str] = set()
-    services: dict[str, int] = {}
+    services: dict[str, IlbPart] = {}
     for i, ilb in enumerate(document.ilbs):
         here: marked_yaml.Path = ("ilbs", i)
         if ilb.vip:
@@ -29,7 +29,7 @@ def nonsense(document: Document) -> Iterator[tuple[marked_yaml.Path, str]]:
             vips.add(ilb.vip)
         ports: dict[int, int] = {}
         for j, service in enumerate(ilb.services):
-            yield from _wrong_service((*here, "services", j), service, ilb, i, services)
+            yield from _wrong_service((*here, "services", j), service, ilb, services)
             for k, rule in enumerate(service.rules):
                 at = (*here, "services", j, "rules", k)
                 if rule.port in ports:
@@ -52,7 +52,7 @@ def _wrong_vip(
 
 
 def _wrong_service(
-    at: marked_yaml.Path, service: ServicePart, ilb: IlbPart, number: int, seen: dict[str, int]
+    at: marked_yaml.Path, service: ServicePart, ilb: IlbPart, seen: dict[str, IlbPart]
 ) -> Iterator[tuple[marked_yaml.Path, str]]:
     if service.fqdn and not service.name:
         yield (*at, "fqdn"), "a service with a DNS name needs a name of its own as well"
@@ -60,8 +60,11 @@ def _wrong_service(
         yield (*at, "fqdn"), "expected a DNS name, as in orders.acme.internal"
     if not service.name and not ilb.vip:
         yield at, "an ILB without vip is found again by its services: each needs a name"
-    if service.name and seen.setdefault(service.name, number) != number:
-        yield (*at, "name"), f"{service.name} is a service of another ILB of this spec too"
+    other = seen.setdefault(service.name, ilb)
+    if service.name and other is not ilb and not (ilb.vip and other.vip):
+        # By its name alone one of them could not be found again; twins have a VIP each.
+        why = f"{service.name} is a service of another ILB of this spec too: give both a vip"
+        yield (*at, "name"), why
 
 
 def _wrong_rule(at: marked_yaml.Path, rule: RulePart) -> Iterator[tuple[marked_yaml.Path, str]]:

@@ -7,14 +7,17 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
+from bot.domain.export import spec_of
+from bot.domain.reconcile import compare
+from bot.domain.site import Site
 from bot.domain.spec import AclEntry, Algorithm, MemberBy, MemberRef, Spec
 from bot.errors import Refused
 from bot.services.spec_file import read_spec
 from bot.services.spec_format import json_schema
 from bot.services.spec_text import EXAMPLE, spec_text
-from tests.domain.sites import specs
+from tests.domain.sites import sites, specs
 
 WHOLE = """\
 tier: shop/app-tier
@@ -69,6 +72,22 @@ def test_everything_that_can_be_said_is_read() -> None:
         AclEntry(False, "icmp", ("0.0.0.0/0",), None, is_ingress=False, icmp=(8, -1)),
         AclEntry(False, "47", ("0.0.0.0/0",)),
     )
+
+
+@settings(max_examples=60)
+@given(sites(broken=False))
+def test_a_file_of_what_is_there_reads_back_and_finds_nothing_to_do(site: Site) -> None:
+    assume(site.rules)
+    spec = read_spec(spec_text(spec_of(site)), "ilb.yaml")
+    assert spec == spec_of(site)
+    assert compare(site, spec).is_empty
+
+
+def test_one_service_may_be_on_two_addresses_as_twins_are() -> None:
+    ilb = "  - {{vip: {}, services: [{{name: orders, rules: [{{port: 80}}]}}]}}\n"
+    text = f"tier: shop/app-tier\nilbs:\n{ilb.format('10.20.1.10')}{ilb.format('10.20.1.11')}"
+    assert len(read_spec(text, "ilb.yaml").ilbs) == 2
+    assert "give both a vip" in complaint(text.replace("vip: 10.20.1.11, ", ""))
 
 
 @settings(max_examples=60)
