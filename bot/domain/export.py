@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from ipaddress import ip_network
 
 from bot.domain.cloud import LbRule
 from bot.domain.plan import in_words
@@ -120,7 +121,7 @@ def _entry(rule: AclRule) -> AclEntry:
     return AclEntry(
         allow=rule.allow,
         protocol=rule.protocol,
-        sources=rule.cidrs,
+        sources=tuple(str(ip_network(cidr, strict=False)) for cidr in rule.cidrs),
         ports=ports,
         is_ingress=rule.is_ingress,
         icmp=icmp,

@@ -84,7 +84,7 @@ _entries = st.builds(
     number=st.integers(1, 5),
     protocol=st.sampled_from(["tcp", "udp", "all", "icmp", "6"]),
     cidrs=st.lists(
-        st.sampled_from(["0.0.0.0/0", "10.20.0.0/16", "10.20.2.0/24", "10.20.2.5/32", "fd00::/8"]),
+        st.sampled_from(["0.0.0.0/0", "10.20.0.0/16", "10.20.2.7/24", "10.20.2.5/32", "fd00::/8"]),
         min_size=1, max_size=2, unique=True,
     ).map(tuple),
     is_ingress=st.booleans(),
