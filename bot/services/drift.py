@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from bot.domain.cloud import Tier
 from bot.domain.drift import drift_by_signs, drift_from
-from bot.domain.operation import Outcome
+from bot.domain.operation import Operation, Outcome
 from bot.domain.page import Code, Page, Row, Section
 from bot.domain.reconcile import compare
 from bot.domain.spec import APPLIED_TAG
 from bot.errors import IlbotError, Refused
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
+from bot.services.operations import plan_of
 from bot.services.schema import operation as table
 from bot.services.spec_file import read_spec
 
@@ -56,24 +57,24 @@ class DriftWatch:
         return tuple(tier for tier in snapshot.tiers if tier.id in known)
 
     async def _tier(self, tier: Tier) -> TierDrift:
-        operation_id, text = await self._last_spec(tier)
-        against = f"the spec of {operation_id}" if text else "the tags ilbot left on its rules"
+        last = await self._last_provision(tier)
+        against = f"the spec of {last.id}" if last else "the tags ilbot left on its rules"
         try:
             site = await self._fleet.site(tier.id)
-            if not text:
+            if last is None:
                 return TierDrift(tier, against, drift_by_signs(site))
-            return TierDrift(tier, against, drift_from(compare(site, read_spec(text, "spec"))))
+            found = compare(site, read_spec(last.wish.parameter("spec"), "spec"))
+            return TierDrift(tier, against, drift_from(found, site, plan_of(last).diff))
         except Refused as no:
             return TierDrift(tier, against, trouble=str(no))
         except IlbotError as error:
             return TierDrift(tier, against, trouble=f"could not be looked at: {error}")
 
-    async def _last_spec(self, tier: Tier) -> tuple[str, str]:
+    async def _last_provision(self, tier: Tier) -> Operation | None:
         done = await self._journal.operations(
             table.c.target_id == tier.id, table.c.outcome == Outcome.DONE.value, limit=50
         )
-        last = next((one for one in done if one.wish.runbook == PROVISION), None)
-        return (last.id, last.wish.parameter("spec")) if last else ("", "")
+        return next((one for one in done if one.wish.runbook == PROVISION), None)
 
 
 def drift_page(found: tuple[TierDrift, ...], command: str) -> Page:

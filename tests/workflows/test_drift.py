@@ -70,6 +70,26 @@ async def test_a_rule_that_is_gone_is_drift(home: House) -> None:
     assert line.startswith("10.20.3.4:81 is gone: ")
 
 
+async def test_what_was_there_and_left_alone_is_no_drift_and_what_came_later_is(
+    home: House,
+) -> None:
+    shared = CACHE_SPEC.replace("services:", "vip: 10.20.4.10\n    services:")
+    assert (await home.do("provision", CACHE, spec=shared)).outcome is Outcome.DONE
+    assert (await drift_of(home, CACHE)).lines == ()
+    home.cloud.drift_rule("cache", source_port=6380)
+    assert (await drift_of(home, CACHE)).lines == ("10.20.4.10:6380: cache, not in the spec",)
+
+
+async def test_a_rule_of_an_earlier_spec_is_watched_as_well(home: House) -> None:
+    again = await home.do("provision", DB, spec=CACHE_SPEC.replace("cache", "db"))
+    assert again.outcome is Outcome.DONE, again.reason
+    assert (await drift_of(home)).lines == ()
+    home.cloud.drift_rule("orders-80", algorithm="source")
+    assert (await drift_of(home)).lines == (
+        "10.20.3.4:80: somebody changed it since ilbot applied it",
+    )
+
+
 async def test_without_the_journal_the_tags_on_the_rules_tell(home: House, tmp_path: Path) -> None:
     home.cloud.drift_rule("orders-80", algorithm="source")
     empty = Journal(f"sqlite:///{tmp_path / 'journal.db'}", home.clock)
