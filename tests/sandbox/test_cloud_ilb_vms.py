@@ -175,3 +175,14 @@ async def test_roles_without_the_api_get_432(cloud: Caller) -> None:
         assert response.headers["x-description"]
     seen = await cloud.call("listInternalLoadBalancerVMs", keys=READ_ONLY, listall="true")
     assert seen["count"] == 7
+
+
+async def test_a_role_is_told_only_the_apis_it_may_use(cloud: Caller) -> None:
+    for keys, command in (
+        (READ_ONLY, "stopInternalLoadBalancerVM"),
+        (DOMAIN_ADMIN, "listInternalLoadBalancerVMs"),
+    ):
+        assert (await cloud.refused("listApis", keys=keys, name=command))[0] == 530
+        told = (await cloud.call("listApis", keys=keys))["api"]
+        assert command not in {one["name"] for one in told}
+        assert (await cloud.call("listApis", name=command))["count"] == 1

@@ -1,13 +1,13 @@
-"""Answer listApis: which commands this server has, and which of them are jobs."""
+"""Answer listApis: which commands the caller may use here, and which of them are jobs."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from bot.sandbox.cloud.coverage import COVERAGE
 from bot.sandbox.cloud.frame import ApiError, Body
 from bot.sandbox.cloud.request import Request
-from bot.sandbox.cloud.versions import WEBHOOKS
 
-WEBHOOK_APIS = {"createWebhook", "listWebhooks", "listWebhookDeliveries"}
 SYNCHRONOUS_CHANGES = {
     "changeServiceForRouter",
     "changeServiceForSystemVm",
@@ -22,10 +22,9 @@ SYNCHRONOUS_CHANGES = {
 }
 
 
-def list_apis(request: Request) -> Body:
-    """List what the sandbox answers, which is less than a CloudStack has."""
+def list_apis(request: Request, known: Collection[str]) -> Body:
+    """List what the sandbox answers and the caller's role may use (`ApiDiscoveryServiceImpl`)."""
     name = request.text("name")
-    known = {one for one in COVERAGE if one not in WEBHOOK_APIS or request.state.is_since(WEBHOOKS)}
     if name is not None and name not in known:
         raise ApiError(
             530, "Api Discovery plugin was unable to find an api by that name or process any apis"

@@ -72,6 +72,14 @@ def _command(
     return Command(name, bare or f"{stem or name.lower()}response", answer, least, since)
 
 
+def _list_apis(request: Request) -> Body:
+    state, role = request.state, request.caller.role
+    known = [
+        one.name for one in COMMANDS.values() if state.is_since(one.since) and one.is_open_to(role)
+    ]
+    return apis.list_apis(request, known)
+
+
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
@@ -82,7 +90,7 @@ COMMANDS: dict[str, Command] = {
         _command("listServiceOfferings", inventory.list_service_offerings),
         _command("listManagementServers", inventory.list_management_servers, least=Role.ROOT_ADMIN),
         _command("listCapabilities", inventory.list_capabilities),
-        _command("listApis", apis.list_apis),
+        _command("listApis", _list_apis),
         _command("listVPCs", networks.list_vpcs),
         _command("listNetworks", networks.list_networks),
         _command("listNetworkOfferings", network_offerings.list_network_offerings),
