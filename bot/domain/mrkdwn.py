@@ -9,7 +9,7 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 _EMOJI = re.compile(r":[a-z_]{2,40}: ?")
-_ITALIC = re.compile(r"(?<!\w)_([^_\n]+)_(?!\w)")
+_ITALIC = re.compile(r"(?<!\w)_(?! )([^\n]{1,300}?)(?<! )_(?!\w)")
 
 
 class Safe(str):

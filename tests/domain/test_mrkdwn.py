@@ -71,3 +71,8 @@ def test_a_duration_is_said_the_way_people_do(seconds: float, said: str) -> None
 def test_plain_text_has_no_emoji_names_and_keeps_underscores_of_names() -> None:
     told = ":warning: *Start* from `systemvm-x86_64` _(from here there is no way back)_"
     assert mrkdwn.plain(told) == "Start from systemvm-x86_64 (from here there is no way back)"
+
+
+def test_plain_text_has_no_italics_around_a_name_with_underscores_either() -> None:
+    told = "1. Put it in force _(undo: put default_allow back)_ and _then_ look"
+    assert mrkdwn.plain(told) == "1. Put it in force (undo: put default_allow back) and then look"
