@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.domain.acts import Act
 from bot.domain.ilb_acts import NEVER
 from bot.domain.spec import (
@@ -35,8 +37,8 @@ _TITLE = "The spec cannot be used"
 _IMPOSSIBLE = {
     word: act
     for act, words in (
-        (Act.TERMINATE_TLS, ("tls", "ssl", "certificate", "cert", "https")),
-        (Act.HEALTH_POLICY, ("healthcheck", "health_check", "health", "health-check")),
+        (Act.TERMINATE_TLS, ("tls", "ssl", "certificate", "cert", "sslcert", "certid", "https")),
+        (Act.HEALTH_POLICY, ("healthcheck", "healthchecks", "healthcheckpolicy", "health")),
         (Act.MAKE_PAIR, ("redundant", "pair", "ha", "vrrp")),
     )
     for word in words
@@ -70,8 +72,8 @@ _EXPECTATIONS = {
 
 def _impossible(path: marked_yaml.Path) -> str:
     """Say why a name that people hope for is not there, and what works instead."""
-    word, in_acl = str(path[-1]).casefold(), path[0] == "acl"
-    if word == "protocol" and not in_acl:
+    word, in_acl = re.sub("[_-]", "", str(path[-1]).casefold()), path[0] == "acl"
+    if word in {"protocol", "udp"} and not in_acl:
         answer = NEVER[Act.BALANCE_UDP]
         return f"{answer.text} Leave it out for TCP. What works instead: {answer.instead}"
     if word in _IMPOSSIBLE and not in_acl:

@@ -108,6 +108,9 @@ WRONG = {
     "an unknown algorithm": ("port: 80, algorithm: random", "line 6", "roundrobin"),
     "UDP": ("port: 53, protocol: udp", "line 6", "works instead"),
     "TLS": ("port: 443, tls: true", "line 6", "Pass TLS through"),
+    "UDP as a switch": ("port: 53, udp: true", "line 6", "TCP only"),
+    "a certificate": ("port: 443, ssl_cert: x", "line 6", "Pass TLS through"),
+    "a health policy": ("port: 80, health-check-policy: {}", "line 6", "CloudStack answers 430"),
     "a health check": ("port: 80, healthcheck: /up", "line 6", "works instead"),
     "a cookie that HAProxy no longer knows": (
         "port: 80, stickiness: {method: AppCookie}", "line 6", "appsession",
