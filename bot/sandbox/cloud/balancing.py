@@ -27,14 +27,18 @@ def assign(state: CloudState, rule: Rule, members: list[Machine]) -> Work:
     if not acceptable or any(one in rule.members for one in new):
         raise JobFailed(530, "Failed to assign load balancer rule")
     rule.members += new
+    rule.joining = new
     rule.state = "Add"
     try:
         yield from apply_rules(state, rule.tier)
     except JobFailed as failure:
         rule.members = [one for one in rule.members if one not in new]
+        rule.joining = []
         raise JobFailed(530, "Failed to assign load balancer rule") from failure
     yield state.latencies.assign_s
+    rule.joining = []
     rule.state = "Active"
+    rule.told = True
     _changed(state, rule)
 
 
@@ -59,6 +63,7 @@ def delete(state: CloudState, rule: Rule) -> Work:
     if rule.members and state.host_refuses(Refusal.RULES):
         raise JobFailed(530, _not_applied(rule.tier, rule.vip))
     yield from apply_rules(state, rule.tier)
+    rule.told = False
     if not remaining:
         machine = state.ilb_vm_at(rule.tier, rule.vip)
         if machine is not None:

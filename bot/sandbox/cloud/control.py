@@ -15,6 +15,7 @@ from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.machine_views import system_machine
 from bot.sandbox.cloud.model import Job, Kind, Machine, Refusal, Rule, Tier
+from bot.sandbox.cloud.traffic import Behaviour
 from bot.sandbox.cloud.views import rule as rule_view
 from bot.sandbox.cloud.world import World
 
@@ -57,6 +58,10 @@ def snapshot(world: World) -> Body:
             for one in world.all(Tier)
         ],
         "pending_jobs": [one.id for one in world.all(Job) if one.status == 0],
+        "traffic": [
+            {"vip": vip, "port": port, "behaviour": world.traffic.at(vip, port, world.at)}
+            for vip, port in world.traffic.places()
+        ],
         "faults": [asdict(one) for one in world.faults.pending],
     }
 
@@ -74,6 +79,18 @@ def _publish_template(world: World, body: Body) -> str:
         body["name"], body["version"], points_to_it=bool(body.get("points_to_it", True))
     )
     return template.id
+
+
+def _lose_connections(world: World, body: Body) -> None:
+    vip, _, port = body["target"].rpartition(":")
+    world.lose_connections(
+        vip,
+        int(port),
+        Behaviour(body.get("how", Behaviour.RESETS)),
+        seconds=float(body.get("seconds", 0.0)),
+        count=int(body.get("count", 0)),
+        cut=bool(body.get("cut", True)),
+    )
 
 
 def _drift(world: World, body: Body) -> str:
@@ -110,6 +127,9 @@ ACTIONS: dict[str, Act] = {
     "keep-version": lambda world, body: world.keep_version(
         body["target"], bool(body.get("keeps", True))
     ),
+    "stop-haproxy": lambda world, body: world.stop_haproxy(body["target"]),
+    "start-haproxy": lambda world, body: world.start_haproxy(body["target"]),
+    "lose-connections": _lose_connections,
     "set-check": lambda world, body: world.set_check(
         body["target"], body["check"], body["status"], body.get("details", "")
     ),
@@ -143,6 +163,10 @@ ABOUT: dict[str, str] = {
     "lose-ilb-vm": "expunge an ILB VM; its rules stay Active",
     "stick-in-stopping": "leave a machine in Stopping with nobody working on it",
     "keep-version": "let a guest report its old version after stop and start (`keeps`)",
+    "stop-haproxy": "end an ILB VM's HAProxy: it refuses although it is Running, held ones are cut",
+    "start-haproxy": "start it again",
+    "lose-connections": "lose new connections to a VIP (`target` vip:port; `how` resets, refuses, "
+    "hangs or closes; `seconds`, or a `count` of those reset or closed; `cut` held ones: true)",
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and event",
     "set-cpu": "let a machine or a host be busy (`percent`)",
     "set-version": "be a server of another `version` from now on",

@@ -105,7 +105,8 @@ def boot(state: CloudState, machine: Machine) -> None:
             f"{PREFIX[machine.kind]}.disk_renewed", machine.name, template=machine.disk.name
         )
     machine.boots += 1
-    machine.powered_on = True
+    machine.powered_on = machine.haproxy_is_up = True
+    machine.going_down = False
     if machine.kind is not Kind.USER and not machine.keeps_version:
         machine.version = machine.disk.version
     if machine.kind is Kind.ROUTER:
@@ -157,6 +158,7 @@ def power_returns(state: CloudState, machine: Machine) -> None:
     if machine.removed or machine.state not in ("Starting", "Stopping"):
         return
     new = "Running" if machine.powered_on else "Stopped"
+    machine.going_down = False
     change_state(state, machine, new)
     if new == "Stopped":
         machine.host = None
@@ -201,13 +203,15 @@ def _stop(state: CloudState, machine: Machine, *, forced: bool = False) -> Work:
     if machine.state != "Stopping":
         yield state.latencies.stop_queue_s
         change_state(state, machine, "Stopping")
+    machine.going_down = machine.powered_on and not state.refusals[Refusal.STOP]
     yield state.latencies.stop_s
     if state.host_refuses(Refusal.STOP):
+        machine.going_down = False
         if forced:
             raise JobFailed(530, "Unable to stop the virtual machine due to Simulated failure")
         change_state(state, machine, "Running")
         raise JobFailed(530, f"Unable to stop {described}")
-    machine.powered_on = False
+    machine.powered_on = machine.going_down = False
     machine.was_stopped = True
     change_state(state, machine, "Stopped")
     _watch(state, machine)

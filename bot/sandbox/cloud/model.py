@@ -225,7 +225,8 @@ class Machine(Owned):
     """A VM of any kind. `state` is what the server believes, `powered_on` what is true.
 
     `template` is what the server will boot from next, `disk` what the root disk holds now, and
-    `version` what the guest said when it last booted.
+    `version` what the guest said when it last booted. `going_down` is a guest on its way down in
+    a stop that its host did not refuse, `haproxy_is_up` and `haproxy_starts` an ILB VM's HAProxy.
     """
 
     name: str
@@ -240,6 +241,9 @@ class Machine(Owned):
     created: float
     state: str = "Stopped"
     powered_on: bool = False
+    going_down: bool = False
+    haproxy_is_up: bool = True
+    haproxy_starts: int = 0
     host: Host | None = None
     version: str = "UNKNOWN"
     boots: int = 0
@@ -276,7 +280,11 @@ class Stickiness(Record):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Rule(Owned):
-    """One internal LB rule; several may share a VIP, and with it one ILB VM."""
+    """One internal LB rule; several may share a VIP, and with it one ILB VM.
+
+    `told` says that HAProxy was told of the rule and listens, `joining` are members of an assign
+    under way, whom it was not told of yet.
+    """
 
     name: str
     tier: Tier
@@ -290,6 +298,11 @@ class Rule(Owned):
     display: bool = True
     members: list[Machine] = field(default_factory=list)
     half_removed: list[Machine] = field(default_factory=list)  # by a remove that a host refused
+    joining: list[Machine] = field(default_factory=list)
+    told: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = self.state == "Active"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

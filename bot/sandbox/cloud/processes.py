@@ -42,10 +42,13 @@ class Processes:
 
     Nothing here reads a clock: `run_until` is told how far time has come, and while a work runs
     `at` is the moment it was due, so that what it stamps does not depend on who looked when.
+    `after` is called at each moment at which something may have changed: before time goes on,
+    for what was changed by hand, and after each action.
     """
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, after: Callable[[], None] | None = None) -> None:
         self.at = start
+        self._after = after or (lambda: None)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self._turns: dict[str, Turn] = {}
@@ -59,10 +62,12 @@ class Processes:
 
     def run_until(self, now: float) -> None:
         """Do everything due up to `now`, in order; a work may make more things due on the way."""
+        self._after()
         while self._due and self._due[0][0] <= now:
             moment, _, action = heapq.heappop(self._due)
             self.at = max(self.at, moment)
             action()
+            self._after()
         self.at = max(self.at, now)
 
     def next_due(self) -> float | None:

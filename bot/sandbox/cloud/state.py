@@ -40,7 +40,8 @@ def stable_id(name: str) -> str:
 class CloudState:
     """The records, by type, and the time up to which everything scheduled has happened.
 
-    Not safe for threads: one event loop, or one test, owns a world.
+    Not safe for threads: one event loop, or one test, owns a world. `watchers` are called at
+    every moment at which something may have changed.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class CloudState:
         self.latencies = latencies
         self.publish: Publish = publish or (lambda key, value: None)
         self.version = NEWEST
+        self.watchers: list[Callable[[], None]] = []
         self.clear()
 
     def clear(self) -> None:
         """Forget everything but the clock, the latencies, the version and the listener."""
-        self.processes = Processes(self._now())
+        self.processes = Processes(self._now(), self._tell_watchers)
         self._records: dict[str, Record] = {}
         self._numbers: Counter[str] = Counter()
         self.settings: dict[str, Setting] = {}
@@ -81,6 +83,10 @@ class CloudState:
     def advance(self) -> None:
         """Do everything that was due until now. Every look at the world begins with it."""
         self.processes.run_until(self._now())
+
+    def _tell_watchers(self) -> None:
+        for watcher in self.watchers:
+            watcher()
 
     @property
     def hosts_are_connected(self) -> bool:

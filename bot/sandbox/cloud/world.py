@@ -30,6 +30,8 @@ from bot.sandbox.cloud.records import (
 from bot.sandbox.cloud.redundancy import rolling_restart
 from bot.sandbox.cloud.roles import home_of, watch_roles
 from bot.sandbox.cloud.state import CloudState, Publish
+from bot.sandbox.cloud.timeline import Traffic
+from bot.sandbox.cloud.traffic import Behaviour
 from bot.sandbox.cloud.versions import NEWEST, OLDEST, parsed
 
 RECREATE = "router.health.checks.failures.to.recreate.vr"
@@ -52,11 +54,13 @@ class World(CloudState):
         self.faults = Faults()
         self.seeded_by: Seed | None = None
         self.refuses_connections = False
+        self.traffic = Traffic(self)
 
     def reset(self) -> None:
         """Go back to the seed: nothing pending, nothing counted, time as it is."""
         self.clear()
         self.faults.clear()
+        self.traffic.clear_losses()
         self.refuses_connections = False
         if self.seeded_by is not None:
             self.seeded_by(self)
@@ -143,6 +147,43 @@ class World(CloudState):
     def keep_version(self, name: str, keeps: bool = True) -> None:
         """Let a guest go on reporting its old version after stop and start, or no longer."""
         self.machine(name).keeps_version = keeps
+
+    # traffic
+
+    def stop_haproxy(self, name: str) -> None:
+        """End an ILB VM's HAProxy until `start_haproxy` or a boot: CloudStack does not see it."""
+        self.advance()
+        machine = self.machine(name)
+        machine.haproxy_is_up = False
+        self.effect("haproxy.stopped", machine.name, id=machine.id)
+        self.advance()
+
+    def start_haproxy(self, name: str) -> None:
+        """Start an ILB VM's HAProxy again where it is not up."""
+        self.advance()
+        machine = self.machine(name)
+        if machine.haproxy_is_up:
+            return
+        machine.haproxy_is_up = True
+        machine.haproxy_starts += 1
+        self.effect("haproxy.started", machine.name, id=machine.id)
+
+    def lose_connections(
+        self,
+        vip: str,
+        port: int,
+        how: Behaviour = Behaviour.RESETS,
+        *,
+        seconds: float = 0.0,
+        count: int = 0,
+        cut: bool = True,
+    ) -> None:
+        """Lose the next connections to a VIP and port; see `Traffic.lose` for how."""
+        self.advance()
+        self.traffic.lose(vip, port, how, seconds=seconds, count=count, cut=cut)
+        self.effect(
+            "connections.lost", f"{vip}:{port}", how=how, seconds=seconds, count=count, cut=cut
+        )
 
     def set_check(self, name: str, check: str, status: str, details: str = "") -> None:
         """Set one health check of a router or ILB VM; a FAILED one raises alert and event."""
