@@ -10,10 +10,11 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import uvicorn
@@ -22,13 +23,17 @@ from starlette.types import ASGIApp
 from bot.sandbox.broker import Broker
 from bot.sandbox.cloud.app import create_app as cloud_app
 from bot.sandbox.cloud.latencies import Latencies
+from bot.sandbox.cloud.model import Vpc
 from bot.sandbox.cloud.seed import seed_demo
 from bot.sandbox.cloud.world import World
+from bot.sandbox.dataplane import DataPlane
+from bot.sandbox.loopback import Loopback
 from bot.sandbox.slack.app import create_app as slack_app
 from bot.sandbox.slack.seed import default_seed
 from bot.sandbox.slack.workspace import Workspace
 
 TOPIC = "cloudstack"
+NO_TRAFFIC = "No free loopback addresses but 127.0.0.1 can be had here: no VIP is served."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the world is, for whoever started it."""
+    """Where the world is, for whoever started it.
+
+    `vips` maps blocks of VIPs to the loopback addresses that serve them, at a port that is
+    `port_offset` higher; it is empty where the system has no such addresses.
+    """
 
     cloud: str
     slack: str
     broker: str
     topic: str = TOPIC
+    vips: dict[str, str] = field(default_factory=dict)
+    port_offset: int = 0
 
 
 async def serve(wanted: Wanted, *, parent: int = 0) -> None:
@@ -72,16 +83,33 @@ async def serve(wanted: Wanted, *, parent: int = 0) -> None:
     cloud_socket, slack_socket = (
         _listener(wanted.host, port) for port in (wanted.cloud_port, wanted.slack_port)
     )
+    loopback = Loopback.claim(one.cidr for one in world.all(Vpc))
+    plane = DataPlane(world, loopback)
+    plane.follow()  # whoever reads the addresses may connect to them
     addresses = Addresses(
-        f"{_url(cloud_socket)}/client/api", f"{_url(slack_socket)}/api/", bootstrap
+        f"{_url(cloud_socket)}/client/api",
+        f"{_url(slack_socket)}/api/",
+        bootstrap,
+        vips=loopback.shown(),
+        port_offset=loopback.port_offset,
     )
     print(json.dumps(asdict(addresses)), flush=True)  # noqa: T201  the starter reads it
+    if not loopback.blocks:
+        print(NO_TRAFFIC, file=sys.stderr)  # noqa: T201  there is no log here
     serving = asyncio.gather(cloud.serve([cloud_socket]), slack.serve([slack_socket]))
+    following = asyncio.create_task(plane.run())
+    gone = asyncio.create_task(_until_gone(parent))
     try:
-        await _until_gone(parent)
+        await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
     finally:
+        for task in (following, gone):
+            task.cancel()
         cloud.should_exit = slack.should_exit = True
+        await asyncio.gather(following, gone, return_exceptions=True)
         await serving
+        loopback.close()
         broker.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -58,6 +58,7 @@ class CloudState:
         """Forget everything but the clock, the latencies, the version and the listener."""
         self.processes = Processes(self._now(), self._tell_watchers)
         self._records: dict[str, Record] = {}
+        self._by_type: defaultdict[type[Record], dict[str, Record]] = defaultdict(dict)
         self._numbers: Counter[str] = Counter()
         self.settings: dict[str, Setting] = {}
         self.projects: dict[str, Project] = {}
@@ -110,13 +111,14 @@ class CloudState:
 
     def add(self, record: R) -> R:
         self._records[record.id] = record
+        self._by_type[type(record)][record.id] = record
         return record
 
     def rename(self, record: Record, new_id: str) -> None:
         """Give a record another id; the old one is unknown from then on."""
-        del self._records[record.id]
+        del self._records[record.id], self._by_type[type(record)][record.id]
         record.id = new_id
-        self._records[new_id] = record
+        self.add(record)
 
     def find(self, kind: type[R], record_id: str) -> R | None:
         """Return the record, removed or not: CloudStack resolves ids of removed things too."""
@@ -124,12 +126,9 @@ class CloudState:
         return record if isinstance(record, kind) else None
 
     def all(self, kind: type[R]) -> Iterator[R]:
-        """Go through what is not removed, oldest first."""
-        return (
-            record
-            for record in list(self._records.values())
-            if isinstance(record, kind) and not record.removed
-        )
+        """Go through what is not removed of one type, oldest first."""
+        records = list(self._by_type[kind].values())
+        return (one for one in records if isinstance(one, kind) and not one.removed)
 
     def one(self, kind: type[R], name: str) -> R:
         """Return the only record of that name; for seeds, tests and the control API."""

@@ -50,6 +50,7 @@ class History:
     moments: list[float] = field(default_factory=list)
     behaviours: list[Behaviour] = field(default_factory=list)
     cuts: list[float] = field(default_factory=list)
+    cut_count: int = 0
     losses: list[Loss] = field(default_factory=list)
     holding: Process | None = None
     known_from: float = 0.0
@@ -76,6 +77,7 @@ class History:
         """Note that held connections were cut, if there can have been any."""
         if self.holding is not None:
             self.cuts.append(moment)
+            self.cut_count += 1
             del self.cuts[:-CHANGES]
         self.holding = None
 
@@ -114,6 +116,14 @@ class Traffic:
         self._look_now()
         return tuple(place for place in self._places if place[1] != OTHER_PORTS)
 
+    def present(self) -> dict[Place, tuple[Behaviour, int]]:
+        """Return what each of `places` does now, and how often its connections were cut so far."""
+        places, now = self.places(), self._state.at
+        return {
+            place: (self._met(place, self._places[place], now), self._places[place].cut_count)
+            for place in places
+        }
+
     def at(self, vip: str, port: int, moment: float) -> Behaviour:
         """Return what a connection then would have met; it uses no counted loss up.
 
@@ -124,14 +134,14 @@ class Traffic:
         history = self._places.get((vip, port))
         if moment < max(self._since or 0.0, history.known_from if history else 0.0):
             raise LookupError(f"what {vip}:{port} did at {moment} was not watched, or is forgotten")
-        loss = self._loss(vip, port, moment)
-        return loss.how if loss else self._undisturbed(vip, port, moment)
+        return self._met((vip, port), history, moment)
 
     def connect(self, vip: str, port: int, moment: float | None = None) -> Behaviour:
         """Return what one connection meets, now or then, and count it against a loss."""
         when = self._state.at if moment is None else moment
         met = self.at(vip, port, when)
-        loss = self._loss(vip, port, when)
+        history = self._places.get((vip, port))
+        loss = history.loss(when) if history else None
         if loss is not None and loss.until is None:
             loss.left -= 1
         return met
@@ -188,14 +198,12 @@ class Traffic:
         self.watch()
         self.look()
 
-    def _loss(self, vip: str, port: int, moment: float) -> Loss | None:
-        history = self._places.get((vip, port))
-        return history.loss(moment) if history else None
-
-    def _undisturbed(self, vip: str, port: int, moment: float) -> Behaviour:
-        for place in ((vip, port), (vip, OTHER_PORTS)):
-            history = self._places.get(place)
-            met = history.at(moment) if history else None
+    def _met(self, place: Place, history: History | None, moment: float) -> Behaviour:
+        loss = history.loss(moment) if history else None
+        if loss is not None:
+            return loss.how
+        for one in (history, self._places.get((place[0], OTHER_PORTS))):
+            met = one.at(moment) if one else None
             if met is not None:
                 return met
         return Behaviour.HANGS
