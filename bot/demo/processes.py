@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from bot.errors import Permanent
 
@@ -38,7 +39,7 @@ class Child:
                 start_new_session=True,  # Ctrl-C in the terminal is for us to pass on
             )
 
-    async def said(self) -> dict[str, str]:
+    async def said(self) -> dict[str, Any]:
         """Return the JSON of its first line of output."""
         assert self._process is not None and self._process.stdout is not None
         try:

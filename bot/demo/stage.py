@@ -21,6 +21,7 @@ from bot.errors import Permanent
 from bot.sandbox.cloud.seed import ADMIN, READ_ONLY
 from bot.sandbox.slack.script import SlackScript
 from bot.sandbox.slack.seed import ANA, APP_TOKEN, BOT_TOKEN, BRUNO, CHEN
+from bot.settings import Settings
 
 CHANNEL = "C0ILBOPS01"
 PEOPLE = {ANA.id: "Ana", BRUNO.id: "Bruno", CHEN.id: "Chen"}
@@ -157,7 +158,7 @@ def _sandbox_arguments(staging: Staging) -> list[str]:
     return arguments if staging.bus_of_world else [*arguments, "--no-bus"]
 
 
-def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[str, str]:
+def _environment(staging: Staging, where: dict[str, Any], folder: Path) -> dict[str, str]:
     slow = max(staging.pace, 0.05)
     environment = {
         "ILBOT_CLOUDSTACK__ENDPOINT": where["cloud"],
@@ -184,7 +185,17 @@ def _environment(staging: Staging, where: dict[str, str], folder: Path) -> dict[
         environment["ILBOT_CLOUDSTACK__WRITE_SECRET_KEY"] = ADMIN.secret_key
     if staging.database_url:
         environment["ILBOT_DATABASE__URL"] = staging.database_url
-    return environment | dict(staging.settings)
+    return environment | _probing(where) | dict(staging.settings)
+
+
+def _probing(where: dict[str, Any]) -> dict[str, str]:
+    """Tell the bot's prober where the VIPs of the pretend world can be reached."""
+    if "probe" not in Settings.model_fields or not where["vips"]:
+        return {}
+    return {
+        "ILBOT_PROBE__ADDRESS_MAP": json.dumps(where["vips"]),
+        "ILBOT_PROBE__PORT_OFFSET": str(where["port_offset"]),
+    }
 
 
 async def _write_policies(stage: Stage, staging: Staging) -> None:
