@@ -1,0 +1,1 @@
+"""A pretend DNS server: one authoritative zone with queries and signed dynamic updates."""
