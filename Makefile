@@ -17,7 +17,7 @@ test-live: export CLOUDSTACK_URL CLOUDSTACK_API_KEY CLOUDSTACK_SECRET_KEY
 test fast: export CLOUDSTACK_URL :=
 
 # What `make check` leaves to `make test`.
-FAST := not slow and not kafka and not postgres and not browser and not serial
+FAST := not slow and not kafka and not postgres and not dns and not browser and not serial
 CODE := bot workflows handlers tests deploy $(wildcard bench)
 
 .PHONY: help install demo test test-live check check-all lint fast wire bench schema lock system services clean
@@ -32,7 +32,7 @@ install: $(VENV)/.dev ## .venv with the command `ilbot` and the development tool
 demo: $(VENV)/.runtime ## the bot in a pretend world, in your browser; needs nothing but Python
 	@$(BIN)/ilbot demo
 
-test: system $(VENV)/.dev services ## every test, on a real Kafka, PostgreSQL and Chromium; installs what is missing
+test: system $(VENV)/.dev services ## every test, on a real Kafka, PostgreSQL, BIND 9 and Chromium; installs what is missing
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=20 $(PYTEST)
 
 check: lint fast ## format, lint, types, layers and the fast tests: under a minute

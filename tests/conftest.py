@@ -13,11 +13,17 @@ pytest_plugins = [
     "tests.services.broker",
     "tests.services.browser",
     "tests.services.database",
+    "tests.services.nameserver",
     "tests.services.reporting",
 ]
 
 # Asking for a server is what makes a test slow, so nobody has to remember the mark.
-_MARK_OF_FIXTURE = {"kafka": "kafka", "postgres_server": "postgres", "chromium": "browser"}
+_MARK_OF_FIXTURE = {
+    "kafka": "kafka",
+    "postgres_server": "postgres",
+    "named": "dns",
+    "chromium": "browser",
+}
 
 _CONTROLLER = pytest.StashKey[Controller]()
 

@@ -1,0 +1,1 @@
+"""Directories: where the names of services are looked up, and who changes them there."""
