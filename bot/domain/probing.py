@@ -1,12 +1,41 @@
-"""What probing a service during a change saw: samples of one second, added up into evidence."""
+"""What probing a service during a change sees: attempts, added up to samples of one second."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from bot.domain.latency import Latency
+from bot.domain.stretch import Stretch
 
 SLOW_S = 0.9
 """From here an attempt is slow: it was saved by the kernel's second SYN (RFC 6298: 1 s), and a
 client with a connect timeout of a second would have failed."""
+GOOD_S = 0.25
+"""An answer within this is good: it needed no second SYN and no prober that came late."""
+TIMEOUT_S = 10.0
+"""After this an attempt that has not connected has failed."""
+LAG_S = 0.15
+"""A prober that came later than this to its own attempts has measured itself. With load on two
+shared cores, a client that stalled for 1 s showed 328 slow connections that nobody else had."""
+MOST_PER_VIP = 50.0
+"""New connections a second at one VIP, all ports and vantage points together. An ILB VM has by
+default one vCPU at a 256 MHz share, and HAProxy took 1000 a second on one core of a laboratory."""
+
+
+class Failure(StrEnum):
+    """Why an attempt failed."""
+
+    REFUSED = "refused"
+    """Refused, or unreachable by the word of a router or firewall."""
+    CLOSED = "closed"
+    """Reset, or closed at once: HAProxy without a server accepts and closes."""
+    TIMED_OUT = "timed out"
+    """Not connected within `TIMEOUT_S`."""
+    UNABLE = "unable"
+    """The prober's own machine could not make it (no file descriptor, no port): no attempt."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,6 +53,146 @@ class Watched:
     def __str__(self) -> str:
         return f"{self.vip}:{self.port}"
 
+    @property
+    def at(self) -> tuple[str, int]:
+        """The place alone."""
+        return self.vip, self.port
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How a place is probed: new connections a second, connections held open, and for how long.
+
+    A held connection carries no data, so it is renewed before somebody tires of it: Tomcat and
+    Apache close a silent one after 20 s, HAProxy on an ILB VM after 50 s (HAProxyConfigurator).
+    """
+
+    rate: float = 10.0
+    held: int = 5
+    hold_s: float = 15.0
+
+    def within_limits(self, places: Sequence[Watched], vantage_points: int) -> Pacing:
+        """Return it with a rate that takes no VIP over `MOST_PER_VIP` from all vantage points."""
+        ports = Counter(place.vip for place in places)
+        most = max(ports.values(), default=1) * max(1, vantage_points)
+        return Pacing(min(self.rate, MOST_PER_VIP / most), self.held, self.hold_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One new connection: when it was due (unix seconds) and how long its answer took from then,
+    or why it failed."""
+
+    due: float
+    answer_s: float = 0.0
+    failure: Failure | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was answered without any delay a client would notice."""
+        return self.failure is None and self.answer_s <= GOOD_S
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was counted, wherever and whenever: any two add up, in any order.
+
+    `attempts` that were made opened a connection each; `resets` are held connections that were
+    cut; `unable` attempts could not be made. `lag_s` is the worst delay of the prober itself.
+    """
+
+    attempts: int = 0
+    refused: int = 0
+    closed: int = 0
+    timed_out: int = 0
+    slow: int = 0
+    resets: int = 0
+    unable: int = 0
+    lag_s: float = 0.0
+    latency: Latency = field(default_factory=Latency)
+
+    def __add__(self, other: Seen) -> Seen:
+        return Seen(
+            self.attempts + other.attempts,
+            self.refused + other.refused,
+            self.closed + other.closed,
+            self.timed_out + other.timed_out,
+            self.slow + other.slow,
+            self.resets + other.resets,
+            self.unable + other.unable,
+            max(self.lag_s, other.lag_s),
+            self.latency + other.latency,
+        )
+
+    @property
+    def failed(self) -> int:
+        """How many new connections failed."""
+        return self.refused + self.closed + self.timed_out
+
+    @property
+    def lost(self) -> int:
+        """How many connections were lost, new ones and held ones."""
+        return self.failed + self.resets
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one vantage point saw at one place of what was due in one second (unix seconds).
+
+    `held` connections were open at its end; the last `in_a_row` attempts of it were answered.
+    """
+
+    vantage: str
+    vip: str
+    port: int
+    second: int
+    seen: Seen
+    held: int = 0
+    in_a_row: int = 0
+    stretch: Stretch | None = None
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """Its place."""
+        return self.vip, self.port
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What a run has watched from a moment on (unix seconds); nothing ends it."""
+
+    since: float
+    places: tuple[Watched, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one vantage point saw at one place, while it counted or while it did not."""
+
+    vantage: str
+    vip: str
+    port: int
+    counts: bool
+    seen: Seen
+    seconds: int
+    held: int
+    longest_gap_s: float
+
+    def __str__(self) -> str:
+        return f"{self.vip}:{self.port} from {self.vantage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """One second of all that counts, for a plot."""
+
+    second: int
+    attempts: int
+    failed: int
+    resets: int
+    p50_s: float
+    p99_s: float
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -32,6 +201,8 @@ class Evidence:
     `attempts` opened a connection each, `failed` of them were refused, reset or unanswered,
     `slow` took `SLOW_S` or longer. `resets` are held connections that were cut.
     `not_valid` says why this proves nothing (the prober itself lagged), `""` where it does.
+    Of `watched_s` seconds nobody saw `blind_s`; what was due before `seen_until` (unix seconds) is
+    known as far as it ever will be.
     """
 
     vantage_points: tuple[str, ...] = ()
@@ -41,8 +212,88 @@ class Evidence:
     resets: int = 0
     longest_gap_s: float = 0.0
     not_valid: str = ""
+    held: int = 0
+    p50_s: float = 0.0
+    p99_s: float = 0.0
+    lag_s: float = 0.0
+    watched_s: int = 0
+    blind_s: int = 0
+    seen_until: float = 0.0
+    tallies: tuple[Tally, ...] = ()
+    series: tuple[Second, ...] = field(default=(), repr=False)
 
     @property
     def lost(self) -> int:
         """How many connections were lost, new ones and held ones."""
         return self.failed + self.resets
+
+    @property
+    def worst(self) -> Tally | None:
+        """Where most was lost, else where the longest gap was; None where nothing was seen."""
+        counted = [one for one in self.tallies if one.counts]
+        return max(counted, key=lambda one: (one.seen.lost, one.longest_gap_s), default=None)
+
+    def without_series(self) -> Evidence:
+        """Return what is kept for good."""
+        return replace(self, series=())
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The held connections of a place in one second: open at its end, and cut during it."""
+
+    open: int = 0
+    resets: int = 0
+
+
+def sample_of(
+    vantage: str,
+    place: Watched,
+    second: int,
+    attempts: Sequence[Attempt],
+    held: Held = Held(),
+    lag_s: float = 0.0,
+) -> Sample:
+    """Add up one second at one place; an attempt counts where it was due, however long it took."""
+    ordered = sorted(attempts, key=lambda one: one.due)
+    made = [one for one in ordered if one.failure is not Failure.UNABLE]
+    kinds = Counter(one.failure for one in ordered)
+    answered = [one.answer_s for one in made if one.failure is None]
+    seen = Seen(
+        attempts=len(made),
+        refused=kinds[Failure.REFUSED],
+        closed=kinds[Failure.CLOSED],
+        timed_out=kinds[Failure.TIMED_OUT],
+        slow=sum(answer_s >= SLOW_S for answer_s in answered),
+        resets=held.resets,
+        unable=kinds[Failure.UNABLE],
+        lag_s=lag_s,
+        latency=Latency.of(answered),
+    )
+    stretch = Stretch.of((one.due, one.is_good) for one in made)
+    row = _in_a_row(ordered)
+    return Sample(vantage, place.vip, place.port, second, seen, held.open, row, stretch)
+
+
+def _in_a_row(attempts: Sequence[Attempt]) -> int:
+    row = 0
+    for one in attempts:
+        row = row + 1 if one.failure is None else 0
+    return row
+
+
+def answered_in_a_row(samples: Sequence[Sample], last_second: int) -> int:
+    """Return how many attempts in a row were answered at one place, seen from one vantage point.
+
+    A second that nobody saw ends the row, and so does a newest sample before `last_second`: an
+    attempt that hangs keeps its second from being told.
+    """
+    row, expected = 0, None
+    for one in sorted(samples, key=lambda one: one.second, reverse=True):
+        if one.second < last_second if expected is None else one.second != expected:
+            break
+        row += one.in_a_row
+        if one.in_a_row < one.seen.attempts + one.seen.unable:
+            break
+        expected = one.second - 1
+    return row

@@ -1,0 +1,173 @@
+"""Samples of many seconds, places and vantage points, added up to what a run can prove."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+from bot.domain.probing import (
+    LAG_S,
+    TIMEOUT_S,
+    Evidence,
+    Sample,
+    Second,
+    Seen,
+    Tally,
+    Watched,
+    Watching,
+)
+from bot.domain.stretch import Stretch
+
+BEGIN_S = 5
+"""A prober hears of its work, and starts with the next whole second; that is not blindness."""
+LATE_S = TIMEOUT_S + 5.0
+"""A second is told when its last attempt has ended and the next delivery was made; before that it
+is not known yet, afterwards nobody saw it."""
+
+Place = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Pile:
+    """The samples of one vantage point at one place, in the order of their seconds."""
+
+    seen: Seen = field(default_factory=Seen)
+    seconds: int = 0
+    held: int = 0
+    stretch: Stretch | None = None
+
+    def add(self, one: Sample) -> None:
+        self.seen += one.seen
+        self.seconds += 1
+        self.held = max(self.held, one.held)
+        if one.stretch is not None:
+            self.stretch = self.stretch.then(one.stretch) if self.stretch else one.stretch
+
+
+def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float) -> Evidence:
+    """Add up what was seen of a run's places until a moment; the order of samples is no matter.
+
+    Whether a second counts is the run's word and not the prober's, which hears of it later: it
+    does where the place counted at any moment of it.
+    """
+    watch = _Watch(sorted(history, key=lambda one: one.since))
+    piles: dict[tuple[str, Place, bool], _Pile] = defaultdict(_Pile)
+    by_second: dict[int, Seen] = defaultdict(Seen)
+    seconds: dict[Place, set[int]] = defaultdict(set)
+    newest: dict[tuple[str, Place], int] = {}
+    for one in sorted(samples, key=lambda one: one.second):
+        counts = watch.counts(one.at, one.second)
+        if counts is None or one.second >= until:
+            continue
+        piles[one.vantage, one.at, counts].add(one)
+        seconds[one.at].add(one.second)
+        newest[one.vantage, one.at] = one.second
+        if counts:
+            by_second[one.second] += one.seen
+    tallies = tuple(_tally(*key, pile) for key, pile in sorted(piles.items()))
+    series = tuple(_second(second, total) for second, total in sorted(by_second.items()))
+    return _evidence(tallies, series, watch.sight(seconds, newest, until))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """Of how many seconds nobody saw how many, and until when all is known."""
+
+    watched_s: int = 0
+    blind_s: int = 0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    history: list[Watching]
+
+    def counts(self, place: Place, second: int) -> bool | None:
+        """Whether a place counted in a second, None where it was not watched at all."""
+        found = [
+            one.counts for w in self._in_force(second, second + 1) for one in w.places
+            if one.at == place
+        ]  # fmt: skip
+        return any(found) if found else None
+
+    def sight(
+        self, seen: dict[Place, set[int]], newest: dict[tuple[str, Place], int], until: float
+    ) -> _Sight:
+        """Count the seconds in which a place that counts was seen by nobody.
+
+        As far as they can be known: who looks may be late, but not by more than `LATE_S`.
+        """
+        if not self.history:
+            return _Sight()
+        first = math.ceil(self.history[0].since)
+        told = min((min(seconds) for seconds in seen.values()), default=first)
+        first = told if first <= told <= first + BEGIN_S else first
+        places = {one.at for one in self._at(math.floor(until))}
+        told_until = [newest[key] + 1.0 for key in newest if key[1] in places]
+        told_until += [0.0 for place in places if place not in seen]
+        known = max(until - LATE_S, min(told_until, default=0.0))
+        watched = blind = 0
+        for second in range(first, math.floor(known)):
+            counted = [one.at for one in self._at(second) if one.counts]
+            watched += bool(counted)
+            blind += any(second not in seen.get(place, ()) for place in counted)
+        return _Sight(watched, blind, known)
+
+    def _in_force(self, start: float, end: float) -> list[Watching]:
+        before = [one for one in self.history if one.since <= start]
+        return before[-1:] + [one for one in self.history if start < one.since < end]
+
+    def _at(self, second: int) -> tuple[Watched, ...]:
+        found = [one for one in self.history if one.since <= second]
+        return found[-1].places if found else ()
+
+
+def _tally(vantage: str, place: Place, counts: bool, pile: _Pile) -> Tally:
+    gap_s = pile.stretch.longest_s if pile.stretch else 0.0
+    return Tally(vantage, *place, counts, pile.seen, pile.seconds, pile.held, gap_s)
+
+
+def _second(second: int, total: Seen) -> Second:
+    p50_s, p99_s = total.latency.quantile_s(0.5), total.latency.quantile_s(0.99)
+    return Second(second, total.attempts, total.failed, total.resets, p50_s, p99_s)
+
+
+def _evidence(tallies: tuple[Tally, ...], series: tuple[Second, ...], sight: _Sight) -> Evidence:
+    counted = [one for one in tallies if one.counts]
+    total = reduce(Seen.__add__, (one.seen for one in counted), Seen())
+    return Evidence(
+        vantage_points=tuple(sorted({one.vantage for one in tallies})),
+        attempts=total.attempts,
+        failed=total.failed,
+        slow=total.slow,
+        resets=total.resets,
+        longest_gap_s=max((one.longest_gap_s for one in counted), default=0.0),
+        not_valid=_not_valid(counted),
+        held=sum(one.held for one in counted),
+        p50_s=total.latency.quantile_s(0.5),
+        p99_s=total.latency.quantile_s(0.99),
+        lag_s=total.lag_s,
+        watched_s=sight.watched_s,
+        blind_s=sight.blind_s,
+        seen_until=sight.until,
+        tallies=tallies,
+        series=series,
+    )
+
+
+def _not_valid(counted: list[Tally]) -> str:
+    for one in counted:
+        if one.seen.lag_s > LAG_S:
+            return (
+                f"the prober {one.vantage} itself was up to {one.seen.lag_s * 1000:.0f} ms late "
+                f"(at most {LAG_S * 1000:.0f} ms are fair), so its numbers may be its own"
+            )
+        if one.seen.unable:
+            return (
+                f"the machine of the prober {one.vantage} could not make {one.seen.unable} of its "
+                "connections"
+            )
+    return ""
