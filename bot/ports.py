@@ -13,7 +13,7 @@ from bot.domain.card import Card
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
 from bot.domain.health import CheckResult
 from bot.domain.names import DirectoryKind, Record
-from bot.domain.probing import Evidence, Watched
+from bot.domain.probing import Evidence, Pacing, Sample, Watched
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
@@ -327,6 +327,43 @@ class Probe(Protocol):
         ...
 
 
+class Vantage(Protocol):
+    """A prober inside this process: it looks when told to, and tells when asked."""
+
+    @property
+    def name(self) -> str:
+        """What its samples are filed under."""
+        ...
+
+    def set_places(self, places: Sequence[Watched], pacing: Pacing) -> None:
+        """Probe just these from now on; one that stops counting lets go of what it holds."""
+        ...
+
+    def collect(self, now: float) -> tuple[Sample, ...]:
+        """Return each second that is over and whose attempts have all ended, once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyLooks:
+    """A `Probe` without a vantage point: with it nothing is ever proven."""
+
+    async def vantage_points(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
+    async def watch(self, run_id: str, watched: Sequence[Watched]) -> None:
+        """Nobody hears of it."""
+
+    async def answered_in_a_row(self, run_id: str, vip: str) -> int:
+        """Nothing was tried."""
+        return 0
+
+    async def evidence(self, run_id: str) -> Evidence:
+        """Nothing was seen."""
+        return Evidence()
+
+
 class Clock(Protocol):
     """The time, in unix seconds, and waiting."""
 
@@ -369,9 +406,27 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What a change must show before it is done.
+
+    `budget` connections may be lost, and `blind_s` seconds unseen. A service is proven by
+    `in_a_row` answered attempts at each of its ports from every vantage point, within
+    `deadline_s`; after a change it is watched for `bake_s` more.
+    """
+
+    budget: int = 0
+    blind_s: float = 10.0
+    in_a_row: int = 20
+    deadline_s: float = 120.0
+    bake_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """The ports that steps act through; bound by the app, never stored."""
 
     cloud: Cloud
     clock: Clock
     pace: Pace = Pace()
+    probe: Probe = NobodyLooks()
+    proof: Proof = Proof()

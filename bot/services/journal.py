@@ -145,6 +145,10 @@ class Journal:
         now = self._clock.now()
         await self._run(lambda c: _set_stop(c, reason, by, now))
 
+    async def transact(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run work on tables of the schema in one transaction; nothing of it is audited."""
+        return await self._run(work)
+
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
         def transaction() -> T:
             with self._database.begin() as connection:

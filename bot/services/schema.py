@@ -71,3 +71,21 @@ switch = sa.Table(
     sa.Column("set_by", sa.String(120), nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
+
+probe_watch = sa.Table(
+    "probe_watch",
+    metadata,
+    sa.Column("run", sa.String(80), primary_key=True),
+    sa.Column("since", sa.Float, primary_key=True),
+    sa.Column("places", sa.Text, nullable=False),
+)
+
+probe_sample = sa.Table(
+    "probe_sample",
+    metadata,
+    sa.Column("vip", sa.String(45), primary_key=True),
+    sa.Column("port", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("second", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    sa.Column("vantage", sa.String(80), primary_key=True),
+    sa.Column("sample", sa.Text, nullable=False),
+)

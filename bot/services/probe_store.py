@@ -1,0 +1,97 @@
+"""Keeps what runs watch and what vantage points saw, in two tables of the journal.
+
+Functions on one connection, each part of somebody's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.domain.operation import State
+from bot.domain.probing import Sample, Watched, Watching
+from bot.services.schema import operation, probe_sample, probe_watch
+
+_PLACES: TypeAdapter[tuple[Watched, ...]] = TypeAdapter(tuple[Watched, ...])
+_SAMPLE: TypeAdapter[Sample] = TypeAdapter(Sample)
+
+
+def history(connection: sa.Connection, run_id: str) -> tuple[Watching, ...]:
+    """Return what a run has watched, oldest first."""
+    query = sa.select(probe_watch).where(probe_watch.c.run == run_id)
+    rows = connection.execute(query.order_by(probe_watch.c.since))
+    return tuple(Watching(row.since, _PLACES.validate_json(row.places)) for row in rows)
+
+
+def watch(connection: sa.Connection, run_id: str, places: Sequence[Watched], now: float) -> None:
+    """Keep what a run watches from now on, unless it does already."""
+    wanted = tuple(sorted(set(places)))
+    before = history(connection, run_id)
+    if before and before[-1].places == wanted:
+        return
+    row = {"run": run_id, "since": now, "places": _PLACES.dump_json(wanted).decode()}
+    same_moment = (probe_watch.c.run == run_id) & (probe_watch.c.since == now)
+    connection.execute(sa.delete(probe_watch).where(same_moment))
+    connection.execute(sa.insert(probe_watch).values(row))
+
+
+def watched_now(connection: sa.Connection) -> tuple[Watched, ...]:
+    """Return what the runs of open operations watch, each place once; it counts if for any."""
+    query = (
+        sa.select(probe_watch)
+        .join(operation, probe_watch.c.run == operation.c.id + ":apply")
+        .where(operation.c.state != State.ENDED.value)
+        .order_by(probe_watch.c.since)
+    )
+    newest = {row.run: _PLACES.validate_json(row.places) for row in connection.execute(query)}
+    counts: dict[tuple[str, int], bool] = {}
+    for places in newest.values():
+        for one in places:
+            counts[one.at] = counts.get(one.at, False) or one.counts
+    return tuple(Watched(*place, counts[place]) for place in sorted(counts))
+
+
+def ended_at(connection: sa.Connection, run_id: str) -> float:
+    """Return when the operation of a run ended, 0 where it has not."""
+    query = sa.select(operation.c.ended_at).where(operation.c.id == run_id.partition(":")[0])
+    return float(connection.execute(query).scalar() or 0.0)
+
+
+def keep(connection: sa.Connection, samples: Iterable[Sample]) -> int:
+    """Keep samples; one that was kept before stays as it is. Returns how many were new."""
+    rows = [
+        {
+            "vip": one.vip, "port": one.port, "second": one.second, "vantage": one.vantage,
+            "sample": _SAMPLE.dump_json(one).decode(),
+        }
+        for one in samples
+    ]  # fmt: skip
+    if not rows:
+        return 0
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(probe_sample).on_conflict_do_nothing()
+    return sum(connection.execute(insert.values(row)).rowcount for row in rows)
+
+
+def samples(
+    connection: sa.Connection, places: Iterable[tuple[str, int]], since: float, until: float
+) -> tuple[Sample, ...]:
+    """Return what was seen at some places of seconds between two moments."""
+    table, found = probe_sample.c, []
+    for vip, port in sorted(set(places)):
+        query = sa.select(table.sample).where(
+            table.vip == vip, table.port == port,
+            table.second >= int(since), table.second < until,
+        ).order_by(table.second, table.vantage)  # fmt: skip
+        found += [_SAMPLE.validate_json(row.sample) for row in connection.execute(query)]
+    return tuple(found)
+
+
+def forget(connection: sa.Connection, before: float) -> int:
+    """Remove samples and watches of before a moment; return how many samples went."""
+    connection.execute(sa.delete(probe_watch).where(probe_watch.c.since < before))
+    gone = connection.execute(sa.delete(probe_sample).where(probe_sample.c.second < before))
+    return gone.rowcount
