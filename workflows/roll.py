@@ -20,11 +20,12 @@ from bot.domain.exposure import outage
 from bot.domain.ilb_acts import SAFE_ORDER
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep, in_words
+from bot.domain.probing import Watched
 from bot.domain.version import is_same, named_in, number
-from bot.domain.view import View, rules_digest
+from bot.domain.view import View, ports_in, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Probing, Runbook
 from bot.services.subjects import ILB
 from workflows.steps import ilb_vm
 
@@ -122,6 +123,12 @@ def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
     if not is_same(view.vm.version, planned.parameter("version")):
         left.append(f"{view.name} reports version {view.vm.version or 'none'}")
     return tuple(left)
+
+
+def probed(planned: Plan) -> Probing:
+    """Measure the outage that the plan states; it is not held against the change."""
+    vip = planned.parameter("vip")
+    return Probing(tuple(Watched(vip, port) for port in ports_in(planned)))
 
 
 def unsafe(view: View, planned: Plan) -> str:
@@ -232,5 +239,6 @@ RUNBOOK = Runbook(
     left_to_do=left_to_do,
     unsafe=unsafe,
     acts=lambda planned: (Act.ROLL,),
+    probed=probed,
     not_measured="Traffic through the VIP was not measured.",
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Member, Template, Tier
 from bot.domain.plan import Fact, Plan, Target, changes, digest
 
+_RULE_ON = "rule on port "
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -80,7 +82,7 @@ class View:
             Fact("template", f"{vm.template_name} {vm.template_id}" if vm else ""),
             Fact("offering", f"{vm.offering_name} {vm.offering_id}" if vm else ""),
             Fact("tier state", self.tier.state),
-            *(Fact(f"rule on port {rule.source_port}", _in_words(rule)) for rule in self.rules),
+            *(Fact(f"{_RULE_ON}{rule.source_port}", _in_words(rule)) for rule in self.rules),
             Fact("last start or stop", event_in_words(self.last_move)),
             Fact("minimum template version", self.minimum_version),
             Fact("checks that recreate routers", self.recreate_checks),
@@ -122,6 +124,12 @@ MOVES = frozenset(
 def is_move(event: CloudEvent) -> bool:
     """Whether an event starts or stops a machine, and did not fail."""
     return event.type in MOVES and event.level != "ERROR"
+
+
+def ports_in(planned: Plan) -> tuple[int, ...]:
+    """Return the ports of the rules that a plan about an ILB relies on."""
+    rules = [one.name for one in planned.facts if one.name.startswith(_RULE_ON)]
+    return tuple(int(name.removeprefix(_RULE_ON)) for name in rules)
 
 
 def _in_words(rule: LbRule) -> str:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from bot.domain.operation import Mode, Operation, Outcome, Source, State
 from bot.domain.plan import NothingToDo, Plan, Target, in_words
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
+from bot.domain.probing import Evidence
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock, World
+from bot.services import proof, traffic
 from bot.services.cloud_watch import Pause
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations, plan_of, scope_of, standing
-from bot.services.runbooks import Runbooks
+from bot.services.runbooks import Probing, Runbook, Runbooks
 from bot.services.switch import KillSwitch
 
 _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
@@ -177,6 +180,8 @@ class Lifecycle:
         if outcome is not None:
             await self._end(found, (State.APPROVED,), outcome, reason)
             return ""
+        if places := self._runbook(found).probed(plan_of(found)).places:
+            await proof.begin_to_watch(world, found.apply_run, places)
         now = world.clock.now()
         await self._office.journal.move(
             operation_id, (State.APPROVED,), "applying",
@@ -191,7 +196,7 @@ class Lifecycle:
         if not found.is_open:
             return str(found.outcome)
         failure = _FAILURE.validate_json(failure_text)
-        outcome, reason = await self._judge(found, failure)
+        outcome, reason = await self._judge(world, found, failure)
         await self._end(found, (State.APPLYING,), outcome, reason)
         return outcome.value
 
@@ -303,17 +308,29 @@ class Lifecycle:
             return Outcome.STALE, f"the world changed since the plan: {changed}"
         return None, ""
 
-    async def _judge(self, found: Operation, failure: Failure) -> tuple[Outcome, str]:
-        planned = plan_of(found)
-        runbook = self._office.runbooks[planned.runbook]
+    async def _judge(self, world: World, found: Operation, failure: Failure) -> tuple[Outcome, str]:
+        planned, runbook = plan_of(found), self._runbook(found)
         seen = await runbook.subject.again(self._office.fleet, planned, found.id)
+        probing = runbook.probed(planned)
+        measured = await self._measured(world, found, probing)
+        unsafe = runbook.unsafe(seen, planned)
         if failure.kind:
-            return _of_failure(failure, runbook.unsafe(seen, planned))
-        left = runbook.left_to_do(seen, planned)
-        if left:
-            unsafe = runbook.unsafe(seen, planned)
+            return _of_failure(failure, unsafe)
+        if left := runbook.left_to_do(seen, planned):
             return (Outcome.PARKED if unsafe else Outcome.FAILED), "; ".join(left)
+        if probing.must_prove:
+            return proof.judge(measured, world.proof, unsafe)
         return Outcome.DONE, ""
+
+    async def _measured(self, world: World, found: Operation, probing: Probing) -> Evidence:
+        """Keep what the probes saw, right before the end; a repetition is judged by the same."""
+        if not probing.places and not probing.must_prove:
+            return Evidence()
+        seen = await proof.evidence_until_now(world, found.apply_run)
+        return await traffic.keep(self._office.journal, found.id, seen) if seen.attempts else seen
+
+    def _runbook(self, found: Operation) -> Runbook[Any]:
+        return self._office.runbooks[found.wish.runbook]
 
     async def _end(
         self,

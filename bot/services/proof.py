@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.evidence import BEGIN_S, LATE_S
+from bot.domain.operation import Outcome
 from bot.domain.page import duration
 from bot.domain.probing import Evidence, Watched
 from bot.ports import Proof, World
@@ -63,3 +64,13 @@ def unproven(found: Evidence, proof: Proof) -> str:
     if found.blind_s > proof.blind_s:
         return f"nobody looked for {found.blind_s} of {found.watched_s} s"
     return ""
+
+
+def judge(found: Evidence, proof: Proof, unsafe: str) -> tuple[Outcome, str]:
+    """Say what a change that is as planned comes to, by its traffic: no loss is ever done."""
+    if lost := loss(found, proof):
+        text = f"it is as planned, but {lost}"
+        return (Outcome.PARKED, f"{text}; {unsafe}") if unsafe else (Outcome.FAILED, text)
+    if why := unproven(found, proof):
+        return Outcome.UNVERIFIED, f"it is as planned, but its traffic is not proven: {why}"
+    return Outcome.DONE, ""

@@ -11,9 +11,27 @@ from pydantic import BaseModel
 from bot.domain.acts import Act
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
+from bot.domain.probing import Watched
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.subjects import S, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """What is probed from the start of a change to its end, where there is a vantage point.
+
+    Where it `must_prove`, an end without proof is unverified, and one with more loss than the
+    budget has failed. A change that states its outage is measured and not judged by it.
+    """
+
+    places: tuple[Watched, ...] = ()
+    must_prove: bool = False
+
+
+def not_probed(_planned: Plan) -> Probing:
+    """Probe nothing: the change touches no traffic, or says that it was not measured."""
+    return Probing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +52,10 @@ class Runbook(Generic[S]):
     left_to_do: Callable[[S, Plan], tuple[str, ...]]
     unsafe: Callable[[S, Plan], str]
     not_measured: str
-    """What the receipt must say was not proven."""
+    """What the receipt must say was not proven, where nothing was measured."""
     acts: Callable[[Plan], tuple[Act, ...]]
     """What a plan does to its target, in the words of the topology."""
+    probed: Callable[[Plan], Probing] = not_probed
     by_form: bool = False
     """Whether it is asked for with a text of many lines: by a form in chat, or by a file."""
 

@@ -44,6 +44,9 @@ STEP_WORDS = {
     "submit_element": "Asked CloudStack to enable the provider's element",
     "submit_state": "Asked CloudStack to switch the provider",
     "has_state": "Checked the state of the provider",
+    "watched": "Began to probe the services",
+    "answered": "Probed until enough connections in a row were answered",
+    "budget_kept": "Compared lost connections with the budget",
     "begin": "Looked again: the plan still holds",
     "finish": "Looked at the result",
 }

@@ -35,10 +35,12 @@ from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations, Verdict, plan_of
+from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.runbooks import Runbooks
 from bot.services.switch import KillSwitch
 from handlers import routes
+from tests.services.vantage import Scripted
 from tests.workflows.wire import Wire
 
 ANA = "U-ANA"
@@ -84,6 +86,7 @@ class House:
     http: httpx.AsyncClient
     policies: Policies = field(default_factory=two_people)
     can_write: bool = True
+    vantage: Scripted | None = None
     death: Death | None = None
     store: Store = field(default_factory=Store)
     deaths: int = 0
@@ -102,7 +105,9 @@ class House:
         port = CloudStackCloud(client)
         self.fleet = Fleet(port, self.clock, self.progress.history)
         self.watch = CloudWatch(self.journal, CloudStackServers(client), self.clock, _no_news)
-        hands = Hands(Ports(port, self.clock), self.journal, self.progress, self.switch)
+        self.desk = ProbeDesk(self.journal, self.clock, self.vantage)
+        world = Ports(port, self.clock, probe=self.desk)
+        hands = Hands(world, self.journal, self.progress, self.switch)
         self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
         self.operations = Operations(
             Door(

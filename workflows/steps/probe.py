@@ -1,0 +1,67 @@
+"""Watches services while they are changed, and says whether their traffic came through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.probing import Watched
+from bot.engine.api import Retry, Run, verb
+from bot.errors import Permanent
+from bot.ports import World
+from bot.services import proof
+from workflows.steps.jobs import PATIENT, until
+
+
+@verb(retry=PATIENT)
+async def watched(world: World, run_id: str, places: tuple[Watched, ...]) -> int:
+    """Watch just these from now on; return from how many vantage points."""
+    return await proof.begin_to_watch(world, run_id, places)
+
+
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def answered(world: World, run_id: str, vip: str) -> bool:
+    """Wait until enough attempts in a row were answered at every port of a VIP, from everywhere."""
+
+    async def enough() -> bool | None:
+        row = await world.probe.answered_in_a_row(run_id, vip)
+        return row >= world.proof.in_a_row or None
+
+    if not await world.probe.vantage_points():
+        return False
+    return await until(world, world.proof.deadline_s, enough) or False
+
+
+@verb(retry=PATIENT)
+async def budget_kept(world: World, run_id: str) -> int:
+    """Fail where more connections were lost than may be; return how many were.
+
+    A prober that lagged measured itself, and is no reason to stop.
+    """
+    found = await proof.evidence_until_now(world, run_id)
+    if lost := proof.loss(found, world.proof):
+        raise Permanent(f"go on with the change: {lost}")
+    return found.lost
+
+
+async def watch(run: Run, places: Sequence[Watched]) -> None:
+    """Watch just these from now on; what does not count is tried too, and loses nothing."""
+    await run.step(watched, run.id, tuple(places))
+
+
+async def proven(run: Run, vip: str) -> bool:
+    """Say whether a VIP that is watched was seen to serve; False is unproven, not broken.
+
+    It is False too where nobody looks: then there is nothing to claim.
+    """
+    return await run.step(answered, run.id, vip)
+
+
+async def within_budget(run: Run) -> None:
+    """Stop the change here (`StepFailed`) where it has lost more connections than it may."""
+    await run.step(budget_kept, run.id)
+
+
+async def bake(run: Run, seconds: float) -> None:
+    """Go on looking that long, and stop where it lost more than it may."""
+    await run.sleep(seconds)
+    await within_budget(run)
