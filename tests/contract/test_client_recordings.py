@@ -127,6 +127,9 @@ async def test_a_recorded_poll_gives_the_job_as_it_stood(exchange: Exchange) -> 
 @pytest.mark.parametrize("exchange", cases(*CHANGES, cut=True))
 async def test_a_recorded_submission_gives_its_job_or_a_refusal(exchange: Exchange) -> None:
     client = client_of(Server([exchange.response()]))
+    if exchange.status == 200 and exchange.command == "changeServiceForRouter":
+        await client.change(Call("act", exchange.command))  # done at once, without a job
+        return
     if exchange.status == 200:
         assert await client.submit(Call("act", exchange.command)) == exchange.payload["jobid"]
         return
