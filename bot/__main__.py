@@ -96,7 +96,7 @@ def sandbox(
     bus: Annotated[bool, typer.Option(help="Publish the cloud's own events.")] = True,
     parent: Annotated[int, typer.Option(help="End when this process is gone.")] = 0,
 ) -> None:
-    """Serve the pretend world alone: a CloudStack, a Slack and a Kafka broker."""
+    """Serve the pretend world alone: a CloudStack, a Slack, a Kafka broker and a DNS server."""
     from bot.sandbox.server import Wanted, serve
 
     wanted = Wanted(

@@ -1,4 +1,4 @@
-"""Serves the pretend world as one process: a cloud, a Slack with its page, and a broker.
+"""Serves the pretend world as one process: a cloud, a Slack with its page, a broker and DNS.
 
 It outlives a killed bot, prints where everything is as one JSON line, and ends when told to or
 when the process that started it is gone.
@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -27,6 +27,9 @@ from bot.sandbox.cloud.model import Vpc
 from bot.sandbox.cloud.seed import seed_demo
 from bot.sandbox.cloud.world import World
 from bot.sandbox.dataplane import DataPlane
+from bot.sandbox.dns.control import control_routes as dns_control
+from bot.sandbox.dns.seed import demo_nameserver
+from bot.sandbox.dns.server import served as dns_served
 from bot.sandbox.loopback import Loopback
 from bot.sandbox.slack.app import create_app as slack_app
 from bot.sandbox.slack.seed import default_seed
@@ -62,6 +65,7 @@ class Addresses:
     cloud: str
     slack: str
     broker: str
+    dns: str
     topic: str = TOPIC
     vips: dict[str, str] = field(default_factory=dict)
     port_offset: int = 0
@@ -79,38 +83,50 @@ async def serve(wanted: Wanted, *, parent: int = 0) -> None:
     world = World(time.time, Latencies().scaled(wanted.pace), publish if wanted.bus else None)
     seed_demo(world)
     workspace = Workspace(default_seed(), time.time, rate_scale=wanted.rate_limits)
-    cloud, slack = _Server(cloud_app(world)), _Server(slack_app(workspace))
+    nameserver = demo_nameserver()
+    cloud = _Server(cloud_app(world, dns_control(nameserver)))
+    slack = _Server(slack_app(workspace))
     cloud_socket, slack_socket = (
         _listener(wanted.host, port) for port in (wanted.cloud_port, wanted.slack_port)
     )
     loopback = Loopback.claim(one.cidr for one in world.all(Vpc))
     plane = DataPlane(world, loopback)
     plane.follow()  # whoever reads the addresses may connect to them
-    addresses = Addresses(
-        f"{_url(cloud_socket)}/client/api",
-        f"{_url(slack_socket)}/api/",
-        bootstrap,
-        vips=loopback.shown(),
-        port_offset=loopback.port_offset,
-    )
-    print(json.dumps(asdict(addresses)), flush=True)  # noqa: T201  the starter reads it
-    if not loopback.blocks:
-        print(NO_TRAFFIC, file=sys.stderr)  # noqa: T201  there is no log here
-    serving = asyncio.gather(cloud.serve([cloud_socket]), slack.serve([slack_socket]))
-    following = asyncio.create_task(plane.run())
-    gone = asyncio.create_task(_until_gone(parent))
     try:
-        await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+        async with dns_served(nameserver, wanted.host) as dns:
+            addresses = Addresses(
+                f"{_url(cloud_socket)}/client/api",
+                f"{_url(slack_socket)}/api/",
+                bootstrap,
+                dns,
+                vips=loopback.shown(),
+                port_offset=loopback.port_offset,
+            )
+            print(json.dumps(asdict(addresses)), flush=True)  # noqa: T201  the starter reads it
+            if not loopback.blocks:
+                print(NO_TRAFFIC, file=sys.stderr)  # noqa: T201  there is no log here
+            serving = asyncio.gather(cloud.serve([cloud_socket]), slack.serve([slack_socket]))
+            try:
+                await _until_one_ends(plane.run(), _until_gone(parent))
+            finally:
+                cloud.should_exit = slack.should_exit = True
+                await serving
     finally:
-        for task in (following, gone):
-            task.cancel()
-        cloud.should_exit = slack.should_exit = True
-        await asyncio.gather(following, gone, return_exceptions=True)
-        await serving
         loopback.close()
         broker.close()
+
+
+async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
+    """Go on until one of them ends, raise what it ended by, and end the others."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):

@@ -11,6 +11,7 @@ from bot.sandbox.cloud.control import ABOUT
 from bot.sandbox.cloud.coverage import COVERAGE
 from bot.sandbox.cloud.faults import ABOUT as ABOUT_FAULTS
 from bot.sandbox.cloud.versions import VERSIONS
+from bot.sandbox.dns.control import ABOUT as ABOUT_DNS
 from tests.contract.wire_differences import REASONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "SANDBOX.md"
@@ -32,6 +33,7 @@ def tables() -> dict[str, list[str]]:
         "commands": _commands(),
         "versions": _table("since", "what", list(VERSIONS.items())),
         "actions": _table("POST", "what", [(f"`{name}`", said) for name, said in ABOUT.items()]),
+        "dns": _table("POST", "what", [(f"`{name}`", said) for name, said in ABOUT_DNS.items()]),
         "faults": _table(
             "kind", "what", [(f"`{kind}`", said) for kind, said in ABOUT_FAULTS.items()]
         ),

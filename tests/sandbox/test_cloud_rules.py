@@ -144,7 +144,7 @@ async def test_listing_by_address_is_broken_as_upstream(cloud: Caller) -> None:
 
 
 async def test_tags_find_rules_and_cannot_be_set_twice(cloud: Caller) -> None:
-    rule = await cloud.rule("app-http")
+    rule = await cloud.rule("web-http")
     tag = {"tags[0].key": "ilbot.service", "tags[0].value": "shop"}
     where = {"resourceids": rule["id"], "resourcetype": "LoadBalancer"}
     assert (await cloud.job("createTags", **where, **tag))["jobstatus"] == 1

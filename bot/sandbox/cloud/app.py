@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import parse_qsl
 
@@ -23,8 +23,8 @@ TICK_S = 0.1
 ALLOWED = ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
-def create_app(world: World) -> Starlette:
-    """Return the ASGI app of one world.
+def create_app(world: World, more_control: Sequence[Route] = ()) -> Starlette:
+    """Return the ASGI app of one world; `more_control` is for what stands beside the cloud.
 
     Under a server the app also lets the world's time pass while nobody calls, so that bus
     records come when they are due; without a lifespan (a test's transport) every call does.
@@ -55,7 +55,7 @@ def create_app(world: World) -> Starlette:
 
     routes = [
         Route("/client/api", client_api, methods=list(ALLOWED)),
-        Mount("/control", routes=control_routes(world)),
+        Mount("/control", routes=[*more_control, *control_routes(world)]),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 

@@ -105,8 +105,12 @@ def _seed_prod(build: Builder, basics: Basics) -> None:
     dbs = [build.member(db, f"db-{n}", 20 + n) for n in (1, 2)]
     caches = [build.member(cache, f"cache-{n}", 20 + n) for n in (1, 2)]
     batches = [build.member(batch, f"batch-{n}", 20 + n, running=False) for n in (1, 2)]
-    build.rule(app, "app-http", "10.20.1.10", (80, 8080), apps)
-    build.rule(app, "app-grpc", "10.20.1.10", (9090, 9090), apps, "leastconn")
+    for name, ports, algorithm in (
+        ("app-http", (80, 8080), "roundrobin"),
+        ("app-grpc", (9090, 9090), "leastconn"),
+    ):
+        rule = build.rule(app, name, "10.20.1.10", ports, apps, algorithm)
+        rule.tags |= {"ilbot.service": "app", "ilbot.name": "app.shop.internal"}
     build.rule(web, "web-admin", "10.20.2.11", (8443, 8443), webs[:2], "source")
     build.rule(web, "web-http", "10.20.2.10", (80, 8080), webs)
     build.rule(web, "web-https", "10.20.2.10", (443, 8443), webs)
