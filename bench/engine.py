@@ -10,6 +10,7 @@ from typing import cast
 
 from bench.table import Row, Table, times
 from bot.adapters.clock import SystemClock
+from bot.adapters.directory.manual import NoDirectory
 from bot.engine.api import Checkpoints, Engine, Hands, Run, StepReport, verb
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
@@ -99,4 +100,4 @@ class _Watch:
 
 def _hands() -> Hands:
     deaf = Deaf()
-    return Hands(World(cast("Cloud", None), SystemClock()), deaf, deaf, deaf)
+    return Hands(World(cast("Cloud", None), SystemClock(), NoDirectory()), deaf, deaf, deaf)

@@ -13,6 +13,7 @@ from bench.table import Row, Table, median_of, times
 from bot.adapters.cloudstack.client import Client
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.signing import Keys
+from bot.adapters.directory.manual import NoDirectory
 from bot.domain.operation import Wish
 from bot.domain.plan import Plan
 from bot.engine.memory import VirtualClock
@@ -71,7 +72,7 @@ async def plan_in(size: int) -> tuple[float, Counter[str]]:
     keys = Keys(SecretStr(READ_ONLY.api_key), SecretStr(READ_ONLY.secret_key))
     async with httpx.AsyncClient(transport=wire) as http:
         client = Client("http://cloud/client/api", keys, None, http, clock)
-        fleet = Fleet(CloudStackCloud(client), clock, _no_history)
+        fleet = Fleet(CloudStackCloud(client), clock, _no_history, NoDirectory())
         await plan(fleet, vip)  # what is looked up once per process is not counted
         wire.calls.clear()
         await plan(fleet, vip)

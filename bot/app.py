@@ -21,7 +21,7 @@ from bot.adapters.slack import SlackChat
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Permanent, Refused
-from bot.ports import World
+from bot.ports import Directory, World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.cloud_news import CloudNews
@@ -69,6 +69,7 @@ class Core(Books):
 
     cloud: CloudStackCloud
     servers: CloudStackServers
+    directory: Directory
     fleet: Fleet
 
 
@@ -108,10 +109,11 @@ async def open_core(
     http = await stack.enter_async_context(connections.cloud_http(settings.cloudstack, access))
     client = connections.cloud_client(settings.cloudstack, access, http, books.clock)
     cloud = CloudStackCloud(client)
+    directory = connections.directory(settings.directory)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
-        cloud=cloud, servers=CloudStackServers(client),
-        fleet=Fleet(cloud, books.clock, books.progress.history),
+        cloud=cloud, servers=CloudStackServers(client), directory=directory,
+        fleet=Fleet(cloud, books.clock, books.progress.history, directory),
     )  # fmt: skip
 
 
@@ -207,8 +209,9 @@ class App:
     def _engine(self, core: Core) -> tuple[DbosEngine, list[Lifecycle]]:
         """The engine needs the bodies of its runs, and they need the engine: bound late, once."""
         late: list[Lifecycle] = []
-        pace = connections.pace(self._settings.cloudstack)
-        hands = Hands(World(core.cloud, core.clock, pace), core.journal, core.progress, core.switch)
+        pace = connections.pace(self._settings)
+        world = World(core.cloud, core.clock, core.directory, pace)
+        hands = Hands(world, core.journal, core.progress, core.switch)
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:
             run = Run(checkpoints, hands)

@@ -12,10 +12,13 @@ from pydantic import SecretStr
 from bot.adapters.cloudstack.client import Client, Limits
 from bot.adapters.cloudstack.profile import read_profile
 from bot.adapters.cloudstack.signing import Keys
+from bot.adapters.directory.exchange import Server, over_network
+from bot.adapters.directory.manual import ManualDirectory, NoDirectory
+from bot.adapters.directory.rfc2136 import Rfc2136Directory, UpdateKey, Updates
 from bot.adapters.kafka import KafkaSettings
 from bot.errors import Refused
 from bot.ports import Clock, Pace
-from bot.settings import CloudStackSettings, Settings
+from bot.settings import CloudStackSettings, DirectorySettings, Settings
 
 if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
@@ -75,15 +78,29 @@ def cloud_client(
     return Client(access.endpoint, access.read, access.write, http, clock, limits)
 
 
-def pace(settings: CloudStackSettings) -> Pace:
+def pace(settings: Settings) -> Pace:
     """Return how often steps look and how long they go on looking."""
+    cloud = settings.cloudstack
     return Pace(
-        poll_s=settings.job_poll_s,
-        job_deadline_s=settings.job_deadline_s,
-        settle_deadline_s=settings.settle_deadline_s,
-        power_sync_s=settings.power_sync_s,
-        again_s=settings.again_s,
+        poll_s=cloud.job_poll_s,
+        job_deadline_s=cloud.job_deadline_s,
+        settle_deadline_s=cloud.settle_deadline_s,
+        power_sync_s=cloud.power_sync_s,
+        again_s=cloud.again_s,
+        person_s=settings.directory.manual_deadline_s,
     )
+
+
+def directory(settings: DirectorySettings) -> Rfc2136Directory | ManualDirectory | NoDirectory:
+    """Return the directory in which the names of services are."""
+    server = Server(settings.server, settings.port)
+    exchange = over_network(server, settings.timeout_s)
+    if settings.kind == "manual":
+        return ManualDirectory(server, exchange, settings.ttl_s)
+    if settings.kind == "none" or settings.tsig_secret is None:
+        return NoDirectory()
+    key = UpdateKey(settings.tsig_name, settings.tsig_secret, settings.tsig_algorithm)
+    return Rfc2136Directory(Updates(server, settings.zone, settings.ttl_s, key), exchange)
 
 
 def kafka(settings: Settings) -> KafkaSettings:

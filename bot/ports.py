@@ -403,6 +403,8 @@ class Pace:
     again_s: float = 10.0
     role_poll_s: float = 30.0
     grace_s: float = 60.0
+    person_s: float = 14_400.0
+    """How long a person may take to do what they are asked in the middle of a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +429,7 @@ class World:
 
     cloud: Cloud
     clock: Clock
+    directory: Directory
     pace: Pace = Pace()
     probe: Probe = NobodyLooks()
     proof: Proof = Proof()

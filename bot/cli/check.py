@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bot.cli.check_bus import check_bus
 from bot.cli.check_cloud import Reach, check_cloud, reached
+from bot.cli.check_directory import check_directory
 from bot.cli.check_files import check_database, check_state_dir, check_stop_file
 from bot.cli.check_line import CheckLine, Verdict, ok, refused, warning
 from bot.cli.check_policies import check_policies, next_step
@@ -38,6 +39,7 @@ async def check(loaded: Loaded, runbooks: Collection[str], clock: Clock) -> list
             lines.append(refused("cloudstack", str(exc)))
         lines += await check_slack(settings)
         lines += await check_bus(settings, reach.cloud if reach else None)
+    lines.append(await check_directory(settings))
     lines += await asyncio.to_thread(check_state_dir, settings)
     lines += await asyncio.to_thread(check_database, settings)
     lines += await asyncio.to_thread(check_stop_file, settings.stop_file)

@@ -19,6 +19,7 @@ import yaml
 from bot.demo.processes import Child
 from bot.errors import Permanent
 from bot.sandbox.cloud.seed import ADMIN, READ_ONLY
+from bot.sandbox.dns.seed import APP_TTL_S, KEY, ZONE
 from bot.sandbox.slack.script import SlackScript
 from bot.sandbox.slack.seed import ANA, APP_TOKEN, BOT_TOKEN, BRUNO, CHEN
 from bot.settings import Settings
@@ -175,6 +176,7 @@ def _environment(staging: Staging, where: dict[str, Any], folder: Path) -> dict[
         "ILBOT_KAFKA__BOOTSTRAP": where["broker"],
         "ILBOT_KAFKA__TOPIC": where["topic"],
         "ILBOT_KAFKA__CLIENT_MODE": "assign",
+        **_directory(where["dns"]),
         "ILBOT_BOT__STATE_DIR": str(folder / "state"),
         "ILBOT_BOT__POLICIES_FILE": str(folder / "policies.yaml"),
         "ILBOT_BOT__CARD_INTERVAL_S": "1",
@@ -195,6 +197,19 @@ def _probing(where: dict[str, Any]) -> dict[str, str]:
     return {
         "ILBOT_PROBE__ADDRESS_MAP": json.dumps(where["vips"]),
         "ILBOT_PROBE__PORT_OFFSET": str(where["port_offset"]),
+    }
+
+
+def _directory(address: str) -> dict[str, str]:
+    host, _, port = address.rpartition(":")
+    return {
+        "ILBOT_DIRECTORY__KIND": "rfc2136",
+        "ILBOT_DIRECTORY__SERVER": host,
+        "ILBOT_DIRECTORY__PORT": port,
+        "ILBOT_DIRECTORY__ZONE": ZONE,
+        "ILBOT_DIRECTORY__TSIG_NAME": KEY.name,
+        "ILBOT_DIRECTORY__TSIG_SECRET": KEY.secret,
+        "ILBOT_DIRECTORY__TTL_S": str(APP_TTL_S),
     }
 
 

@@ -15,12 +15,13 @@ from bot.domain.fleet import (
     find_tier,
     ilbs_of,
 )
+from bot.domain.names import Record
 from bot.domain.router_view import RouterView
 from bot.domain.site import Site
 from bot.domain.topology import Target, find_target
 from bot.domain.view import View
 from bot.errors import Refused
-from bot.ports import Clock, CloudReader
+from bot.ports import Clock, CloudReader, Directory
 from bot.services.routers import Place, read_routers
 from bot.services.site import read_site
 from bot.services.snapshot import Allowed, Snapshots
@@ -37,10 +38,13 @@ id of another operation that is being carried out on it, `""` for none."""
 class Fleet:
     """The read model of the cloud; only `snapshot` is kept, and for a moment."""
 
-    def __init__(self, cloud: CloudReader, clock: Clock, history: History) -> None:
+    def __init__(
+        self, cloud: CloudReader, clock: Clock, history: History, directory: Directory
+    ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._history = history
+        self._directory = directory
         self._snapshots = Snapshots(cloud, clock)
 
     async def snapshot(self) -> Snapshot:
@@ -111,6 +115,10 @@ class Fleet:
         return await read_routers(
             self._cloud, self._clock, place, own_outages_s=outages, busy_with=busy
         )
+
+    async def record(self, name: str) -> Record:
+        """Read what the directory publishes for a name; `Refused` where there is no directory."""
+        return await self._directory.look(name)
 
     async def unfinished_jobs(self) -> tuple[PendingJob, ...]:
         """Return what CloudStack is still at work on, whoever asked for it."""

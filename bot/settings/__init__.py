@@ -1,5 +1,6 @@
 """Turns what the bot was told (file, environment, arguments) into typed settings."""
 
+from bot.settings.directory import DirectorySettings
 from bot.settings.groups import (
     BotSettings,
     CloudStackSettings,
@@ -16,6 +17,7 @@ __all__ = [
     "BotSettings",
     "CloudStackSettings",
     "DatabaseSettings",
+    "DirectorySettings",
     "HttpSettings",
     "KafkaSettings",
     "Loaded",

@@ -5,6 +5,8 @@ No sentence repeats a secret.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -96,6 +98,22 @@ def brokers(text: str) -> str:
         if not host or any(c.isspace() for c in host) or not _is_port(port):
             raise ValueError("expected host:port, several with commas between them")
     return ",".join(parts)
+
+
+def a_host(text: str) -> str:
+    """Refuse what is neither a DNS name nor an address; the dot at the end of a name goes."""
+    if any(c.isspace() or c in '/@[]"' for c in text):
+        raise ValueError("expected a name like ns1.example.com, and nothing around it")
+    return text.removesuffix(".")
+
+
+def in_base64(secret: SecretStr) -> SecretStr:
+    """Refuse a secret that is not in base64, as the key of a DNS server is."""
+    try:
+        base64.b64decode(secret.get_secret_value(), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("expected base64, as `tsig-keygen` prints it") from None
+    return secret
 
 
 def _is_port(text: str) -> bool:

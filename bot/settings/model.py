@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from sqlalchemy.engine import make_url
 
+from bot.settings.directory import DirectorySettings
 from bot.settings.groups import (
     BotSettings,
     CloudStackSettings,
@@ -29,6 +30,7 @@ class Settings(Group):
     http: HttpSettings = Field(default_factory=HttpSettings)
     bot: BotSettings = Field(default_factory=BotSettings)
     poll: PollSettings = Field(default_factory=PollSettings)
+    directory: DirectorySettings = Field(default_factory=DirectorySettings)
 
     @property
     def can_write(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from bot.adapters.directory.manual import NoDirectory
 from bot.engine.api import Checkpoints, Engine, Hands, Run, StepReport
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
@@ -71,7 +72,12 @@ class Machine:
     async def boot(
         self, bodies: Mapping[str, Body], release: type[DbosEngine] = DbosEngine
     ) -> Engine:
-        hands = Hands(World(cast("Cloud", None), self.clock), self.notes, self.notes, self.notes)
+        hands = Hands(
+            World(cast("Cloud", None), self.clock, NoDirectory()),
+            self.notes,
+            self.notes,
+            self.notes,
+        )
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:
             await bodies[kind](Run(checkpoints, hands))

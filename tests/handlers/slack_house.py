@@ -13,6 +13,7 @@ from pydantic import SecretStr, TypeAdapter
 from bot.adapters.cloudstack.client import Client, Limits
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.signing import Keys
+from bot.adapters.directory.manual import NoDirectory
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan
 from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
@@ -100,7 +101,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    fleet = Fleet(CloudStackCloud(client), clock, progress.history)
+    fleet = Fleet(CloudStackCloud(client), clock, progress.history, NoDirectory())
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(
         Door(journal, engine, lambda: POLICIES, RUNBOOKS, clock, switch, lambda _: None)

@@ -20,6 +20,9 @@ from bot.adapters.cloudstack.client import Client
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.servers import CloudStackServers
 from bot.adapters.cloudstack.signing import Keys
+from bot.adapters.directory.exchange import Server
+from bot.adapters.directory.manual import ManualDirectory
+from bot.adapters.directory.rfc2136 import Rfc2136Directory, UpdateKey, Updates
 from bot.domain.operation import Actor, Mode, Operation, Source, State, Wish
 from bot.domain.plan import Plan
 from bot.domain.policy import Person, Policies, Power, Role, RunbookPolicy, Targets
@@ -29,6 +32,8 @@ from bot.ports import World as Ports
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, seed_demo
 from bot.sandbox.cloud.build import KeyPair
 from bot.sandbox.cloud.model import Kind, Machine, Rule, Tier
+from bot.sandbox.dns.nameserver import Nameserver
+from bot.sandbox.dns.seed import APP_TTL_S, KEY, ZONE, demo_nameserver
 from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.fleet import Fleet
@@ -40,6 +45,7 @@ from bot.services.progress import Progress
 from bot.services.runbooks import Runbooks
 from bot.services.switch import KillSwitch
 from handlers import routes
+from tests.directory.nameservers import in_process
 from tests.services.vantage import Scripted
 from tests.workflows.wire import Wire
 
@@ -89,6 +95,8 @@ class House:
     vantage: Scripted | None = None
     death: Death | None = None
     store: Store = field(default_factory=Store)
+    nameserver: Nameserver = field(default_factory=demo_nameserver)
+    people_change_names: bool = False
     deaths: int = 0
     wishes: int = 0
 
@@ -103,10 +111,11 @@ class House:
         write = _keys(ADMIN) if self.can_write else None
         client = Client("http://cloud/client/api", _keys(READ_ONLY), write, self.http, self.clock)
         port = CloudStackCloud(client)
-        self.fleet = Fleet(port, self.clock, self.progress.history)
+        directory = self._directory()
+        self.fleet = Fleet(port, self.clock, self.progress.history, directory)
         self.watch = CloudWatch(self.journal, CloudStackServers(client), self.clock, _no_news)
         self.desk = ProbeDesk(self.journal, self.clock, self.vantage)
-        world = Ports(port, self.clock, probe=self.desk)
+        world = Ports(port, self.clock, directory, probe=self.desk)
         hands = Hands(world, self.journal, self.progress, self.switch)
         self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
         self.operations = Operations(
@@ -129,6 +138,13 @@ class House:
         """End the process; the store, the journal and the cloud stay."""
         await self.engine.close()
         await self.journal.close()
+
+    def _directory(self) -> Rfc2136Directory | ManualDirectory:
+        server, exchange = Server("127.0.0.1"), in_process(self.nameserver)
+        if self.people_change_names:
+            return ManualDirectory(server, exchange, APP_TTL_S)
+        key = UpdateKey(KEY.name, SecretStr(KEY.secret))
+        return Rfc2136Directory(Updates(server, ZONE, APP_TTL_S, key), exchange)
 
     def _entry(self, hands: Hands) -> Callable[[str, Checkpoints], Any]:
         async def entry(kind: str, checkpoints: Checkpoints) -> None:

@@ -62,6 +62,12 @@ class Lookup:
             ttl_s = max(ttl_s, self.ttl_s)  # a cache tells what is left of it, not what it is
         return Record(name, (), ttl_s).with_addresses(*addresses)
 
+    async def serial(self, zone: str) -> int:
+        """Return the serial of a zone, 0 where the server tells none."""
+        answer = await self._ask(zone, dns.rdatatype.SOA)
+        soa = [one for one in answer.answer if one.rdtype == dns.rdatatype.SOA]
+        return int(soa[0][0].serial) if soa else 0
+
     async def _ask(self, name: str, rdtype: RdataType) -> Message:
         question = dns.message.make_query(absolute(name), rdtype, use_edns=0, payload=PAYLOAD)
         if self.authoritative:

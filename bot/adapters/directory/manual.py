@@ -25,6 +25,10 @@ class ManualDirectory:
         """Return what the resolver says, which may be as old as the TTL."""
         return await self._lookup.record(name)
 
+    async def try_out(self, zone: str) -> None:
+        """Ask for a zone, or for the root where none is named."""
+        await self._lookup.serial(zone or ".")
+
     async def replace(self, before: Record, after: Record) -> bool:
         """Refuse: a person has to be asked."""
         raise Refused(

@@ -93,8 +93,12 @@ class Rfc2136Directory:
             update.add(name, ttl_s, dns.rdatatype.A, address)
         return await self._send(update, f"update {before.name}")
 
-    async def try_out(self) -> None:
-        """Send a signed update that changes nothing: it only states that the zone is there."""
+    async def try_out(self) -> int:
+        """Send a signed update that changes nothing, only states that the zone is there.
+
+        Returns the serial of the zone. What the key may change shows at the first change alone.
+        """
+        serial = await self._lookup.serial(self._updates.zone)
         update = self._update()
         update.present(absolute(self._updates.zone), dns.rdatatype.SOA)
         if not await self._send(update, f"try an update of zone {self._updates.zone}"):
@@ -102,6 +106,7 @@ class Rfc2136Directory:
                 f"DNS server {self._updates.server} has no SOA for {self._updates.zone}.",
                 instead="Name the zone in directory.zone as the server's configuration has it.",
             )
+        return serial
 
     def _update(self) -> UpdateMessage:
         return UpdateMessage(absolute(self._updates.zone), keyring=self._key)
