@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.cloud.build import Builder
-from bot.sandbox.cloud.model import Host, Tier, Vpc
+from bot.sandbox.cloud.model import Host, Refusal, Tier, Vpc
 from tests.sandbox.cloud_caller import Caller, demo_cloud
 
 
@@ -152,3 +152,42 @@ async def test_a_stopped_ilb_vm_can_be_scaled_a_running_one_not(cloud: Caller) -
     await cloud.job("stopInternalLoadBalancerVM", id=vm.id)
     await cloud.job("scaleSystemVm", id=vm.id, serviceofferingid=large["id"])
     assert (await cloud.ilb_vm("b-31-VM"))["serviceofferingname"] == "ILB large"
+
+
+async def test_a_dead_router_that_no_host_starts_stays_down_until_it_is_tried_again(
+    cloud: Caller,
+) -> None:
+    cloud.world.refuse_next(Refusal.START)
+    cloud.world.power_off("r-5-VM")
+    cloud.clock.now += 190.0
+    cloud.world.advance()
+    assert cloud.world.machine("r-5-VM").state == "Stopped"
+    cloud.clock.now += 600.0
+    cloud.world.advance()
+    assert cloud.world.machine("r-5-VM").state == "Running"
+
+
+@pytest.mark.parametrize(("heals", "status"), [(True, "SUCCESS"), (False, "FAILED")])
+async def test_a_start_mends_a_check_at_its_next_collection_or_does_not(
+    cloud: Caller, heals: bool, status: str
+) -> None:
+    cloud.world.set_check("r-5-VM", "haproxy_check.py", "FAILED", "down", heals=heals)
+    router = cloud.world.machine("r-5-VM")
+    await cloud.job("rebootRouter", id=router.id)
+    [check] = router.checks
+    assert check.status == "FAILED", "what was collected before the start stays until the next one"
+    before = check.updated
+    cloud.clock.now += 620.0
+    cloud.world.advance()
+    assert check.status == status
+    assert check.updated > before
+
+
+async def test_only_a_running_machine_has_hosts_to_move_to(cloud: Caller) -> None:
+    router = cloud.world.machine("r-5-VM")
+    found = (await cloud.call("findHostsForMigration", virtualmachineid=router.id))["host"]
+    assert router.host is not None
+    assert router.host.id not in {one["id"] for one in found}
+    await cloud.job("stopRouter", id=router.id)
+    status, text = await cloud.refused("findHostsForMigration", virtualmachineid=router.id)
+    assert (status, text[:21]) == (431, "VM is not running, ca")

@@ -131,7 +131,11 @@ ACTIONS: dict[str, Act] = {
     "start-haproxy": lambda world, body: world.start_haproxy(body["target"]),
     "lose-connections": _lose_connections,
     "set-check": lambda world, body: world.set_check(
-        body["target"], body["check"], body["status"], body.get("details", "")
+        body["target"],
+        body["check"],
+        body["status"],
+        body.get("details", ""),
+        heals=bool(body.get("heals", True)),
     ),
     "set-cpu": lambda world, body: world.set_cpu(body["target"], float(body["percent"])),
     "set-version": lambda world, body: world.set_version(body["version"]),
@@ -167,7 +171,8 @@ ABOUT: dict[str, str] = {
     "start-haproxy": "start it again",
     "lose-connections": "lose new connections to a VIP (`target` vip:port; `how` resets, refuses, "
     "hangs or closes; `seconds`, or a `count` of those reset or closed; `cut` held ones: true)",
-    "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and event",
+    "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and "
+    "event, and what `heals` passes some minutes after a start",
     "set-cpu": "let a machine or a host be busy (`percent`)",
     "set-version": "be a server of another `version` from now on",
     "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",

@@ -22,10 +22,12 @@ class Latencies:
     ping_interval_s: float = 60.0  # setting ping.interval
     missed_pings: int = 3  # an out-of-band power-off is seen at the third missed ping
     router_ha_s: float = 3.0  # a dead router is Running again this long after it was noticed
+    ha_retry_s: float = 600.0  # setting restart.retry.interval: a restart that failed, again
     power_sync_s: float = 50.0  # from a server's death to a stuck machine's real power state
     host_reconnect_s: float = 5.0  # hosts are Offline this long after a restart of the server
     handover_s: float = 10.0  # RVRHandoverTime: from a new router to the end of the old one
     role_check_s: float = 30.0  # setting router.check.interval
+    checks_fetch_s: float = 600.0  # setting router.health.checks.results.fetch.interval
     migrate_s: float = 1.0
     network_gc_s: float = 120.0  # a tier without running machines becomes Allocated
 

@@ -111,6 +111,9 @@ def boot(state: CloudState, machine: Machine) -> None:
         machine.version = machine.disk.version
     if machine.kind is Kind.ROUTER:
         machine.software_version = state.version
+    if machine.checks:
+        moment = state.at + state.latencies.checks_fetch_s
+        state.processes.call_at(moment, partial(_collect_checks, state, machine, machine.boots))
     for ping in range(1, PINGS_TOLD + 1):
         moment = state.at + ping * state.latencies.ping_interval_s
         state.processes.call_at(moment, partial(_tell_ping, state, machine, machine.boots))
@@ -118,7 +121,18 @@ def boot(state: CloudState, machine: Machine) -> None:
 
 def _watch(state: CloudState, machine: Machine) -> None:
     if machine.kind is Kind.ROUTER:
+        machine.started_since_check = machine.state == "Running"
         watch_roles(state, machine)
+
+
+def _collect_checks(state: CloudState, machine: Machine, boots: int) -> None:
+    """Ask a machine for its checks again after a start, which mends those that it can mend."""
+    if machine.state != "Running" or machine.boots != boots:
+        return
+    for check in machine.checks:
+        check.updated = state.at
+        if check.heals and check.status == "FAILED":
+            check.status, check.details = "SUCCESS", ""
 
 
 def _tell_ping(state: CloudState, machine: Machine, boots: int) -> None:

@@ -218,6 +218,7 @@ class HealthCheck:
     status: str
     details: str
     updated: float
+    heals: bool = True  # whether a start of the machine mends it: seen at the next collection
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -252,6 +253,7 @@ class Machine(Owned):
     redundant: bool = False
     redundant_state: str = "UNKNOWN"
     role_by_hand: str | None = None
+    started_since_check: bool = False
     public_address: str | None = None
     display_name: str = ""
     updated: float | None = None

@@ -7,7 +7,7 @@ goes from Running to Stopped and stays there; a router is restarted within secon
 from __future__ import annotations
 
 from bot.sandbox.cloud import machines
-from bot.sandbox.cloud.model import Kind, Machine
+from bot.sandbox.cloud.model import Kind, Machine, Refusal
 from bot.sandbox.cloud.processes import Work
 from bot.sandbox.cloud.records import (
     ALERT_DOMAIN_ROUTER,
@@ -55,7 +55,10 @@ def notice_power_off(state: CloudState, machine: Machine, boots: int) -> None:
 
 
 def _restart_router(state: CloudState, machine: Machine) -> Work:
-    """Stop and start a dead router: its redundant state does not change meanwhile."""
+    """Stop and start a dead router: its redundant state does not change meanwhile.
+
+    Where the host refuses it stays Stopped, and is tried again much later.
+    """
     again = Action(
         type="ROUTER.START",
         resource=machine,
@@ -69,6 +72,10 @@ def _restart_router(state: CloudState, machine: Machine) -> Work:
     machine.host = None
     record_event(state, again, Stage.STARTED, account=state.system)
     yield 2 * share
+    if state.host_refuses(Refusal.START):
+        moment, boots = state.at + state.latencies.ha_retry_s, machine.boots
+        state.processes.call_at(moment, lambda: _try_again(state, machine, boots))
+        return
     machine.host = machines.host_for(state)
     machine.pod = machine.host.pod
     change_state(state, machine, "Starting")
@@ -82,3 +89,8 @@ def _restart_router(state: CloudState, machine: Machine) -> Work:
     raise_alert(
         state, ALERT_DOMAIN_ROUTER, "ALERT.SERVICE.DOMAINROUTER", subject, subject, machine.pod
     )
+
+
+def _try_again(state: CloudState, machine: Machine, boots: int) -> None:
+    if machine.state == "Stopped" and not machine.removed and machine.boots == boots:
+        state.processes.spawn(_restart_router(state, machine))

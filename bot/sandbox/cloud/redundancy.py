@@ -24,10 +24,16 @@ def ensure_routers(state: CloudState, tier: Tier) -> Work:
 
 
 def start_stopped(state: CloudState, home: Vpc | Tier) -> Work:
-    """Start the routers that do not run: what a restart without clean-up does."""
-    for router in routers_of(state, home):
+    """Start the routers that do not run, and deploy one that a pair lacks.
+
+    What a restart without clean-up does (RouterDeploymentDefinition.findOrDeployVirtualRouter).
+    """
+    routers = routers_of(state, home)
+    for router in routers:
         if router.state == "Stopped":
             yield from machines.start(state, router)
+    if len(routers) == 1 and home.redundant:
+        yield from _deploy(state, routers[0].tier, routers[0].public_address or "")
 
 
 def rolling_restart(state: CloudState, home: Vpc | Tier) -> Work:

@@ -29,7 +29,8 @@ def watch_roles(state: CloudState, router: Machine) -> None:
 def check_roles(state: CloudState, home: Vpc | Tier) -> None:
     """Say what keepalived says by now: one PRIMARY, one BACKUP, UNKNOWN where nothing runs.
 
-    A role set by hand stays. A single router has no role.
+    A primary that was started since the last check has lost its part to a backup that ran on
+    (VRRP without preemption). A role set by hand stays. A single router has no role.
     """
     pair = routers_of(state, home)
     if len(pair) != 2 or not state.server_is_up:
@@ -37,9 +38,14 @@ def check_roles(state: CloudState, home: Vpc | Tier) -> None:
     awake = [one for one in pair if one.state == "Running" and one.powered_on]
     free = [one for one in awake if one.role_by_hand is None]
     primary = next((one for one in awake if one.redundant_state == "PRIMARY"), None)
+    ran_on = [one for one in free if not one.started_since_check]
+    if primary is not None and primary.started_since_check and ran_on:
+        primary = None
     if primary is None and free:
-        primary = next((one for one in free if one.redundant_state == "BACKUP"), free[0])
+        backups = [one for one in ran_on or free if one.redundant_state == "BACKUP"]
+        primary = (backups or ran_on or free)[0]
     for router in pair:
+        router.started_since_check = False
         if router not in awake:
             role = "UNKNOWN"
         else:

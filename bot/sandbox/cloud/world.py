@@ -185,14 +185,21 @@ class World(CloudState):
             "connections.lost", f"{vip}:{port}", how=how, seconds=seconds, count=count, cut=cut
         )
 
-    def set_check(self, name: str, check: str, status: str, details: str = "") -> None:
-        """Set one health check of a router or ILB VM; a FAILED one raises alert and event."""
+    def set_check(
+        self, name: str, check: str, status: str, details: str = "", *, heals: bool = True
+    ) -> None:
+        """Set one health check of a router or ILB VM; a FAILED one raises alert and event.
+
+        One that `heals` passes when it is collected again after a start of the machine.
+        """
         self.advance()
         machine = self.machine(name)
         machine.checks = [one for one in machine.checks if one.name != check]
         type_ = "advanced" if check in ("haproxy_check.py", "iptables_check.py") else "basic"
         machine.checks.append(
-            HealthCheck(name=check, type=type_, status=status, details=details, updated=self.at)
+            HealthCheck(
+                name=check, type=type_, status=status, details=details, updated=self.at, heals=heals
+            )
         )
         if status == "FAILED":
             self._report_failing(machine)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.sandbox.cloud.commands.inventory import host_row, hosts_asked_for
 from bot.sandbox.cloud.commands.user_vms import machines_asked_for
-from bot.sandbox.cloud.frame import Body
+from bot.sandbox.cloud.frame import ApiError, Body
 from bot.sandbox.cloud.machine_views import user_machine
 from bot.sandbox.cloud.model import Host, Kind, Machine
 from bot.sandbox.cloud.request import Request
@@ -38,8 +38,11 @@ def list_machine_metrics(request: Request) -> Body:
 
 
 def find_hosts(request: Request) -> Body:
-    """List the other hosts of the cluster that are up; none needs storage motion."""
+    """List the other hosts of the cluster that are up; only a running machine can move."""
     machine = request.required_entity("virtualmachineid", Machine)
+    if machine.state != "Running":
+        text = "VM is not running, cannot migrate the vm with specified id"
+        raise ApiError(431, text, cserrorcode=4350, uuids=[(machine.id, "vmId")])
     found = [
         one
         for one in request.state.all(Host)
