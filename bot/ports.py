@@ -164,15 +164,14 @@ class Cloud(CloudReader, Protocol):
         ...
 
     async def stop_router(self, router_id: str) -> str:
-        """Submit a plain stop of a router and return the job id."""
+        """Submit a plain stop of a router and return the job id.
+
+        A reboot is this and a start: how `rebootRouter` ended shows nowhere but in its job.
+        """
         ...
 
     async def start_router(self, router_id: str) -> str:
         """Submit the start of a router and return the job id; a running one succeeds."""
-        ...
-
-    async def reboot_router(self, router_id: str) -> str:
-        """Submit a stop and start of a Running router and return the job id."""
         ...
 
     async def restart_vpc_redundant(self, vpc_id: str) -> str:
@@ -392,7 +391,8 @@ class Pace:
 
     The defaults suit a real cloud: CloudStack cancels jobs after an hour
     (`job.cancel.threshold.minutes`), power sync frees a VM about a minute after a restart, the
-    roles of routers are asked for every `router.check.interval` (30 s), and `grace_s` is how long
+    roles of routers are asked for every `router.check.interval` (30 s), their checks are collected
+    every `router.health.checks.results.fetch.interval` (10 min), and `grace_s` is how long
     CloudStack may take to start a dead router again by itself.
     """
 
@@ -403,6 +403,7 @@ class Pace:
     again_s: float = 10.0
     role_poll_s: float = 30.0
     grace_s: float = 60.0
+    checks_deadline_s: float = 1200.0
     person_s: float = 14_400.0
     """How long a person may take to do what they are asked in the middle of a change."""
 

@@ -47,6 +47,10 @@ class CheckResult:
     details: str = ""
     updated: datetime | None = None
 
+    def is_since(self, moment: datetime | None) -> bool:
+        """Whether it may tell of what is after that moment; what has no time may."""
+        return moment is None or self.updated is None or self.updated >= moment
+
 
 def failing(
     checks: Iterable[CheckResult], *, is_backup: bool = False, is_empty: bool = False

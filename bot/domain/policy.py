@@ -55,7 +55,8 @@ class Scope:
     @classmethod
     def of_target(cls, target: Target) -> Scope:
         """Return the scope of what a plan is for."""
-        return cls(frozenset({target.id, target.tier_id, target.vpc_id}), target.vpc, target.tier)
+        ids = frozenset({target.id, target.tier_id, target.vpc_id} - {""})
+        return cls(ids, target.vpc, target.tier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from bot.domain.zone import Host, Network, Role, Router, Vpc
 
 VPC_ROUTERS = "vpc-routers"
 NETWORK_ROUTERS = "network-routers"
+STARTS = frozenset({"ROUTER.START", "ROUTER.REBOOT", "VM.START"})
 ROUTER_KINDS = frozenset({VPC_ROUTERS, NETWORK_ROUTERS})
 """Kinds of target whose id is that of the VPC or network: making a pair replaces the routers."""
 
@@ -105,9 +106,15 @@ class RouterView:
         return len(self.routers) == 2 and len(primaries) == len(backups) == 1
 
     def failing(self, router: Router) -> tuple[CheckResult, ...]:
-        """Return the checks of a router that fail and mean it."""
+        """Return the checks of a router, collected since its last start, that fail and mean it."""
+        last = self.last_move(router)
+        since = last.created if last is not None and last.type in STARTS else None
         own = (check for check in self.checks if check.machine_id == router.id)
-        return failing(own, is_backup=router.role is Role.BACKUP, is_empty=self.is_empty)
+        return failing(
+            (check for check in own if check.is_since(since)),
+            is_backup=router.role is Role.BACKUP,
+            is_empty=self.is_empty,
+        )
 
     def last_move(self, router: Router) -> CloudEvent | None:
         """Return the newest start or stop of a router that CloudStack recorded."""

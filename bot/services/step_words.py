@@ -47,14 +47,34 @@ STEP_WORDS = {
     "watched": "Began to probe the services",
     "answered": "Probed until enough connections in a row were answered",
     "budget_kept": "Compared lost connections with the budget",
+    "newest_of_router": "Looked at its last start or stop",
+    "submit_router_stop": "Asked CloudStack to stop the router",
+    "submit_router_start": "Asked CloudStack to start the router",
+    "router_settled": "Watched the router until it was at rest",
+    "graced": "Gave CloudStack time to start the router by itself",
+    "role_seen": "Watched the router's role for longer than a role poll",
+    "expect_standby": "Checked the standby: running, its version, its checks",
+    "checked_again": "Waited until its checks were collected again",
+    "newest_rebuild": "Looked at the last restart",
+    "submit_pair": "Asked CloudStack to make the routers a pair",
+    "pair_there": "Watched until two routers ran",
+    "roles_settled": "Watched until one was PRIMARY and one BACKUP",
+    "stands": "Looked which host it runs on",
+    "host_apart": "Looked for another host that takes it",
+    "submit_migration": "Asked CloudStack to migrate it",
+    "runs_on": "Watched until it ran on the other host",
+    "has_offering": "Changed its offering and read it again",
     "begin": "Looked again: the plan still holds",
     "finish": "Looked at the result",
 }
 
+_LOOKS = frozenset({"newest", "newest_restart", "newest_of_router", "newest_rebuild"})
+"""Reads that only tell an act of ours from older ones: no news to anybody."""
+
 
 def step_words(step: Step) -> str:
     """Say what a step did, in words people know."""
-    if step.name == "settled" and step.arguments[1:]:
+    if step.name in {"settled", "router_settled"} and step.arguments[1:]:
         wanted = step.arguments[1]
         return f"Watched it until it was {wanted or 'at rest'}"
     return STEP_WORDS.get(step.name, step.name)
@@ -68,7 +88,7 @@ def took(step: Step) -> str:
 
 def lines_of(steps: tuple[Step, ...], *, goes_on: bool = False) -> list[dict[str, object]]:
     """Say each step, or each stage of a runbook that has stages: people read what it is for."""
-    shown = [step for step in steps if step.name not in {"newest", "newest_restart"}]
+    shown = [step for step in steps if step.name not in _LOOKS]
     if not any(step.stage for step in shown):
         return [_said(step_words(step), step.result, took(step), step.error) for step in shown]
     stages = [tuple(group) for _, group in groupby(shown, key=lambda step: step.stage)]

@@ -55,7 +55,6 @@ CHANGES: dict[str, Callable[[Cloud], Awaitable[str]]] = {
     "migrate": lambda cloud: cloud.migrate("vm-1", "host-2"),
     "stop_router": lambda cloud: cloud.stop_router("r-1"),
     "start_router": lambda cloud: cloud.start_router("r-1"),
-    "reboot_router": lambda cloud: cloud.reboot_router("r-1"),
     "restart_vpc_redundant": lambda cloud: cloud.restart_vpc_redundant("vpc-1"),
     "delete_rule": lambda cloud: cloud.delete_rule("rule-1"),
     "assign": lambda cloud: cloud.assign("rule-1", ["vm-1", "vm-2"]),

@@ -34,7 +34,7 @@ def test_every_change_is_on_this_list_for_a_reason() -> None:
     """A new command that changes something is a decision, not a line."""
     assert {one.name for one in COMMANDS.values() if one.effect is Effect.CHANGE} == {
         "stopInternalLoadBalancerVM", "startInternalLoadBalancerVM", "restartNetwork",
-        "stopRouter", "startRouter", "rebootRouter", "changeServiceForRouter",
+        "stopRouter", "startRouter", "changeServiceForRouter",
         "migrateSystemVm", "restartVPC",
         "createLoadBalancer", "deleteLoadBalancer", "assignToLoadBalancerRule",
         "removeFromLoadBalancerRule", "createTags", "deleteTags", "createLBStickinessPolicy",

@@ -9,7 +9,7 @@ from bot.domain.view import rules_digest
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job
+from workflows.steps.jobs import PATIENT, at_rest, await_job
 
 STOP = "INTERNALLBVM.STOP"
 START = "INTERNALLBVM.START"
@@ -88,25 +88,11 @@ async def settled(world: World, vm_id: str, wanted: str) -> VmState:
 
     A state at rest counts once it has been seen for as long as CloudStack takes to begin a job.
     """
-    deadline = world.clock.now() + world.pace.settle_deadline_s
-    rest_since: float | None = None
-    state = VmState.OTHER
-    while world.clock.now() < deadline:
-        try:
-            state = (await _vm(world, vm_id)).state
-        except Transient:
-            rest_since = None
-        else:
-            if state == wanted:
-                return state
-            if state.is_moving:
-                rest_since = None
-            elif rest_since is None:
-                rest_since = world.clock.now()
-            elif world.clock.now() - rest_since >= world.pace.again_s:
-                return state
-        await world.clock.sleep(world.pace.poll_s)
-    return state
+
+    async def state() -> VmState:
+        return (await _vm(world, vm_id)).state
+
+    return await at_rest(world, state, wanted)
 
 
 async def stop(run: Run, vm_id: str, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.domain.cloud import JobStatus
+from bot.domain.cloud import JobStatus, VmState
 from bot.engine.api import Retry, Settled, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
@@ -47,7 +47,9 @@ async def taken(world: World, shows: Callable[[], Awaitable[bool]]) -> Settled[s
     return Settled("")
 
 
-async def until(world: World, seconds: float, look: Callable[[], Awaitable[T | None]]) -> T | None:
+async def until(
+    world: World, seconds: float, look: Callable[[], Awaitable[T | None]], every_s: float = 0.0
+) -> T | None:
     """Look at least once, and again until there is an answer or the time is over.
 
     A CloudStack that is away is no answer: it may be coming back.
@@ -61,7 +63,33 @@ async def until(world: World, seconds: float, look: Callable[[], Awaitable[T | N
             pass
         if world.clock.now() >= deadline:
             return None
+        await world.clock.sleep(every_s or world.pace.poll_s)
+
+
+async def at_rest(world: World, look: Callable[[], Awaitable[VmState]], wanted: str) -> VmState:
+    """Look until a machine is in the wanted state, or at rest in another, or the deadline passed.
+
+    A state at rest counts once it has been seen for as long as CloudStack takes to begin a job.
+    """
+    deadline = world.clock.now() + world.pace.settle_deadline_s
+    rest_since: float | None = None
+    state = VmState.OTHER
+    while world.clock.now() < deadline:
+        try:
+            state = await look()
+        except Transient:
+            rest_since = None
+        else:
+            if state == wanted:
+                return state
+            if state.is_moving:
+                rest_since = None
+            elif rest_since is None:
+                rest_since = world.clock.now()
+            elif world.clock.now() - rest_since >= world.pace.again_s:
+                return state
         await world.clock.sleep(world.pace.poll_s)
+    return state
 
 
 @verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0)

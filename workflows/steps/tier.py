@@ -15,8 +15,13 @@ async def _restart_taken(world: World, tier_id: str, since: str) -> Settled[str]
 
 
 async def _newest_restart(world: World, tier_id: str) -> str:
-    events = await world.cloud.events(event_type=RESTART, limit=50)
-    return next((event.id for event in events if event.resource_id == tier_id), "")
+    return await newest_restart_of(world, RESTART, tier_id)
+
+
+async def newest_restart_of(world: World, event_type: str, place_id: str) -> str:
+    """Return the id of the newest restart event of a VPC or network, `""` where there is none."""
+    events = await world.cloud.events(event_type=event_type, limit=50)
+    return next((event.id for event in events if event.resource_id == place_id), "")
 
 
 @verb(retry=PATIENT)

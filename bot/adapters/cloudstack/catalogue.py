@@ -115,7 +115,6 @@ _ALL = (
     ),
     Command("stopRouter", Effect.CHANGE, Role.DOMAIN_ADMIN, "admin.router.StopRouterCmd"),
     Command("startRouter", Effect.CHANGE, Role.DOMAIN_ADMIN, "admin.router.StartRouterCmd"),
-    Command("rebootRouter", Effect.CHANGE, Role.DOMAIN_ADMIN, "admin.router.RebootRouterCmd"),
     Command(
         "changeServiceForRouter",
         Effect.CHANGE,

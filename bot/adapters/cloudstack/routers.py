@@ -96,11 +96,6 @@ class RouterCalls(Calls):
         act = f"start router {self._named(router_id)}"
         return await self._client.submit(Call(act, "startRouter", {"id": router_id}))
 
-    async def reboot_router(self, router_id: str) -> str:
-        """Submit a stop and start in one; the job fails where it is not Running (530)."""
-        act = f"reboot router {self._named(router_id)}"
-        return await self._client.submit(Call(act, "rebootRouter", {"id": router_id}))
-
     async def restart_vpc_redundant(self, vpc_id: str) -> str:
         """Submit that a VPC gets a pair of routers, and nothing else of `restartVPC`."""
         act = f"make the routers of VPC {self._named(vpc_id)} a pair"
