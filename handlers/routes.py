@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
+from bot.services.subjects import EITHER
 from workflows import provision, recover, roll
 
 RUNBOOKS: Runbooks = {
@@ -109,7 +110,10 @@ def _entry(runbook: Runbook[Any]) -> Entry:
     )
     usage_line = " ".join([runbook.name, "TARGET", *said, f"[{BECAUSE}=REASON]"])
     example = f"{runbook.name} app-tier"
-    return Entry(runbook.name, Kind.RUNBOOK, usage_line, runbook.summary, example, hints)
+    return Entry(
+        runbook.name, Kind.RUNBOOK, usage_line, runbook.summary, example, hints,
+        routers=runbook.subject is EITHER,
+    )  # fmt: skip
 
 
 def _option(name: str, info: FieldInfo) -> str:

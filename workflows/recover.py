@@ -1,5 +1,7 @@
 """recover: bring back an ILB VM that is not running and that nobody stopped on purpose.
 
+What it does to routers is in `workflows.recover_router`; a name decides which of them is meant.
+
 1. Where it is Stopping: wait for CloudStack's power sync, which usually frees it by itself.
    Running again: done. Still Stopping: a plain stop.
 2. Where it is Stopped: start it; CloudStack re-sends all rules of its VIP.
@@ -19,11 +21,13 @@ from bot.domain.cause import why_not_running
 from bot.domain.cloud import VmState
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep
+from bot.domain.router_view import ROUTER_KINDS, RouterView
 from bot.domain.view import View, rules_digest
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
-from bot.services.subjects import ILB
+from bot.services.subjects import EITHER
+from workflows import recover_router
 from workflows.steps import ilb_vm, tier
 
 NAME = "recover"
@@ -34,11 +38,15 @@ class RecoverRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    target: str = Field(description="tier, ILB VM or VIP")
+    target: str = Field(description="tier, ILB VM or VIP; router, VPC or isolated network")
 
 
-def plan(view: View, wish: Wish) -> Plan | NothingToDo:
+def plan(seen: View | RouterView, wish: Wish) -> Plan | NothingToDo:
     """Plan what brings it back, or say why it is left alone; the reason comes before the act."""
+    return _plan(seen) if isinstance(seen, View) else recover_router.plan(seen)
+
+
+def _plan(view: View) -> Plan | NothingToDo:
     vm = view.vm
     if vm is not None and vm.state is VmState.RUNNING:
         return NothingToDo(f"{vm.name} is Running.", (f"host {vm.host_name or 'not shown'}",))
@@ -79,6 +87,9 @@ def plan(view: View, wish: Wish) -> Plan | NothingToDo:
 
 async def apply(run: Run, planned: Plan) -> None:
     """Repair by the state the plan saw, as the module's docstring numbers it."""
+    if planned.target.kind in ROUTER_KINDS:
+        await recover_router.apply(run, planned)
+        return
     target, state = planned.target, planned.parameter("state")
     run.commit()  # nothing here makes it worse than it is; a half-done repair is not undone
     if state == "missing":
@@ -88,15 +99,19 @@ async def apply(run: Run, planned: Plan) -> None:
     await ilb_vm.rules_as_planned(run, planned)
 
 
-def left_to_do(view: View, planned: Plan) -> tuple[str, ...]:
+def left_to_do(view: View | RouterView, planned: Plan) -> tuple[str, ...]:
     """Return what is not as planned: it must be Running with the rules the plan saw."""
+    if not isinstance(view, View):
+        return recover_router.left_to_do(view, planned)
     if view.vm is None or view.vm.state is not VmState.RUNNING:
         return (f"{planned.target.name} is {view.state}, not Running",)
     return tuple(c for c in view.changes(planned) if c.startswith(("rule on port", "tier state")))
 
 
-def unsafe(view: View, planned: Plan) -> str:
+def unsafe(view: View | RouterView, planned: Plan) -> str:
     """Say why a failed repair must not be left alone."""
+    if not isinstance(view, View):
+        return recover_router.unsafe(view)
     if view.vm is not None and view.vm.state is VmState.RUNNING:
         return ""
     return f"{view.name} is {view.state}: {view.services()} is not served"
@@ -133,13 +148,16 @@ def _warnings(view: View) -> tuple[str, ...]:
 
 def acts(planned: Plan) -> tuple[Act, ...]:
     """Return what the repair does, by the state the plan saw."""
+    if planned.target.kind in ROUTER_KINDS:
+        return recover_router.acts(planned)
     return (Act.REDEPLOY if planned.parameter("state") == "missing" else Act.START,)
 
 
 RUNBOOK = Runbook(
     name=NAME,
-    summary="bring back an ILB VM that stopped, hangs in Stopping or is missing",
-    subject=ILB,
+    summary="bring back an ILB VM or a router that stopped or hangs, an ILB VM that is missing, "
+    "a router whose checks fail",
+    subject=EITHER,
     request=RecoverRequest,
     plan=plan,
     apply=apply,

@@ -13,6 +13,7 @@ class Act(StrEnum):
     ROLL_PAIR = "roll, standby first"
     START = "start"
     REDEPLOY = "deploy again"
+    REBOOT = "reboot where a check fails"
     TWIN = "twin (a second ILB)"
     EQUALIZE = "make it and its twin equal again"
     UNPAIR = "take its twin away"
@@ -42,6 +43,7 @@ RUNBOOKS = {
     Act.ROLL_PAIR: "roll",
     Act.START: "recover",
     Act.REDEPLOY: "recover",
+    Act.REBOOT: "recover",
     Act.TWIN: "pair",
     Act.EQUALIZE: "pair",
     Act.UNPAIR: "unpair",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.domain.cloud import CloudEvent, VmState
 from bot.domain.view import View
@@ -30,7 +31,7 @@ class Cause:
 
 def why_not_running(view: View) -> Cause:
     """Say why the machine of a view is not running; what is not on purpose is unexpected."""
-    for claim in (_idle_tier, _our_own, _unused, _restarting, _stopped_by_somebody):
+    for claim in (_idle_tier, _our_own, _unused, restarting, _stopped_by_somebody):
         if reason := claim(view):
             return Cause(True, reason, _evidence(view))
     return Cause(False, _unexpected(view), _evidence(view))
@@ -55,7 +56,16 @@ def _unused(view: View) -> str:
     return f"no Active rule with a member is visible on {view.vip}"
 
 
-def _restarting(view: View) -> str:
+class _Restarted(Protocol):
+    @property
+    def read_at(self) -> float: ...
+
+    @property
+    def restarts(self) -> tuple[CloudEvent, ...]: ...
+
+
+def restarting(view: _Restarted) -> str:
+    """Say that a restart of the VPC or network is running or just ended, `""` where none is."""
     for event in view.restarts:
         age_s = view.read_at - event.created.timestamp()
         what = "VPC" if event.type == "VPC.RESTART" else "network"
@@ -78,7 +88,11 @@ def _has_completed(events: tuple[CloudEvent, ...], begun: CloudEvent) -> bool:
 
 
 def _stopped_by_somebody(view: View) -> str:
-    last = view.last_move
+    return asked_for(view.last_move)
+
+
+def asked_for(last: CloudEvent | None) -> str:
+    """Say who asked for the newest start or stop, where that was a stop; else `""`."""
     if last is None or last.type not in ON_PURPOSE_TYPES:
         return ""
     when = last.created.strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -102,13 +116,14 @@ def _evidence(view: View) -> tuple[str, ...]:
     active = sum(rule.is_active for rule in view.rules)
     return (
         f"state {vm.state}" if vm else "no ILB VM",
-        f"newest start or stop: {_words(last)}",
+        f"newest start or stop: {move_in_words(last)}",
         f"{active} Active {'rule' if active == 1 else 'rules'} with members on {view.vip}",
         f"tier {view.tier.name} is {view.tier.state}",
     )
 
 
-def _words(event: CloudEvent | None) -> str:
+def move_in_words(event: CloudEvent | None) -> str:
+    """Say what was recorded, by whom and when."""
     if event is None:
         return "none on record"
     when = event.created.strftime("%Y-%m-%d %H:%M:%S UTC")

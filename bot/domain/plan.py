@@ -80,6 +80,8 @@ class Plan:
     parameters: tuple[tuple[str, str], ...] = ()
     diff: tuple[str, ...] = ()
     """What is wanted against what is, a line each, where the plan comes from a comparison."""
+    by_person: str = ""
+    """Why a person must decide, whatever a policy says may happen by itself."""
 
     @property
     def fingerprint(self) -> str:

@@ -18,7 +18,7 @@ TLS_SINCE = "4.22"
 def router_answers(target: RouterTarget) -> tuple[Answer, ...]:
     """Answer every act that could be wished of a router."""
     rolls = (_roll_pair,) if target.is_pair else (_roll,)
-    changing = (*rolls, _start, _make_pair, _make_single, _resize, _migrate, _live_patch)
+    changing = (*rolls, _start, _reboot, _make_pair, _make_single, _resize, _migrate, _live_patch)
     return (*(answer(target) for answer in changing), *_same_for_all(target))
 
 
@@ -73,10 +73,20 @@ def _start(target: RouterTarget) -> Answer:
     """CloudStack starts a dead router by itself within seconds (`haEnabled`)."""
     if answer := _hands_off(target, Act.START):
         return answer
-    down = [one.name for one in target.routers if one.state is VmState.STOPPED]
+    down = [one.name for one in target.routers if one.state in {VmState.STOPPED, VmState.STOPPING}]
     if not down:
         return no(Act.START, "None of it is Stopped.")
     return yes(Act.START, f"{in_words(down)}, unless CloudStack is faster: it starts dead routers.")
+
+
+def _reboot(target: RouterTarget) -> Answer:
+    if answer := _hands_off(target, Act.REBOOT):
+        return answer
+    if not any(one.state is VmState.RUNNING for one in target.routers):
+        return no(Act.REBOOT, "None of it is Running.", "Start it first.")
+    if target.is_pair:
+        return yes(Act.REBOOT, "A stop and a start of the one that fails; the standby first.")
+    return yes(Act.REBOOT, f"A stop and a start; {target.owner} is cut off meanwhile.")
 
 
 def _make_pair(target: RouterTarget) -> Answer:

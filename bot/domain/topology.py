@@ -185,7 +185,7 @@ def find_target(snapshot: Snapshot, named: str) -> Target:
     if len(hits) == 1:
         return hits[0]
     if hits:
-        choices = in_words([f"`{_said(hit)}` ({hit.where})" for hit in hits[:8]])
+        choices = in_words([f"`{typed(hit)}` ({hit.where})" for hit in hits[:8]])
         raise Refused(
             f"{len(hits)} targets go by the name “{named}”.", instead=f"Say which one: {choices}."
         )
@@ -240,5 +240,6 @@ def _touched(ilb: Ilb) -> str:
     return f"{ilb.name} ({ilb.vip}, {ilb.state}, {rules}): its rules are sent again{also}"
 
 
-def _said(target: Target) -> str:
+def typed(target: Target) -> str:
+    """Return a name by which a person can say it: one router stands for both of a pair."""
     return target.routers[0].name if isinstance(target, RouterTarget) else target.name

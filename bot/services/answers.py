@@ -9,7 +9,7 @@ from bot.domain.export import first_spec, spec_of
 from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
-from bot.domain.topology import find_target
+from bot.domain.topology import IlbTarget, find_target
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
 from bot.services.cloud_watch import CLOUD
@@ -95,7 +95,11 @@ class Answers:
         """Say what can be done to a target, what cannot, why, and what works instead."""
         snapshot = await self._from.fleet.snapshot()
         target = find_target(snapshot, named)
-        runbooks = {entry.name for entry in self._from.menu if entry.kind is Kind.RUNBOOK}
+        runbooks = {
+            entry.name
+            for entry in self._from.menu
+            if entry.kind is Kind.RUNBOOK and (entry.routers or isinstance(target, IlbTarget))
+        }
         return possible(target, runbooks, self._from.fleet.age_s(snapshot))
 
     async def export(self, named: str) -> Page:

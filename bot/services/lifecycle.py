@@ -213,6 +213,8 @@ class Lifecycle:
             await self._end(found, (State.ASKED,), Outcome.NOTHING_TO_DO, text, **about)
             return
         mode, why = await self._mode(found, Scope.of_target(target))
+        if planned.by_person and mode is Mode.AUTOMATIC:
+            mode, why = Mode.APPROVE, planned.by_person
         changes: dict[str, object] = about | {
             "lane": planned.target.lane, "fingerprint": planned.fingerprint, "mode": mode,
             "plan": _PLAN.dump_json(planned).decode(),

@@ -35,3 +35,5 @@ class Entry:
     summary: str
     example: str = ""
     asks: tuple[Ask, ...] = ()
+    routers: bool = False
+    """Whether its target may be routers as well as an ILB."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cloud.model import AclList
+from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
 from tests.workflows.sweep import Scenario
 
@@ -53,6 +53,52 @@ ROLL = Scenario("roll", "roll", VM, _nothing, _serves_from_the_new_template, _se
 STOPPED = Scenario("recover a dead one", "recover", VM, _dies, _serves, _whatever)
 STOPPING = Scenario("recover a stuck one", "recover", VM, _sticks, _serves, _whatever)
 MISSING = Scenario("recover a missing one", "recover", VIP, _is_lost, _serves, _whatever)
+
+STANDBY_ROUTER, PRIMARY_ROUTER, LONE_ROUTER = "r-5-VM", "r-4-VM", "shop-stage"
+
+
+def _router_dies(home: House) -> None:
+    """CloudStack's own restart of it fails, and is tried again only after ten minutes."""
+    home.cloud.refuse_next(Refusal.START)
+    home.cloud.power_off(STANDBY_ROUTER)
+    home.later(200.0)
+
+
+def _primary_fails(home: House) -> None:
+    home.cloud.set_check(PRIMARY_ROUTER, "haproxy_check.py", "FAILED", "no answer on port 80")
+
+
+def _lone_one_fails(home: House) -> None:
+    [router] = [one for one in home.cloud.machines(Kind.ROUTER) if one.tier.name == "qa-tier"]
+    home.cloud.set_check(router.name, "haproxy_check.py", "FAILED", "no answer on port 80")
+
+
+def _has_a_pair(home: House) -> bool:
+    pair = [home.vm(name) for name in (PRIMARY_ROUTER, STANDBY_ROUTER)]
+    return _all_well(pair) and {one.redundant_state for one in pair} == {"PRIMARY", "BACKUP"}
+
+
+def _lone_one_is_well(home: House) -> bool:
+    routers = home.cloud.machines(Kind.ROUTER)
+    return _all_well([one for one in routers if one.tier.name == "qa-tier"])
+
+
+def _all_well(routers: list[Machine]) -> bool:
+    return all(
+        one.state == "Running" and all(check.status == "SUCCESS" for check in one.checks)
+        for one in routers
+    )
+
+
+ROUTER_STOPPED = Scenario(
+    "recover a dead router", "recover", STANDBY_ROUTER, _router_dies, _has_a_pair, _whatever
+)
+ROUTER_FAILING = Scenario(
+    "recover a failing primary", "recover", "shop-prod", _primary_fails, _has_a_pair, _whatever
+)
+LONE_ROUTER_FAILING = Scenario(
+    "recover a lone router", "recover", LONE_ROUTER, _lone_one_fails, _lone_one_is_well, _whatever
+)
 
 NEW_ILB = """
 tier: shop-prod/db-tier
@@ -168,7 +214,10 @@ ACL = Scenario(
     "provision an ACL", "provision", "shop-prod/cache-tier", _nothing, _has_the_new_acl,
     _has_the_old_acl, _spec(OTHER_ACL),
 )  # fmt: skip
-ALL = (ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL)
+ALL = (
+    ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
+    ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
+)  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
 

@@ -8,7 +8,18 @@ from typing import Any
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import house
-from tests.workflows.scenarios import ACL, BUILD, MISSING, REPLACE, ROLL, STOPPED, STOPPING
+from tests.workflows.scenarios import (
+    ACL,
+    BUILD,
+    LONE_ROUTER_FAILING,
+    MISSING,
+    REPLACE,
+    ROLL,
+    ROUTER_FAILING,
+    ROUTER_STOPPED,
+    STOPPED,
+    STOPPING,
+)
 from tests.workflows.sweep import Scenario
 
 HISTORIES = {
@@ -16,6 +27,9 @@ HISTORIES = {
     "recover-stopped": STOPPED,
     "recover-stopping": STOPPING,
     "recover-missing": MISSING,
+    "recover-router-stopped": ROUTER_STOPPED,
+    "recover-router-failing": ROUTER_FAILING,
+    "recover-router-alone": LONE_ROUTER_FAILING,
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,
