@@ -1,10 +1,12 @@
 """People type, read and click in the page of the pretend Slack, with a stock Bolt app behind it."""
 
 import os
+import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from zlib import compress, crc32
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -218,3 +220,36 @@ async def test_the_page_finds_its_way_back_after_a_restart(browser: Browser) -> 
                 await second.script.says("bruno", "after")
                 await expect(messages).to_contain_text("after")
                 await expect(messages).not_to_contain_text("before")
+
+
+async def test_a_picture_is_shown_in_the_thread_it_was_sent_to(
+    room: Room, browser: Browser
+) -> None:
+    client = room.client()
+    parent = await client.chat_postMessage(channel="C0ILBOPS01", text="Pair web: done")
+    await client.files_upload_v2(
+        channel="C0ILBOPS01", thread_ts=parent["ts"], filename="plot.png", title="Traffic of op-17",
+        alt_txt="4,200 attempts, none failed", file=png(900, 360),
+    )  # fmt: skip
+    async with open_page(browser, f"{room.url}/?as=ana", PHONE) as page:
+        await page.get_by_role("button", name="1 reply").click()
+        picture = page.get_by_role("img", name="4,200 attempts, none failed")
+        await expect(picture).to_be_visible()
+        await expect(picture).to_have_js_property("naturalWidth", 900)
+        await expect(page.get_by_text("Traffic of op-17")).to_be_visible()
+        box = await picture.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= PHONE[0]
+        await photograph(page, "picture")
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a picture of stripes (https://www.w3.org/TR/png/, grey of eight bits)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    rows = (b"\0" + bytes([y // 40 % 2 * 120 + 100]) * width for y in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", compress(b"".join(rows))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)

@@ -8,6 +8,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from . import chat_methods, directory_methods, modals
 from .control import Control
+from .files import Files
 from .gestures import Gestures
 from .page import Page
 from .response_urls import ResponseUrls
@@ -26,7 +27,8 @@ def create_app(workspace: Workspace) -> Starlette:
     urls = ResponseUrls(workspace)
     gestures = Gestures(workspace, sockets, urls)
     control = Control(workspace, sockets, gestures)
-    methods = chat_methods.METHODS | directory_methods.METHODS | modals.METHODS
+    files = Files(workspace)
+    methods = chat_methods.METHODS | directory_methods.METHODS | modals.METHODS | files.methods()
     api = WebApi(workspace, sockets, methods)
 
     @asynccontextmanager
@@ -41,6 +43,7 @@ def create_app(workspace: Workspace) -> Starlette:
             WebSocketRoute("/link/", sockets.serve),
             Route("/commands/{team}/{secret}", urls.answer, methods=["POST"]),
             Route("/actions/{team}/{secret}", urls.answer, methods=["POST"]),
+            *files.routes(),
             *control.routes(),
             *Page(workspace).routes(),
         ],

@@ -19,9 +19,7 @@ _REACTION_NAME = re.compile(r"^[\w+'-]+(::skin-tone-[2-6])?$")
 
 def post_message(call: Call) -> Json:
     channel = _place_to_post(call)
-    message = call.workspace.say_as_app(
-        channel.id, _content(call), thread_ts=_thread(call, channel)
-    )
+    message = call.workspace.say_as_app(channel.id, _content(call), thread_ts=thread(call, channel))
     shown = wire.message(call.workspace, message)
     return {"channel": channel.id, "ts": message.ts, "message": shown}
 
@@ -32,7 +30,7 @@ def post_ephemeral(call: Call) -> Json:
     if person is None or person.id not in channel.members:
         raise SlackError("user_not_in_channel")
     message = call.workspace.say_as_app(
-        channel.id, _content(call), thread_ts=_thread(call, channel), visible_to=person.id
+        channel.id, _content(call), thread_ts=thread(call, channel), visible_to=person.id
     )
     return {"message_ts": message.ts}
 
@@ -112,9 +110,9 @@ METHODS = {
 }
 
 
-def conversation(call: Call) -> Channel:
+def conversation(call: Call, argument: str = "channel") -> Channel:
     """Find the channel of a call by its id; the app must be a member."""
-    channel = call.workspace.channels.get(call.required("channel"))
+    channel = call.workspace.channels.get(call.required(argument))
     if channel is None:
         raise SlackError("channel_not_found")
     if call.workspace.app.user.id not in channel.members:
@@ -135,7 +133,7 @@ def _place_to_post(call: Call) -> Channel:
     return channel
 
 
-def _thread(call: Call, channel: Channel) -> str | None:
+def thread(call: Call, channel: Channel) -> str | None:
     """Find the thread's parent; Slack moves an answer to a reply into the same thread."""
     wanted = call.text("thread_ts")
     if wanted is None:

@@ -19,11 +19,12 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says: its text, its blocks as Slack stores them, and its metadata."""
+    """What a message says: its text, its blocks as Slack stores them, its metadata, its files."""
 
     text: str
     blocks: tuple[Json, ...] = ()
     metadata: Json | None = None
+    files: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,12 @@ class Command:
     usage_hint: str = ""
 
 
+SCOPES = ("app_mentions:read", "chat:write", "commands", "files:write")
+
+
 @dataclass(frozen=True, slots=True)
 class App:
-    """The installed app: its ids, its tokens, and the commands of its manifest."""
+    """The installed app: its ids, its tokens, and the commands and scopes of its manifest."""
 
     id: str
     bot_id: str
@@ -54,6 +57,7 @@ class App:
     app_token: str
     verification_token: str
     commands: tuple[Command, ...]
+    scopes: tuple[str, ...] = SCOPES
 
 
 @dataclass(frozen=True, slots=True)

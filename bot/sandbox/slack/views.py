@@ -9,6 +9,7 @@ from .workspace import Workspace
 def message(workspace: Workspace, said: Message) -> Json:
     """Show a message with what a script needs: channel, audience, buttons, all its words."""
     words = [said.content.text, *(t for block in said.content.blocks for t in texts(block))]
+    words += [str(one.get(key, "")) for one in said.content.files for key in ("title", "alt_txt")]
     return wire.message(workspace, said) | {
         "channel": said.channel,
         "visible_to": said.visible_to,

@@ -73,11 +73,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method, the allowance of its tier, and whether it wants the app-level token."""
+    """A method, the allowance of its tier, whose token it wants, and a scope that it checks."""
 
     run: Callable[[Call], Json]
     allowance: Allowance
     takes_app_token: bool = False
+    scope: str = ""
 
 
 class WebApi:
@@ -117,8 +118,12 @@ class WebApi:
         self._check_token(method, _token(request, arguments))
         if wait_s := self._retry_after_s(name, method, arguments):
             return self._too_many(name, wait_s)
+        scopes = self._workspace.app.scopes
+        if method.scope and method.scope not in scopes:
+            raise SlackError("missing_scope")
         call = Call(self._workspace, self._sockets, str(request.base_url), arguments)
-        return JSONResponse({"ok": True} | method.run(call))
+        headers = {} if method.takes_app_token else {"x-oauth-scopes": ",".join(scopes)}
+        return JSONResponse({"ok": True} | method.run(call), headers=headers)
 
     def _check_token(self, method: Method, token: str) -> None:
         app = self._workspace.app
@@ -155,6 +160,9 @@ class WebApi:
         body: Json = {"ok": False, "error": refusal.error}
         if refusal.error == "unknown_method":
             body["req_method"] = name
+        if refusal.error == "missing_scope" and name in self._methods:
+            body["needed"] = self._methods[name].scope
+            body["provided"] = ",".join(self._workspace.app.scopes)
         if refusal.details:
             body["errors"] = [detail.removeprefix("[ERROR] ") for detail in refusal.details]
             body["response_metadata"] = {"messages": list(refusal.details)}

@@ -82,6 +82,8 @@ def message(workspace: Workspace, said: Message) -> Json:
         shown |= {"bot_id": said.bot_id, "app_id": workspace.app.id}
     if said.content.blocks:
         shown["blocks"] = list(said.content.blocks)
+    if said.content.files:
+        shown |= {"files": list(said.content.files), "upload": True}
     if said.content.metadata is not None:
         shown["metadata"] = said.content.metadata
     if said.edited_ts is not None and not said.content.blocks:

@@ -145,6 +145,7 @@ class Workspace:
 
     def edit(self, message: Message, content: Content) -> Message:
         edited_ts = self.timeline.mint_ts(self.now())
+        content = replace(content, files=message.content.files)
         return self._changed(message.saying(self._stored(content), edited_ts))
 
     def react(self, message: Message) -> Message:

@@ -70,9 +70,19 @@ function content(message, store, actions) {
   const shown = message.blocks?.length
     ? message.blocks.map((it) => block(it, context))
     : [h("div", { class: "body" }, mrkdwn(message.text, store.names))];
+  shown.push(...(message.files ?? []).map(file));
   const lastLine = shown.at(-1).lastElementChild;
   if (edited) (lastLine?.className === "text" ? lastLine : shown.at(-1)).append(edited);
   return h("div", { class: "content" }, shown, reactions(message, store));
+}
+
+// A picture is shown, from this server whatever name the app knows it by; anything else is offered.
+function file(it) {
+  const path = new URL(it.url_private).pathname;
+  const title = h("figcaption", {}, it.title);
+  if (!it.mimetype.startsWith("image/")) return h("figure", { class: "file" }, h("a", { href: path, download: it.name }, it.title));
+  const picture = h("img", { src: path, alt: it.alt_txt || it.title, loading: "lazy" });
+  return h("figure", { class: "file" }, title, h("a", { href: path, target: "_blank", rel: "noopener" }, picture));
 }
 
 function reactions(message, store) {
