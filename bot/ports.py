@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.card import Card
+from bot.domain.card import Card, Picture
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
 from bot.domain.health import CheckResult
 from bot.domain.names import DirectoryKind, Record
@@ -276,6 +276,10 @@ class Chat(Protocol):
 
     async def update(self, at: Posted, card: Card) -> None:
         """Replace a card in place."""
+        ...
+
+    async def upload(self, at: Posted, picture: Picture) -> None:
+        """Show a picture in the thread of a card; nothing can be edited about it afterwards."""
         ...
 
     async def whisper(self, channel: str, person: str, text: str) -> None:

@@ -19,6 +19,7 @@ SCOPES = {
     "app_mentions:read": "hear commands in threads, where Slack allows no slash commands",
     "chat:write": "post and edit cards, answer one person",
     "commands": "the slash command",
+    "files:write": "show the plot of a change in its thread",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
@@ -16,7 +17,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import mrkdwn
-from bot.domain.card import Button, Card, Tone
+from bot.domain.card import Button, Card, Picture, Tone
 from bot.errors import IlbotError, Permanent, Refused, Transient
 from bot.ports import Posted
 
@@ -25,6 +26,7 @@ Json = dict[str, Any]
 HEADER, SECTION, FOOTER = 150, 3000, 500
 BUTTON, VALUE, CONFIRM, ACTION_ID = 75, 2000, 300, 255
 BUTTONS_PER_BLOCK = 25
+ALT_TEXT = 1000
 BODY = 7500
 """Characters of all paragraphs together; facts, buttons and the footer need the rest."""
 FACTS, FACT_NAME, FACT = 10, 100, 200
@@ -37,6 +39,8 @@ _WHAT_TO_DO = {
     "user_not_in_channel": "That person must join the channel to be told there.",
     "restricted_action": "The workspace's preferences forbid the bot to post there.",
     "missing_scope": "Install the app again with the manifest in deploy/.",
+    "file_uploads_disabled": "Ask the workspace's owners to allow file uploads.",
+    "file_upload_size_restricted": "Ask the workspace's owners to allow larger files.",
 }
 _PASSING = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
@@ -67,6 +71,18 @@ class SlackChat:
         what = f"edit message {at.ts} in {at.channel}"
         await self._call("chat.update", what, channel=at.channel, ts=at.ts, **_content(card))
 
+    async def upload(self, at: Posted, picture: Picture) -> None:
+        """Show a picture in the thread of a card, by Slack's upload of three calls.
+
+        Slack checks the channel with the last: a refusal leaves a file that nobody sees.
+        """
+        what = f"upload {picture.name} to the thread {at.ts} in {at.channel}"
+        with _ours(what):
+            await self._client.files_upload_v2(
+                channel=at.channel, thread_ts=at.ts, filename=picture.name,
+                title=picture.title, alt_txt=picture.alt[:ALT_TEXT], file=picture.png,
+            )  # fmt: skip
+
     async def whisper(self, channel: str, person: str, text: str) -> None:
         """Tell one person something that only they see."""
         await self._call(
@@ -76,15 +92,22 @@ class SlackChat:
 
     async def _call(self, method: str, what: str, **arguments: Any) -> Json:
         arguments = {name: value for name, value in arguments.items() if value is not None}
-        try:
+        with _ours(what):
             answer = await self._client.api_call(method, json=arguments)
-        except SlackApiError as error:
-            raise _translated(error, what) from error
-        except (TimeoutError, aiohttp.ClientError, SlackClientError, OSError) as error:
-            raise Transient(
-                f"{what}: Slack did not answer ({type(error).__name__})", in_doubt=True
-            ) from error
         return dict(answer.data) if isinstance(answer.data, dict) else {}
+
+
+@contextmanager
+def _ours(what: str) -> Iterator[None]:
+    """Turn what Slack or the way to it raises into our errors, saying what was attempted."""
+    try:
+        yield
+    except SlackApiError as error:
+        raise _translated(error, what) from error
+    except (TimeoutError, aiohttp.ClientError, SlackClientError, OSError) as error:
+        raise Transient(
+            f"{what}: Slack did not answer ({type(error).__name__})", in_doubt=True
+        ) from error
 
 
 def blocks(card: Card) -> list[Json]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from bot.cli.check_line import CheckLine, ok, refused, warning
 from bot.settings import Settings
 
-NEEDED_SCOPES = ("chat:write", "commands")
+NEEDED_SCOPES = ("chat:write", "commands", "files:write")
 _ANSWER_S = 15.0
 _REMEDIES = {
     "invalid_auth": "Copy the token again from the app's page; it may have been reinstalled.",

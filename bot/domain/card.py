@@ -5,7 +5,7 @@ Texts are Slack mrkdwn whose variable parts were escaped when the text was made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -26,6 +26,19 @@ class Button:
     value: str
     tone: Tone = Tone.PLAIN
     confirm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG with its file name, its title, and what it shows in words (at most 1,000 characters).
+
+    The words are for those who cannot see it: plain text, no mrkdwn.
+    """
+
+    name: str
+    title: str
+    alt: str
+    png: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

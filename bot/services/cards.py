@@ -11,10 +11,10 @@ from typing import Protocol
 import structlog
 
 from bot.domain import mrkdwn
-from bot.domain.card import Button, Card, Tone
+from bot.domain.card import Button, Card, Picture, Tone
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.plan import Plan
-from bot.errors import IlbotError, Transient
+from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Chat, Posted
 from bot.services.journal import Journal
 from bot.services.operations import plan_of
@@ -40,9 +40,18 @@ class Words(Protocol):
         ...
 
 
+Plot = Callable[[str], Awaitable[Picture | None]]
+"""Draws what probing saw of an operation; None where it was not probed."""
+
+
+async def no_plot(operation_id: str) -> Picture | None:
+    """Draw nothing: where there is no probing."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class CardSettings:
-    """Where cards go and how often one may be edited.
+    """Where cards go, how often one may be edited, and what draws the plots beside receipts.
 
     Slack allows about 50 `chat.update` a minute for the whole workspace (tier 3).
     """
@@ -51,6 +60,7 @@ class CardSettings:
     interval_s: float = 3.0
     again_s: float = 30.0
     """After a refusal the card is tried again this much later, doubled each time, up to an hour."""
+    plot: Plot = no_plot
 
 
 STATUS = {
@@ -267,7 +277,7 @@ class Cards:
         )
 
     async def _thread(self, found: Operation, at: Posted, steps: tuple[Step, ...]) -> None:
-        """Post evidence once with the plan, and the receipt once at the end."""
+        """Post evidence once with the plan, the receipt and its plot once at the end."""
         if found.plan:
             planned = plan_of(found)
             text = self._render(planned, "evidence", plan=planned)
@@ -276,6 +286,21 @@ class Cards:
             text = await self._receipt(found, steps)
             title = f"Receipt of {found.id}"
             await self._once(found.id, "receipt told", self._reply(at, title, text))
+            await self._once(found.id, "plot told", lambda: self._show_plot(found.id, at))
+
+    async def _show_plot(self, operation_id: str, at: Posted) -> None:
+        """Show the plot of what was seen; a chat that takes no pictures is told of instead.
+
+        It adds nothing to the receipt's numbers, so the card is final without it.
+        """
+        picture = await self._settings.plot(operation_id)
+        if picture is None:
+            return
+        try:
+            await self._chat.upload(at, picture)
+        except Refused as error:
+            log.warning("plot_refused", operation=operation_id, error=str(error))
+            await self._reply(at, picture.title, mrkdwn.escape(f"{picture.alt}\n{error}"))()
 
     def _reply(self, at: Posted, title: str, text: str) -> Callable[[], Awaitable[object]]:
         card = Card(title="", summary=title, body=tuple(text.split("\n\n")))

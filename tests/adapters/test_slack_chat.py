@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +14,10 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack import BODY, MORE, SlackChat, blocks, cut
-from bot.domain.card import Button, Card, Tone
+from bot.domain.card import Button, Card, Picture, Tone
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import Posted
-from bot.sandbox.slack import Workspace, block_kit
+from bot.sandbox.slack import Workspace, block_kit, default_seed
 from tests.sandbox.slack_world import Room, pretend_slack
 
 pytestmark = pytest.mark.slow
@@ -29,6 +31,7 @@ CARD = Card(
     buttons=(Button("approve", "Approve", "op:123", Tone.PRIMARY, "Roll r-27-VM?"),),
     footer="op-1",
 )
+PLOT = Picture("op-1.png", "Traffic of op-1", "120 attempts, 3 failed.", b"\x89PNG of op-1")
 FULL = Card(
     title="T" * 400,
     summary="<!channel> " * 2000,
@@ -66,6 +69,57 @@ async def test_a_reply_stands_in_the_cards_thread(room: Room) -> None:
     at = await chat.post(CHANNEL, CARD)
     await chat.post(CHANNEL, Card("", "Evidence", ("facts",)), thread=at)
     assert (await room.script.sees("ana", "facts"))["thread_ts"] == at.ts
+
+
+async def test_a_picture_stands_in_the_cards_thread_with_its_words(room: Room) -> None:
+    chat = chat_in(room)
+    at = await chat.post(CHANNEL, CARD)
+    await chat.upload(at, PLOT)
+    shown = await room.script.sees("ana", PLOT.alt)
+    assert shown["thread_ts"] == at.ts
+    [file] = shown["files"]
+    assert (file["name"], file["title"], file["mimetype"]) == (PLOT.name, PLOT.title, "image/png")
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(file["url_private"])).content == PLOT.png
+
+
+async def test_words_too_long_for_slack_are_cut(room: Room) -> None:
+    chat = chat_in(room)
+    at = await chat.post(CHANNEL, CARD)
+    await chat.upload(at, replace(PLOT, alt="word " * 1000))
+    assert (await room.script.sees("ana", PLOT.title))["files"]
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "kind", "text"),
+    [
+        ("files.getUploadURLExternal", "missing_scope", Refused, "manifest"),
+        ("files.getUploadURLExternal", "file_uploads_disabled", Refused, "owners"),
+        ("upload", "http_500", Transient, "did not answer"),
+        ("files.completeUploadExternal", "not_in_channel", Refused, "/invite"),
+        ("files.completeUploadExternal", "internal_error", Transient, "internal_error"),
+    ],
+)
+async def test_a_failed_upload_says_what_was_attempted_and_what_to_do(
+    room: Room, method: str, error: str, kind: type[Exception], text: str
+) -> None:
+    chat = chat_in(room)
+    at = await chat.post(CHANNEL, CARD)
+    await room.script.breaks("fail_call", method=method, error=error)
+    with pytest.raises(kind, match=text) as raised:
+        await chat.upload(at, PLOT)
+    assert f"upload {PLOT.name} to the thread {at.ts} in {CHANNEL}" in str(raised.value)
+
+
+async def test_an_app_without_the_scope_is_refused_its_upload() -> None:
+    seed = default_seed()
+    scopes = ("chat:write", "commands")
+    poor = replace(seed, app=replace(seed.app, scopes=scopes))
+    async with pretend_slack(Workspace(poor, rate_scale=0)) as room:
+        chat = chat_in(room)
+        at = await chat.post(CHANNEL, CARD)
+        with pytest.raises(Refused, match="missing_scope"):
+            await chat.upload(at, PLOT)
 
 
 async def test_a_whisper_is_seen_by_one(room: Room) -> None:

@@ -30,4 +30,5 @@ def test_socket_mode_is_on_and_no_scope_reads_what_people_write_elsewhere() -> N
         "app_mentions:read",
         "chat:write",
         "commands",
+        "files:write",
     ]

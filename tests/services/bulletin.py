@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.domain.card import Card
+from bot.domain.card import Card, Picture
 from bot.domain.operation import Actor, Operation, Source, State, Wish
 from bot.domain.plan import Exposure, Fact, Plan, PlannedStep, Target
 from bot.engine.api import StepReport
 from bot.engine.memory import Died, MemoryEngine, Store, VirtualClock
+from bot.errors import Refused, Transient
 from bot.ports import Posted
 from bot.services.cards import Cards, CardSettings
 from bot.services.dispatcher import Dispatcher
@@ -38,6 +39,9 @@ class Bulletin:
     replies: list[Card] = field(default_factory=list)
     updates: list[Card] = field(default_factory=list)
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
+    pictures: list[tuple[Posted, Picture]] = field(default_factory=list)
+    takes_pictures: bool = True
+    loses_pictures: int = 0
     moments: list[float] = field(default_factory=list)
     edits: list[float] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -58,6 +62,15 @@ class Bulletin:
         self._happen()
         self.edits.append(self.moments[-1])
         self.updates.append(card)
+
+    async def upload(self, at: Posted, picture: Picture) -> None:
+        self._happen()
+        if not self.takes_pictures:
+            raise Refused("upload it: Slack says missing_scope.", instead="Install it again.")
+        if self.loses_pictures:
+            self.loses_pictures -= 1
+            raise Transient("upload it: Slack did not answer")
+        self.pictures.append((at, picture))
 
     async def whisper(self, channel: str, person: str, text: str) -> None:
         self._happen()
@@ -96,6 +109,7 @@ class Desk:
     interval_s: float = 0.0
     again_s: float = 60.0
     count: int = 0
+    plots: dict[str, Picture] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reboot()
@@ -104,8 +118,11 @@ class Desk:
         self.progress = Progress(self.journal, lambda _: None)
         self.cards = Cards(
             self.journal, self.progress, self.chat, Words(), RUNBOOKS,
-            CardSettings(CHANNEL, self.interval_s, self.again_s),
+            CardSettings(CHANNEL, self.interval_s, self.again_s, self._plot),
         )  # fmt: skip
+
+    async def _plot(self, operation_id: str) -> Picture | None:
+        return self.plots.get(operation_id)
 
     async def ask(self, wish: Wish | None = None, by: Actor | None = None) -> Operation:
         """Store what somebody wishes."""

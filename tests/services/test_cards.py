@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.operation import Actor, Outcome, State, Wish
+from bot.domain.card import Picture
+from bot.domain.operation import Actor, Operation, Outcome, State, Wish
 from bot.engine.memory import Died
 from bot.services.cards import ENDINGS, STATUS
 from tests.services.bulletin import NOON, Desk, a_recovery, a_roll, refresh, report
@@ -260,3 +261,51 @@ async def test_a_refusal_of_a_policys_wish_is_told_in_the_channel(desk: Desk) ->
     await desk.move(asked, State.ENDED, outcome=Outcome.REFUSED, reason="it is parked")
     await desk.cards.show(asked.id)
     assert desk.chat.last.body == ("*:no_entry: Refused*", "it is parked")
+
+
+# the plot
+
+
+async def ended_with_plot(desk: Desk) -> Operation:
+    found = await desk.applying(a_roll())
+    desk.plots[found.id] = Picture("op-1.png", "Traffic of op-1", "3 of 120 <failed>", b"png")
+    return await desk.move(found, State.ENDED, outcome=Outcome.DONE)
+
+
+async def test_the_plot_follows_the_receipt_once(desk: Desk) -> None:
+    found = await ended_with_plot(desk)
+    await desk.cards.show(found.id)
+    await refresh(desk)
+    await desk.cards.show(found.id)
+    [(at, picture)] = desk.chat.pictures
+    assert (at.ts, picture) == ("17.1", desk.plots[found.id])
+    assert desk.chat.titles() == ["Evidence", "Receipt of op-1"]
+
+
+async def test_what_was_not_probed_has_no_plot(desk: Desk) -> None:
+    found = await desk.applying(a_roll())
+    await desk.cards.show((await desk.move(found, State.ENDED, outcome=Outcome.DONE)).id)
+    assert desk.chat.pictures == []
+    assert await desk.journal.has_note(found.id, "", "card final")
+
+
+async def test_a_chat_that_takes_no_pictures_is_told_what_to_do_about_it(desk: Desk) -> None:
+    desk.chat.takes_pictures = False
+    found = await ended_with_plot(desk)
+    await desk.cards.show(found.id)
+    assert desk.chat.replies[-1].summary == "Traffic of op-1"
+    assert desk.chat.replies[-1].body == (
+        "3 of 120 &lt;failed&gt;\nupload it: Slack says missing_scope. Install it again.",
+    )
+    assert await desk.journal.has_note(found.id, "", "card final")
+
+
+async def test_a_plot_that_did_not_arrive_is_sent_again(desk: Desk) -> None:
+    found = await ended_with_plot(desk)
+    desk.chat.loses_pictures = 1
+    desk.cards.changed(found.id)
+    await desk.cards.flush()
+    assert desk.chat.pictures == []
+    await desk.cards.flush()
+    assert len(desk.chat.pictures) == 1
+    assert desk.chat.titles() == ["Evidence", "Receipt of op-1"]

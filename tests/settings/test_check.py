@@ -266,7 +266,11 @@ async def test_tokens_in_each_others_place_are_told(
 
 @pytest.mark.parametrize(
     ("scopes", "verdict"),
-    [("chat:write,commands,users:read", Verdict.OK), ("users:read", Verdict.WARNING)],
+    [
+        ("chat:write,commands,files:write,users:read", Verdict.OK),
+        ("chat:write,commands", Verdict.WARNING),
+        ("users:read", Verdict.WARNING),
+    ],
 )
 async def test_missing_scopes_are_told(scopes: str, verdict: Verdict, tmp_path: Path) -> None:
     async def answer(request: Request) -> JSONResponse:
