@@ -191,11 +191,14 @@ def _environment(staging: Staging, where: dict[str, Any], folder: Path) -> dict[
 
 
 def _probing(where: dict[str, Any]) -> dict[str, str]:
-    """Tell the bot's prober where the VIPs of the pretend world can be reached."""
+    """Let the bot probe, and tell it where it reaches the VIPs of the pretend world."""
     if "probe" not in Settings.model_fields or not where["vips"]:
         return {}
     return {
-        "ILBOT_PROBE__ADDRESS_MAP": json.dumps(where["vips"]),
+        "ILBOT_PROBE__FROM_BOT": "true",
+        "ILBOT_PROBE__ADDRESS_MAP": "\n".join(
+            f"{block} = {here}" for block, here in where["vips"].items()
+        ),
         "ILBOT_PROBE__PORT_OFFSET": str(where["port_offset"]),
     }
 
