@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bot.domain.cause import Cause, asked_for, move_in_words, restarting
-from bot.domain.cloud import VmState
-from bot.domain.router_view import RouterView
+from bot.domain.cloud import CloudEvent, VmState
+from bot.domain.router_view import STARTS, RouterView
+from bot.domain.view import is_move
 from bot.domain.zone import Router
 
 
@@ -48,8 +49,17 @@ def _our_own(view: RouterView) -> str:
 def _unexpected(view: RouterView, router: Router) -> str:
     if router.state is VmState.STOPPING:
         return f"{router.name} is Stopping and nobody asked for it to be stopped"
-    last = view.last_move(router)
+    last = _last_stop(view, router)
     if last is not None and last.type == "VM.STOP":
         when = last.created.strftime("%H:%M:%S UTC")
         return f"{router.name} died by itself: {last.description!r} seen by CloudStack at {when}"
     return f"{router.name} is {router.state} and nobody asked for it to be stopped"
+
+
+def _last_stop(view: RouterView, router: Router) -> CloudEvent | None:
+    """Return the newest stop of a router that is down: a start that came to nothing tells nothing.
+
+    CloudStack records one when it tries to start a dead router and no host takes it.
+    """
+    own = (one for one in view.events if one.resource_id == router.id and is_move(one))
+    return next((one for one in own if one.type not in STARTS), None)

@@ -22,7 +22,7 @@ from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
 from bot.services.spec_text import spec_text
-from bot.services.subjects import ILB
+from bot.services.subjects import EITHER, ILB
 from tests.domain.sites import sites, specs
 from tests.domain.views import (
     HTTP,
@@ -37,7 +37,7 @@ from tests.domain.views import (
 )
 from tests.workflows.harness import RUNBOOKS
 
-OF_ILBS = {name: one for name, one in RUNBOOKS.items() if one.subject is ILB}
+OF_ILBS = {name: one for name, one in RUNBOOKS.items() if one.subject in (ILB, EITHER)}
 every_runbook = pytest.mark.parametrize("runbook", OF_ILBS.values(), ids=OF_ILBS)
 wishes = st.sampled_from([(), (("restart", "True"),), (("version", "4.22.0"),)])
 Change = Callable[[View], View]
