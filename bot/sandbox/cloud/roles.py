@@ -33,7 +33,11 @@ def check_roles(state: CloudState, home: Vpc | Tier) -> None:
     (VRRP without preemption). A role set by hand stays. A single router has no role.
     """
     pair = routers_of(state, home)
-    if len(pair) != 2 or not state.server_is_up:
+    if len(pair) != 2:
+        return
+    if not state.server_is_up:  # nobody asks meanwhile; the next check will
+        every = state.latencies.role_check_s
+        state.processes.call_at(state.at + every, lambda: check_roles(state, home))
         return
     awake = [one for one in pair if one.state == "Running" and one.powered_on]
     free = [one for one in awake if one.role_by_hand is None]
