@@ -17,9 +17,11 @@ from bot.adapters.directory.manual import NoDirectory
 from bot.domain.operation import Wish
 from bot.domain.plan import Plan
 from bot.engine.memory import VirtualClock
+from bot.ports import NobodyLooks
 from bot.sandbox.cloud import READ_ONLY, World, create_app
 from bot.sandbox.cloud.seed import seed_basics
 from bot.services.fleet import Fleet
+from bot.services.service_view import Outlook
 from workflows import roll
 
 SIZES = (10, 100, 1000)
@@ -72,7 +74,8 @@ async def plan_in(size: int) -> tuple[float, Counter[str]]:
     keys = Keys(SecretStr(READ_ONLY.api_key), SecretStr(READ_ONLY.secret_key))
     async with httpx.AsyncClient(transport=wire) as http:
         client = Client("http://cloud/client/api", keys, None, http, clock)
-        fleet = Fleet(CloudStackCloud(client), clock, _no_history, NoDirectory())
+        outlook = Outlook(NoDirectory(), NobodyLooks())
+        fleet = Fleet(CloudStackCloud(client), clock, _no_history, outlook)
         await plan(fleet, vip)  # what is looked up once per process is not counted
         wire.calls.clear()
         await plan(fleet, vip)
@@ -85,7 +88,7 @@ async def plan(fleet: Fleet, vip: str) -> Plan:
     """Plan the way an operation is planned."""
     ilb = await fleet.find(vip)
     assert ilb.vm is not None, "it was seeded with its machine"
-    made = roll.plan(await fleet.view(ilb.vm.id), Wish("roll", vip))
+    made = roll.plan(await fleet.service(ilb.vm.id), Wish("roll", vip))
     assert isinstance(made, Plan), "it was seeded with an old version"
     return made
 

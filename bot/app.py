@@ -21,7 +21,7 @@ from bot.adapters.slack import SlackChat
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Permanent, Refused
-from bot.ports import Directory, World
+from bot.ports import Directory, NobodyLooks, World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.cloud_news import CloudNews
@@ -36,6 +36,7 @@ from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations
 from bot.services.policy_file import PolicyFile
 from bot.services.progress import Progress
+from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.settings import Settings
 from handlers import http as http_handler
@@ -113,7 +114,9 @@ async def open_core(
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
         cloud=cloud, servers=CloudStackServers(client), directory=directory,
-        fleet=Fleet(cloud, books.clock, books.progress.history, directory),
+        fleet=Fleet(
+            cloud, books.clock, books.progress.history, Outlook(directory, NobodyLooks())
+        ),
     )  # fmt: skip
 
 

@@ -15,10 +15,11 @@ from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
 from bot.services.subjects import EITHER
-from workflows import provision, recover, roll
+from workflows import pair, provision, recover, roll, unpair
 
 RUNBOOKS: Runbooks = {
-    runbook.name: runbook for runbook in (roll.RUNBOOK, recover.RUNBOOK, provision.RUNBOOK)
+    runbook.name: runbook
+    for runbook in (roll.RUNBOOK, recover.RUNBOOK, pair.RUNBOOK, unpair.RUNBOOK, provision.RUNBOOK)
 }
 
 QUESTIONS: Mapping[str, Entry] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from bot.domain.cloud import CloudEvent, IlbVm, LbRule, PendingJob, Tier
 from bot.domain.fleet import (
@@ -17,12 +18,14 @@ from bot.domain.fleet import (
 )
 from bot.domain.names import Record
 from bot.domain.router_view import RouterView
-from bot.domain.site import Site
+from bot.domain.service_view import ServiceView
+from bot.domain.site import Site, twin_in
 from bot.domain.topology import Target, find_target
 from bot.domain.view import View
 from bot.errors import Refused
-from bot.ports import Clock, CloudReader, Directory
+from bot.ports import Clock, CloudReader
 from bot.services.routers import Place, read_routers
+from bot.services.service_view import Outlook, read_service
 from bot.services.site import read_site
 from bot.services.snapshot import Allowed, Snapshots
 
@@ -39,12 +42,12 @@ class Fleet:
     """The read model of the cloud; only `snapshot` is kept, and for a moment."""
 
     def __init__(
-        self, cloud: CloudReader, clock: Clock, history: History, directory: Directory
+        self, cloud: CloudReader, clock: Clock, history: History, outlook: Outlook
     ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._history = history
-        self._directory = directory
+        self._outlook = outlook
         self._snapshots = Snapshots(cloud, clock)
 
     async def snapshot(self) -> Snapshot:
@@ -87,6 +90,22 @@ class Fleet:
             raise Refused(f"The tier of {target_id} no longer exists.")
         return await self._around(Ilb(tiers[tier_id], vip, vm), ours)
 
+    async def service(self, target_id: str, *, ours: str = "") -> ServiceView:
+        """Read an ILB as `view` does, with its twin, its names, the hosts and who watches it."""
+        view = await self.view(target_id, ours=ours)
+        twin_vip = twin_in(view.rules)
+        twin = await self._twin(view, twin_vip, ours) if twin_vip else None
+        return await read_service(self._cloud, self._outlook, view, twin)
+
+    async def _twin(self, view: View, vip: str, ours: str) -> View:
+        """Look at the twin of an ILB by what was read of their tier."""
+        vm = next((one for one in view.tier_vms if one.vip == vip), None)
+        outages, busy = await self._history(vm.id if vm else f"{view.tier.id}/{vip}", ours)
+        return replace(
+            view, vip=vip, vm=vm, events=await self._events(vm), own_outages_s=outages,
+            busy_with=busy,
+        )  # fmt: skip
+
     async def find_tier(self, named: str) -> Tier:
         """Return the one tier that a name means; `Refused` with choices otherwise."""
         return find_tier(await self._cloud.tiers(), named)
@@ -118,7 +137,7 @@ class Fleet:
 
     async def record(self, name: str) -> Record:
         """Read what the directory publishes for a name; `Refused` where there is no directory."""
-        return await self._directory.look(name)
+        return await self._outlook.directory.look(name)
 
     async def unfinished_jobs(self) -> tuple[PendingJob, ...]:
         """Return what CloudStack is still at work on, whoever asked for it."""

@@ -12,9 +12,10 @@ from bot.domain.operation import Wish
 from bot.domain.plan import Plan, Target
 from bot.domain.router_acts import forbidden as forbidden_to_routers
 from bot.domain.router_view import ROUTER_KINDS, RouterView
+from bot.domain.service_view import ServiceView
 from bot.domain.site import Site
 from bot.domain.tier_acts import forbidden_in
-from bot.domain.topology import IlbTarget, router_target_of, target_of
+from bot.domain.topology import IlbTarget, RouterTarget, router_target_of, target_of
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.fleet import Fleet
@@ -84,21 +85,56 @@ TIER: Subject[Site] = Subject(_find_tier, _tier_again, forbidden_in)
 """One tier with all of its load balancing and its network ACL list."""
 
 
+async def _find_movable(fleet: Fleet, wish: Wish, ours: str) -> ServiceView | RouterView:
+    found = await fleet.find_target(wish.target)
+    if isinstance(found, IlbTarget):
+        return await fleet.service(found.ilb.target_id, ours=ours)
+    return await _routers_of(fleet, found, ours)
+
+
+async def _movable_again(fleet: Fleet, planned: Plan, ours: str) -> ServiceView | RouterView:
+    target = planned.target
+    if target.kind in ROUTER_KINDS:
+        return await _routers_again(fleet, target, ours)
+    try:
+        return await fleet.service(target.id, ours=ours)
+    except Refused:
+        return await fleet.service(f"{target.tier_id}/{planned.parameter('vip')}", ours=ours)
+
+
+def _movable_forbids(seen: ServiceView | RouterView, acts: tuple[Act, ...]) -> Answer | None:
+    return _either_forbids(seen.ilb if isinstance(seen, ServiceView) else seen, acts)
+
+
+MOVABLE: Subject[ServiceView | RouterView] = Subject(
+    _find_movable, _movable_again, _movable_forbids
+)
+"""As `EITHER`, an ILB with all that is needed to move its traffic to another address."""
+
+
 async def _find_either(fleet: Fleet, wish: Wish, ours: str) -> View | RouterView:
     found = await fleet.find_target(wish.target)
     if isinstance(found, IlbTarget):
         return await fleet.view(found.ilb.target_id, ours=ours)
+    return await _routers_of(fleet, found, ours)
+
+
+async def _routers_of(fleet: Fleet, found: RouterTarget, ours: str) -> RouterView:
     first = found.routers[0]
     network_id = "" if first.vpc_id else first.network_id
     return await fleet.router_view(Place(first.vpc_id, network_id), ours=ours)
+
+
+async def _routers_again(fleet: Fleet, target: Target, ours: str) -> RouterView:
+    network_id = "" if target.vpc_id else target.tier_id
+    return await fleet.router_view(Place(target.vpc_id, network_id), ours=ours)
 
 
 async def _either_again(fleet: Fleet, planned: Plan, ours: str) -> View | RouterView:
     target = planned.target
     if target.kind not in ROUTER_KINDS:
         return await _ilb_again(fleet, planned, ours)
-    network_id = "" if target.vpc_id else target.tier_id
-    return await fleet.router_view(Place(target.vpc_id, network_id), ours=ours)
+    return await _routers_again(fleet, target, ours)
 
 
 def _either_forbids(seen: View | RouterView, acts: tuple[Act, ...]) -> Answer | None:

@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Member, Template, Tier, VmState
+from bot.domain.service_view import ServiceView
+from bot.domain.site import Site
 from bot.domain.view import MOVES, View
 
 NOW = 1_800_000_000.0
@@ -72,6 +74,15 @@ def view(**given: Any) -> View:
         "minimum_version": "4.22.0",
     }
     return View(**(values | given))
+
+
+def service(seen: View, **given: Any) -> ServiceView:
+    """Return the ILB of a view without a twin, names, hosts or anybody who watches it."""
+    site = Site(
+        seen.read_at, seen.tier, (seen.tier,), seen.tier_rules, seen.tier_vms,
+        recreate_checks=seen.recreate_checks, busy_with=seen.busy_with,
+    )  # fmt: skip
+    return ServiceView(seen, site, **given)
 
 
 _machines = st.builds(

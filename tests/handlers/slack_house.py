@@ -19,12 +19,14 @@ from bot.domain.plan import Plan
 from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
 from bot.engine.api import Checkpoints
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
+from bot.ports import NobodyLooks
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, create_app, seed_demo
 from bot.services.answers import Answers, Sources
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
 from bot.services.progress import Progress
+from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from handlers.conversation import Conversation
 from handlers.routes import RUNBOOKS, menu
@@ -101,7 +103,8 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    fleet = Fleet(CloudStackCloud(client), clock, progress.history, NoDirectory())
+    outlook = Outlook(NoDirectory(), NobodyLooks())
+    fleet = Fleet(CloudStackCloud(client), clock, progress.history, outlook)
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(
         Door(journal, engine, lambda: POLICIES, RUNBOOKS, clock, switch, lambda _: None)

@@ -43,6 +43,7 @@ from bot.services.operations import Door, Operations, Verdict, plan_of
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.runbooks import Runbooks
+from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from handlers import routes
 from tests.directory.nameservers import in_process
@@ -112,9 +113,10 @@ class House:
         client = Client("http://cloud/client/api", _keys(READ_ONLY), write, self.http, self.clock)
         port = CloudStackCloud(client)
         directory = self._directory()
-        self.fleet = Fleet(port, self.clock, self.progress.history, directory)
         self.watch = CloudWatch(self.journal, CloudStackServers(client), self.clock, _no_news)
         self.desk = ProbeDesk(self.journal, self.clock, self.vantage)
+        outlook = Outlook(directory, self.desk)
+        self.fleet = Fleet(port, self.clock, self.progress.history, outlook)
         world = Ports(port, self.clock, directory, probe=self.desk)
         hands = Hands(world, self.journal, self.progress, self.switch)
         self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
@@ -275,11 +277,17 @@ class House:
 
 
 @asynccontextmanager
-async def house(**given: Any) -> AsyncIterator[House]:
-    """Open a house on the demo's cloud, boot the bot in it, and clear up afterwards."""
+async def house(*, named: bool = False, **given: Any) -> AsyncIterator[House]:
+    """Open a house on the demo's cloud, boot the bot in it, and clear up afterwards.
+
+    Where it is not `named`, no rule of that cloud has a name: clients have bare addresses.
+    """
     clock = VirtualClock(START)
     cloud = World(clock.now)
     seed_demo(cloud)
+    for rule in cloud.all(Rule):
+        if not named:
+            rule.tags.pop("ilbot.name", None)
     wire = Wire(cloud)
     with TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
         async with httpx.AsyncClient(transport=wire) as http:

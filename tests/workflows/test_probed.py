@@ -52,7 +52,7 @@ async def rolled(vantage: Scripted | None, body: Body) -> tuple[Operation, House
 async def prove(run: Run, planned: Plan) -> None:
     """Prove the VIP and look for a minute more."""
     assert await probe.proven(run, VIP)
-    await probe.bake(run, 60.0)
+    await probe.bake(run)
 
 
 # the honest outage
@@ -102,7 +102,7 @@ async def test_a_change_whose_traffic_came_through_is_done() -> None:
 async def test_without_a_vantage_point_it_is_unverified() -> None:
     async def body(run: Run, planned: Plan) -> None:
         assert not await probe.proven(run, VIP)
-        await probe.bake(run, 60.0)
+        await probe.bake(run)
 
     found, _ = await rolled(None, body)
     assert (found.outcome, found.reason) == (
@@ -117,7 +117,7 @@ async def test_a_loss_stops_the_change_at_the_next_look() -> None:
     went_on = []
 
     async def body(run: Run, planned: Plan) -> None:
-        await probe.bake(run, 60.0)
+        await probe.bake(run)
         went_on.append(run.id)
 
     found, _ = await rolled(vantage, body)
@@ -156,7 +156,7 @@ async def test_a_prober_that_lagged_is_no_failure_and_no_proof() -> None:
     vantage = Scripted(answer=refused_between(START + 5.0, START + 6.0), lag_s=0.3)
 
     async def body(run: Run, planned: Plan) -> None:
-        await probe.bake(run, 60.0)
+        await probe.bake(run)
 
     found, _ = await rolled(vantage, body)
     assert found.outcome is Outcome.UNVERIFIED
@@ -182,7 +182,7 @@ async def test_what_was_withdrawn_may_be_down() -> None:
         await run.sleep(120.0)
         assert await probe.proven(run, VIP)
         await probe.watch(run, before)
-        await probe.bake(run, 30.0)
+        await probe.bake(run)
 
     found, _ = await rolled(vantage, body)
     assert found.outcome is Outcome.DONE, found.reason

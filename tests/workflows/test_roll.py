@@ -53,9 +53,9 @@ async def test_an_ambiguous_name_is_answered_with_the_choices(home: House) -> No
     found = await home.ask("roll", "cache-tier")
     assert ended(found) == (
         Outcome.REFUSED,
-        "2 ILBs go by the name “cache-tier”. Say which one: "
-        f"`{home.vm_at('10.20.4.10')}` (10.20.4.10, tier cache-tier of VPC shop-prod) and "
-        f"`{home.vm_at('10.30.4.10')}` (10.30.4.10, tier cache-tier of VPC shop-stage).",
+        "2 targets go by the name “cache-tier”. Say which one: "
+        f"`{home.vm_at('10.20.4.10')}` (ILB VM 10.20.4.10, tier cache-tier of VPC shop-prod) and "
+        f"`{home.vm_at('10.30.4.10')}` (ILB VM 10.30.4.10, tier cache-tier of VPC shop-stage).",
     )
 
 

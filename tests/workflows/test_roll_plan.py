@@ -11,21 +11,21 @@ from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
 from bot.domain.view import View
 from bot.errors import Refused
-from tests.domain.views import VM, view
+from tests.domain.views import VM, service, view
 from workflows.roll import plan
 
 WISH = Wish("roll", "b-31-VM")
 
 
 def the_plan(seen: View, **parameters: str) -> Plan:
-    found = plan(seen, Wish("roll", "b-31-VM", tuple(parameters.items())))
+    found = plan(service(seen), Wish("roll", "b-31-VM", tuple(parameters.items())))
     assert isinstance(found, Plan)
     return found
 
 
 def refusal(seen: View, **parameters: str) -> str:
     with pytest.raises(Refused) as no:
-        plan(seen, Wish("roll", "b-31-VM", tuple(parameters.items())))
+        plan(service(seen), Wish("roll", "b-31-VM", tuple(parameters.items())))
     return str(no.value)
 
 
@@ -60,7 +60,7 @@ def test_where_nothing_says_which_version_it_must_be_named() -> None:
 @pytest.mark.parametrize("spelled", ["4.22", "4.22.0", "4.22.0.0"])
 def test_any_spelling_of_the_version_it_reports_is_nothing_to_do(spelled: str) -> None:
     seen = view(vm=replace(VM, version="4.22.0"))
-    found = plan(seen, Wish("roll", "b-31-VM", (("version", spelled),)))
+    found = plan(service(seen), Wish("roll", "b-31-VM", (("version", spelled),)))
     assert isinstance(found, NothingToDo)
 
 
@@ -74,6 +74,7 @@ def test_a_template_that_is_not_ready_is_waited_for() -> None:
 def test_a_template_that_names_no_version_is_tried_with_a_warning() -> None:
     assert the_plan(with_template("systemvm-custom")).warnings == (
         "Requests in flight and open connections through it are cut.",
+        "Its traffic cannot be moved meanwhile: no directory is set, so no name can be moved.",
         "Template systemvm-custom names no version: whether it brings the wanted one shows only "
         "afterwards.",
     )

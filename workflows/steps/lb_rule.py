@@ -241,8 +241,8 @@ async def mark(run: Run, tier_id: str, change: RuleChange) -> None:
     """Set the tags of a rule that stays as it is; undone by setting those it had."""
     assert change.before is not None and change.after is not None
     place, before, after = Place(tier_id, change.vip, change.port), change.before, change.after
-    run.undo(f"tags of {place} as they were", lambda: _set_tags(run, place, before.tags))
-    await _set_tags(run, place, after.tags)
+    run.undo(f"tags of {place} as they were", lambda: set_tags(run, place, before.tags))
+    await set_tags(run, place, after.tags)
 
 
 async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 0) -> None:
@@ -267,7 +267,7 @@ async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 
     await _set_members(run, place, wanted.members)
     await _set_stickiness(run, place, wanted.stickiness)
     if not is_new:
-        await _set_tags(run, place, wanted.tags)
+        await set_tags(run, place, wanted.tags)
     if keeper:
         await _delete(run, replace(place, port=keeper))
     await run.step(expect, place, wanted)
@@ -293,7 +293,7 @@ async def _create(run: Run, place: Place, wanted: RuleState) -> None:
     end = await run.step(await_job, job)
     if not (await run.step(look, place)).id:
         raise _failed(f"create the rule on {place}", end)
-    await _set_tags(run, place, wanted.tags)
+    await set_tags(run, place, wanted.tags)
 
 
 async def _delete(run: Run, place: Place) -> None:
@@ -356,7 +356,8 @@ async def _set_stickiness(run: Run, place: Place, wanted: Stickiness | None) -> 
         await _follow(run, place, what, job, lambda state: state.stickiness == wanted)
 
 
-async def _set_tags(run: Run, place: Place, wanted: tuple[tuple[str, str], ...]) -> None:
+async def set_tags(run: Run, place: Place, wanted: tuple[tuple[str, str], ...]) -> None:
+    """Bring our tags on a rule to these; a tag that exists is deleted before it is set again."""
     what = f"tag the rule on {place}"
     if job := await run.step(submit_untag, place, wanted):
         await _follow(run, place, what, job, lambda state: not _stale(state, wanted))

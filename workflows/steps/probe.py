@@ -61,7 +61,13 @@ async def within_budget(run: Run) -> None:
     await run.step(budget_kept, run.id)
 
 
-async def bake(run: Run, seconds: float) -> None:
-    """Go on looking that long, and stop where it lost more than it may."""
-    await run.sleep(seconds)
+@verb(retry=PATIENT)
+async def bake_s(world: World) -> float:
+    """Return for how long a change is watched afterwards: 0 where nobody looks."""
+    return world.proof.bake_s if await world.probe.vantage_points() else 0.0
+
+
+async def bake(run: Run) -> None:
+    """Go on looking for a while, where somebody looks, and stop where it lost more than it may."""
+    await run.sleep(await run.step(bake_s))
     await within_budget(run)

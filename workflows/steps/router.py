@@ -22,6 +22,8 @@ STOP = "ROUTER.STOP"
 START = "ROUTER.START"
 TRIES = 3
 ROLE_POLL = "router.check.interval"
+AT_REST = ""
+"""Instead of a state to wait for: whatever it stays in."""
 
 
 async def _router(world: World, router_id: str) -> Router:
@@ -231,6 +233,24 @@ async def _try_to_start(run: Run, router_id: str) -> tuple[VmState, str]:
     job = await run.step(submit_router_start, router_id, since)
     end = await run.step(await_job, job)
     return await run.step(router_settled, router_id, VmState.RUNNING.value), end.text
+
+
+async def put_back(run: Run, router_id: str, name: str) -> None:
+    """Undo a stop, also one that is still under way: it would win over a start made too soon."""
+    await run.step(router_settled, router_id, AT_REST)
+    await start(run, router_id, name)
+
+
+@verb(retry=PATIENT)
+async def expect_router_version(world: World, router_id: str, version: str) -> str:
+    """Fail unless the guest reports that template version: a job's success says nothing of it."""
+    router = await _router(world, router_id)
+    if not is_same(router.version, version):
+        raise Permanent(
+            f"roll router {router.name}: CloudStack's jobs succeeded, but it still reports version "
+            f"{router.version or 'none'} and not {version}; its disk was not renewed"
+        )
+    return router.version
 
 
 async def reboot(run: Run, router_id: str, name: str) -> None:

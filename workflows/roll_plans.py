@@ -1,0 +1,209 @@
+"""The plans of `roll` for ILBs in words: what each way does, costs and cannot promise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+
+from bot.domain import exposure
+from bot.domain.plan import Exposure, Plan, PlannedStep, in_words
+from bot.domain.rolling import Detour, Turn, detour, turns, why_not_beside
+from bot.domain.service_view import ServiceView
+from bot.domain.target_version import Goal
+from bot.domain.version import is_same, named_in
+from bot.domain.view import View, rules_digest
+
+NAME = "roll"
+_TURNS: TypeAdapter[tuple[Turn, ...]] = TypeAdapter(tuple[Turn, ...])
+_DETOUR: TypeAdapter[Detour] = TypeAdapter(Detour)
+_UNPROVEN = "No vantage point looks at it, so nothing is proven: the outcome will be unverified."
+_NO_PROOF = "nobody looks at its traffic, so a person must take the risk"
+
+
+def twins(seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool) -> Plan:
+    """Plan one twin after the other; `due` are those to be renewed, in order."""
+    found = turns(seen, *due)
+    steps = [step for turn in found for step in _turn_steps(turn, aim)]
+    names = in_words([turn.vm_name for turn in found])
+    named = any(turn.out for turn in found)
+    return Plan(
+        runbook=NAME,
+        target=seen.target,
+        summary=_summary(names, due, aim),
+        facts=seen.facts(),
+        steps=tuple(steps),
+        exposure=_of_twins(seen, due, named),
+        blast_radius=_blast_radius(seen, due),
+        warnings=_warnings(seen, due, named),
+        parameters=(
+            *_parameters(seen, due, aim, restart, "twins" if named else "outage of twins"),
+            ("turns", _TURNS.dump_json(found).decode()),
+        ),
+        by_person="" if seen.vantage_points else _NO_PROOF,
+    )
+
+
+def beside(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
+    """Plan over a temporary twin, so that the address stays and nobody is cut off."""
+    found, vm = detour(seen), seen.ilb.vm
+    assert vm is not None
+    vip, twin_vip = seen.ilb.vip, found.twin.twin_vip
+    return Plan(
+        runbook=NAME,
+        target=seen.target,
+        summary=f"{_summary(vm.name, (seen.ilb,), aim)}, beside a temporary twin",
+        facts=seen.facts(),
+        steps=(
+            PlannedStep(f"Build a temporary twin at {twin_vip} and prove it",
+                        undo="take it away again"),
+            *(PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
+                          undo="publish it as before") for move in found.out),
+            PlannedStep(f"Stop {vm.name}", undo="start it again"),
+            PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
+            PlannedStep(f"Check that it reports version {aim.version}, has its rules and answers"),
+            *(PlannedStep(f"Publish {move.text}") for move in found.back),
+            PlannedStep(f"Take the twin at {twin_vip} away, with its ILB VM"),
+        ),
+        exposure=Exposure("nothing", 0.0, f"{twin_vip} serves while {vip} does not"),
+        blast_radius=(*seen.topology.blast_radius(), f"{twin_vip}: a new ILB VM, for a while"),
+        warnings=(
+            *(() if seen.vantage_points else (_UNPROVEN,)),
+            f"Clients that keep connections open longer than the TTL of {in_words(seen.names)}, "
+            f"or know {vip} itself, are cut once.",
+        ),
+        parameters=(
+            *_parameters(seen, (seen.ilb,), aim, restart, "beside"),
+            ("detour", _DETOUR.dump_json(found).decode()),
+        ),
+        by_person="" if seen.vantage_points else _NO_PROOF,
+    )  # fmt: skip
+
+
+def outage(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
+    """Plan the stop and start of a single ILB, with what it costs."""
+    view, vm = seen.ilb, seen.ilb.vm
+    assert vm is not None
+    mine = f"{view.services()}: not served from the stop to the end of the start"
+    return Plan(
+        runbook=NAME,
+        target=seen.target,
+        summary=_summary(vm.name, (view,), aim),
+        facts=seen.facts(),
+        steps=(
+            PlannedStep(
+                f"Stop {vm.name}",
+                undo="start it again (CloudStack then renews its disk all the same)",
+            ),
+            PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
+            PlannedStep(f"Check that it reports version {aim.version} and has its rules"),
+        ),
+        exposure=exposure.outage(view),
+        blast_radius=(mine, *(f"{one}: same tier, not touched" for one in view.neighbours())),
+        warnings=_warnings_of_an_outage(seen),
+        parameters=_parameters(seen, (view,), aim, restart, "outage"),
+    )
+
+
+def turns_of(planned: Plan) -> tuple[Turn, ...]:
+    """Return the turns of a plan for twins."""
+    return _TURNS.validate_json(planned.parameter("turns"))
+
+
+def detour_of(planned: Plan) -> Detour:
+    """Return the way over a temporary twin that a plan takes."""
+    return _DETOUR.validate_json(planned.parameter("detour"))
+
+
+def _parameters(
+    seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool, way: str
+) -> tuple[tuple[str, str], ...]:
+    view = seen.ilb
+    assert view.vm is not None
+    vips = [view.vip, *([seen.twin.vip] if seen.twin else [])]
+    return (
+        ("way", way),
+        ("version", aim.version),
+        ("version from", aim.where_from),
+        ("template", view.vm.template_name),
+        ("restart", str(restart)),
+        ("due", " ".join(one.vip for one in due)),
+        ("tier", view.tier.id),
+        ("vip", view.vip),
+        ("vips", " ".join(vips)),
+        ("rules", rules_digest(view.rules)),
+        ("proof", "probe" if seen.vantage_points else "none"),
+    )
+
+
+def _summary(names: str, due: Sequence[View], aim: Goal) -> str:
+    versions = dict.fromkeys(one.vm.version or "unknown" for one in due if one.vm)
+    if all(is_same(one, aim.version) for one in versions):
+        return f"Stop and start {names} at version {aim.version}"
+    return f"Roll {names} from version {in_words(list(versions))} to {aim.version}"
+
+
+def _turn_steps(turn: Turn, aim: Goal) -> tuple[PlannedStep, ...]:
+    out = tuple(
+        PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
+                    undo="publish it as before")
+        for move in turn.out
+    )  # fmt: skip
+    return (
+        *out,
+        PlannedStep(f"Stop {turn.vm_name}", undo="start it again"),
+        PlannedStep(f"Start {turn.vm_name}", no_return=True),
+        PlannedStep(f"Check that {turn.vm_name} reports version {aim.version}, has its rules, "
+                    "runs apart from its twin and answers"),
+        *(PlannedStep(f"Publish {move.text}, and watch both") for move in turn.back),
+    )  # fmt: skip
+
+
+def _of_twins(seen: ServiceView, due: Sequence[View], named: bool) -> Exposure:
+    if named:
+        return Exposure("nothing", 0.0, "its twin serves while one is withdrawn")
+    what = in_words([one.vip for one in due])
+    longest = [exposure.outage(one) for one in due]
+    known = [one.seconds for one in longest if one.seconds is not None]
+    if len(known) < len(longest):
+        return Exposure(what, None, "not known: no earlier stop and start of each is on record")
+    return Exposure(what, max(known), longest[0].evidence)
+
+
+def _blast_radius(seen: ServiceView, due: Sequence[View]) -> tuple[str, ...]:
+    mine = tuple(f"{one.name} ({one.vip}): stopped and started" for one in due)
+    vips = {seen.ilb.vip, *([seen.twin.vip] if seen.twin else [])}
+    others = sorted((one for one in seen.site.vms if one.vip not in vips), key=lambda one: one.vip)
+    return (*mine, *(f"{one.name} ({one.vip}, {one.state}): same tier, not touched"
+                     for one in others))  # fmt: skip
+
+
+def _warnings(seen: ServiceView, due: Sequence[View], named: bool) -> tuple[str, ...]:
+    warnings = [] if seen.vantage_points else [_UNPROVEN]
+    if not named:
+        warnings.append("No name leads to them, so neither can be withdrawn: clients that know "
+                        "both addresses go on with the other one.")  # fmt: skip
+    else:
+        warnings.append(f"Half of its capacity serves meanwhile. Connections that stay open longer "
+                        f"than the TTL of {in_words(seen.names)} are cut once.")  # fmt: skip
+    warnings += [text for one in due for text in _of_the_template(one)]
+    return tuple(warnings)
+
+
+def _warnings_of_an_outage(seen: ServiceView) -> tuple[str, ...]:
+    warnings = ["Requests in flight and open connections through it are cut."]
+    if not seen.ilb.rules:
+        warnings.append("No rule is visible on it: what it carries is unknown, not nothing.")
+    why = why_not_beside(seen)
+    if why and seen.ilb.rules:
+        warnings.append(f"Its traffic cannot be moved meanwhile: {why}.")
+    return (*warnings, *_of_the_template(seen.ilb))
+
+
+def _of_the_template(view: View) -> tuple[str, ...]:
+    if view.vm is None or named_in(view.vm.template_name):
+        return ()
+    return (
+        f"Template {view.vm.template_name} names no version: whether it brings the wanted one "
+        "shows only afterwards.",
+    )

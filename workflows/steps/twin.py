@@ -1,0 +1,90 @@
+"""Builds an ILB's twin, fits its machine, marks both, and takes a twin away again."""
+
+from __future__ import annotations
+
+from bot.domain.cloud import IlbVm, VmState
+from bot.domain.plan import Plan
+from bot.domain.rule_state import Place
+from bot.domain.twins import Move, Pairing
+from bot.engine.api import Retry, Run, StepFailed, verb
+from bot.ports import World
+from workflows.steps import directory, ilb_vm, lb_rule, offering, probe
+from workflows.steps.jobs import until
+
+
+@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+async def running_at(world: World, tier_id: str, vip: str) -> IlbVm | None:
+    """Wait until an ILB VM with that VIP is Running and return it, None at the deadline."""
+
+    async def running() -> IlbVm | None:
+        vms = await world.cloud.ilb_vms(tier_id=tier_id)
+        return next((v for v in vms if v.vip == vip and v.state is VmState.RUNNING), None)
+
+    return await until(world, world.pace.settle_deadline_s, running)
+
+
+async def build(run: Run, found: Pairing) -> None:
+    """Bring the rules of the twin to those of the model; its machine comes with a member."""
+    for change in found.changes:
+        await lb_rule.carry_out(run, found.tier_id, change)
+
+
+async def mark(run: Run, found: Pairing) -> None:
+    """Let the model's rules name the twin."""
+    for change in found.marks:
+        await lb_rule.mark(run, found.tier_id, change)
+
+
+async def machine(run: Run, tier_id: str, vip: str) -> IlbVm:
+    """Return the machine of a VIP; it counts when it is Running."""
+    found = await run.step(running_at, tier_id, vip)
+    if found is None:
+        text = f"serve {vip}: its rules are in place, and no ILB VM with it became Running"
+        raise StepFailed("running_at", "permanent", text, in_doubt=False)
+    return found
+
+
+async def fit(run: Run, vm: IlbVm, offering_id: str) -> None:
+    """Give a machine that carries nothing yet an offering, by a stop, the change and a start."""
+    if not offering_id or vm.offering_id == offering_id:
+        return
+    run.undo(f"start {vm.name} again", lambda: ilb_vm.put_back(run, vm.id, vm.name))
+    await ilb_vm.stop(run, vm.id, vm.name)
+    await offering.change(run, vm.id, offering_id)
+    await ilb_vm.start(run, vm.id, vm.name)
+
+
+async def publish(run: Run, move: Move) -> None:
+    """Publish a name anew; undone by publishing what it was, only while nobody else changed it."""
+    was = f"{move.before.name} published as before"
+    run.undo(was, lambda: directory.publish(run, move.after, move.before))
+    await directory.publish(run, move.before, move.after)
+
+
+async def prove(run: Run, planned: Plan, vip: str) -> None:
+    """Go on only when a VIP was seen to answer, where the plan says that somebody looks."""
+    if not await probe.proven(run, vip) and planned.parameter("proof") != "none":
+        text = f"prove {vip}: it was not seen to answer at each of its ports from everywhere"
+        raise StepFailed("prove", "permanent", text, in_doubt=False)
+
+
+def goes_back(run: Run, planned: Plan, vip: str, moves: tuple[Move, ...]) -> None:
+    """Let an undo publish a VIP again, once it answers: a dead one stays withdrawn."""
+
+    async def back() -> None:
+        await prove(run, planned, vip)
+        for move in moves:
+            await directory.publish(run, move.before, move.after)
+
+    if moves:
+        run.undo(f"publish {vip} again", back)
+
+
+async def take_away(run: Run, found: Pairing) -> None:
+    """Take a temporary twin away: marks first, then its rules; its machine goes with the last."""
+    for change in found.marks:
+        assert change.before is not None
+        place = Place(found.tier_id, change.vip, change.port)
+        await lb_rule.set_tags(run, place, change.before.tags)
+    for change in reversed(found.changes):
+        await lb_rule.bring(run, Place(found.tier_id, change.vip, change.port), change.before)
