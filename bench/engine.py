@@ -14,7 +14,7 @@ from bot.adapters.directory.manual import NoDirectory
 from bot.engine.api import Checkpoints, Engine, Hands, Run, StepReport, verb
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
-from bot.ports import Cloud, World
+from bot.ports import Cloud, People, World
 
 STEPS = 200
 RUNS = 3
@@ -100,4 +100,5 @@ class _Watch:
 
 def _hands() -> Hands:
     deaf = Deaf()
-    return Hands(World(cast("Cloud", None), SystemClock(), NoDirectory()), deaf, deaf, deaf)
+    world = World(cast("Cloud", None), SystemClock(), NoDirectory(), cast("People", None))
+    return Hands(world, deaf, deaf, deaf)

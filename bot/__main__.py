@@ -25,7 +25,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-operations = typer.Typer(help="Look at operations: list, show, why.", no_args_is_help=True)
+operations = typer.Typer(help="Operations: list, show, why, answer.", no_args_is_help=True)
 audit = typer.Typer(help="The audit journal.", no_args_is_help=True)
 cli.add_typer(operations, name="op")
 cli.add_typer(audit, name="audit")
@@ -300,6 +300,14 @@ def why_operation(operation_id: str, config: Config = None) -> None:
     from bot.cli.ask import why_text
 
     with_core(config, lambda core: why_text(core, operation_id))
+
+
+@operations.command("answer")
+def answer_operation(operation_id: str, config: Config = None) -> None:
+    """Say that what a change waits for is done, as its card's button Done does."""
+    from bot.cli.elsewhere import answer_text
+
+    with_books(config, lambda books: answer_text(books, operation_id))
 
 
 @cli.command()

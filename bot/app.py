@@ -36,8 +36,10 @@ from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations
 from bot.services.policy_file import PolicyFile
 from bot.services.progress import Progress
+from bot.services.questions import Questions
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
+from bot.services.waiting import Waiting
 from bot.settings import Settings
 from handlers import http as http_handler
 from handlers.conversation import Conversation
@@ -161,7 +163,8 @@ class App:
             )
         ring = Ring()
         core = await open_core(self._settings, self._stack, ring)
-        engine, lifecycle = self._engine(core)
+        questions = Questions(core.journal, ring)
+        engine, lifecycle = self._engine(core, questions)
         door = Door(core.journal, engine, core.policies, RUNBOOKS, core.clock, core.switch, ring)
         operations = Operations(door)
         chat = SlackChat(connections.slack_web(self._settings))
@@ -188,6 +191,8 @@ class App:
         self._spawn("cards", cards.run())
         self._stack.push_async_callback(cards.flush)
         self._spawn("dispatcher", dispatcher.run())
+        waiting = Waiting(core.journal, questions, engine, core.switch)
+        self._spawn("waiting changes", waiting.run())
         self._spawn("cloud news", news.run())
         self._report_drift(core, chat)
         desk = Desk(
@@ -209,11 +214,11 @@ class App:
         parts = {name: tell() for name, tell in self._parts.items()}
         return {"engine": (self._engine_is_up, "engine: running")} | parts
 
-    def _engine(self, core: Core) -> tuple[DbosEngine, list[Lifecycle]]:
+    def _engine(self, core: Core, questions: Questions) -> tuple[DbosEngine, list[Lifecycle]]:
         """The engine needs the bodies of its runs, and they need the engine: bound late, once."""
         late: list[Lifecycle] = []
         pace = connections.pace(self._settings)
-        world = World(core.cloud, core.clock, core.directory, pace)
+        world = World(core.cloud, core.clock, core.directory, questions, pace)
         hands = Hands(world, core.journal, core.progress, core.switch)
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:

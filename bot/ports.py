@@ -14,6 +14,7 @@ from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Templat
 from bot.domain.health import CheckResult
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Pacing, Sample, Watched
+from bot.domain.question import Answer, Question
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
@@ -367,6 +368,22 @@ class NobodyLooks:
         return Evidence()
 
 
+class People(Protocol):
+    """Whoever may help a change that cannot go on by itself."""
+
+    async def ask(self, run_id: str, question: Question) -> None:
+        """Show a question where the change shows; the same key is one question."""
+        ...
+
+    async def answer(self, run_id: str, key: str) -> Answer | None:
+        """Return the first answer to a question, None while there is none."""
+        ...
+
+    async def close(self, run_id: str, key: str, why: str) -> None:
+        """Ask no longer."""
+        ...
+
+
 class Clock(Protocol):
     """The time, in unix seconds, and waiting."""
 
@@ -435,6 +452,7 @@ class World:
     cloud: Cloud
     clock: Clock
     directory: Directory
+    people: People
     pace: Pace = Pace()
     probe: Probe = NobodyLooks()
     proof: Proof = Proof()

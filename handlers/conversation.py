@@ -17,7 +17,7 @@ from bot.services.answers import Answers
 from bot.services.operations import Operations, standing
 from bot.services.spec_text import EXAMPLE
 from handlers.commands import Ask, Complaint, Form, Question, parse
-from handlers.routes import BUTTONS
+from handlers.routes import BUTTONS, DONE
 from workflows import provision
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,8 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A pressed button; `value` is `OPERATION:PLAN`, a prefix of the plan's fingerprint."""
+    """A pressed button; `value` is `OPERATION:SEEN`, where what was seen is a prefix of the plan's
+    fingerprint, or the key of a question."""
 
     action: str
     value: str
@@ -166,11 +167,14 @@ class Conversation:
 
     async def _clicked(self, click: Click) -> str:
         operation_id, _, seen = click.value.partition(":")
-        if click.action not in BUTTONS or not operation_id or not seen:
+        if click.action not in {*BUTTONS, DONE} or not operation_id or not seen:
             return "That button no longer does anything; look at the newest card."
-        verdict = await self._operations.decide(
-            operation_id, click.by.id, approve=BUTTONS[click.action], seen=seen
-        )
+        if click.action == DONE:
+            verdict = await self._operations.answer(operation_id, click.by.id, seen)
+        else:
+            verdict = await self._operations.decide(
+                operation_id, click.by.id, approve=BUTTONS[click.action], seen=seen
+            )
         return mrkdwn.escape(verdict.text)
 
 

@@ -74,6 +74,9 @@ IMPOSSIBLE: Mapping[str, Act] = {
 BUTTONS: Mapping[str, bool] = {"approve": True, "reject": False}
 """Action id of a card's button → whether it approves."""
 
+DONE = "done"
+"""Action id of the button by which a person says that what a change asked for is done."""
+
 BECAUSE = "because"
 """The one option every runbook takes: the reason, for the card and the audit journal."""
 

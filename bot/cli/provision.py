@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import secrets
 from collections.abc import Callable
@@ -11,12 +10,10 @@ from dataclasses import dataclass
 
 from bot.app import Core
 from bot.cli.ask import Told, answers_of, planned_text
+from bot.cli.elsewhere import operations_of, person_here
 from bot.domain.operation import Actor, Operation, Outcome, Source, State, Wish
 from bot.domain.page import as_plain
-from bot.engine.api import Json
-from bot.errors import Refused, Transient
-from bot.services.operations import Door, Operations, standing
-from handlers.routes import RUNBOOKS
+from bot.services.operations import standing
 from workflows import provision
 
 AS_WISHED = frozenset({Outcome.DONE, Outcome.NOTHING_TO_DO})
@@ -48,13 +45,8 @@ async def show_plan(core: Core, asked: Asked, *, as_json: bool) -> Told:
 
 async def ask_for(core: Core, asked: Asked, say: Callable[[str], None]) -> Told:
     """Store the wish, which the running bot takes up, and follow it; bad news where it ends so."""
-    person = core.policies().person_of(getpass.getuser())
-    if person is None:
-        raise Refused(
-            f"The policies know nobody with the login {getpass.getuser()}.",
-            instead="An admin adds `login:` to a person in policies.yaml.",
-        )
-    opened, _ = await _operations(core).open_for_person(
+    person = person_here(core)
+    opened, _ = await operations_of(core).open_for_person(
         asked.wish(), Source.CLI, Actor(person.id, person.name),
         dedupe=f"cli:{secrets.token_hex(8)}",
     )  # fmt: skip
@@ -90,32 +82,3 @@ async def _follow(core: Core, opened: Operation, say: Callable[[str], None]) -> 
             told = standing(found)
             say(f"{found.id} {told}")
         await asyncio.sleep(LOOK_EVERY_S)
-
-
-class _Elsewhere:
-    """The engine of the running bot, which is another process: it takes up what is stored."""
-
-    async def launch(self) -> None:
-        """There is nothing to open here."""
-
-    async def close(self) -> None:
-        """There is nothing to close here."""
-
-    async def start(self, kind: str, run_id: str, lane: str = "") -> None:
-        """Leave it to the running bot."""
-        raise Transient("the engine is another process")
-
-    async def notify(self, run_id: str, topic: str, message: Json) -> None:
-        """Leave it to the running bot."""
-        raise Transient("the engine is another process")
-
-    async def is_over(self, run_id: str) -> bool | None:
-        """Say that it is not known here."""
-        return None
-
-
-def _operations(core: Core) -> Operations:
-    return Operations(
-        Door(core.journal, _Elsewhere(), core.policies, RUNBOOKS, core.clock, core.switch,
-             lambda _: None)
-    )  # fmt: skip

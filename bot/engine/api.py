@@ -207,14 +207,26 @@ class Run:
         """The run's id."""
         return self.checkpoints.run_id
 
+    @property
+    def next_step(self) -> int:
+        """The number of the step to come, the same after every restart."""
+        return self._count + 1
+
     async def step(self, verb: Verb[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do one verb, once: recorded, retried while `Transient`, settled where in doubt.
 
         Raises `StepFailed` when it gives up, `Stopped` where a stop was asked for before it.
         """
+        return await self._do(self._deaf, verb, *args, **kwargs)
+
+    async def step_anyway(self, verb: Verb[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do one verb though a stop was asked for: only what changes nothing but our own notes."""
+        return await self._do(True, verb, *args, **kwargs)
+
+    async def _do(self, deaf: bool, verb: Verb[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         self._count += 1
         key = f"{self._count:03d}.{verb.name}"
-        attempt = _Attempt(self.hands, self.id, key, deaf=self._deaf, stage=self._stage)
+        attempt = _Attempt(self.hands, self.id, key, deaf=deaf, stage=self._stage)
         entry = await self.checkpoints.record(key, lambda: attempt.body(verb, args, kwargs))
         if reason := entry.get("stop"):
             raise Stopped(reason)

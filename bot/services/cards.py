@@ -14,11 +14,13 @@ from bot.domain import mrkdwn
 from bot.domain.card import Button, Card, Picture, Tone
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.plan import Plan
+from bot.domain.question import Question
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Chat, Posted
 from bot.services.journal import Journal
 from bot.services.operations import plan_of
 from bot.services.progress import Progress, Step
+from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
 from bot.services.step_words import lines_of
 
@@ -69,6 +71,7 @@ STATUS = {
     State.APPROVED: ":hourglass_flowing_sand: Approved, starting in its turn",
     State.APPLYING: ":gear: Working",
 }
+ASKS = ":raised_hand: Waiting for a person"
 ENDINGS = {
     Outcome.DONE: ":white_check_mark: Done",
     Outcome.NOTHING_TO_DO: ":ok: Nothing to do",
@@ -99,6 +102,7 @@ class Cards:
     ) -> None:
         self._journal = journal
         self._progress = progress
+        self._questions = Questions(journal, self.changed)
         self._chat = chat
         self._words = words
         self._runbooks = runbooks
@@ -191,7 +195,8 @@ class Cards:
         if found.state is State.ASKED and not found.message:
             return  # a card with nothing on it yet would only make noise
         steps = await self._progress.steps(operation_id)
-        card = self.card(found, steps)
+        asked = await self._asked(found)
+        card = self.card(found, steps, asked)
         at = Posted(found.channel, found.message)
         if not found.message:
             at = await self._chat.post(self._settings.channel, card)
@@ -199,7 +204,7 @@ class Cards:
         elif self._shown.get(operation_id) != card:
             await self._chat.update(at, card)
         self._shown[operation_id] = card
-        await self._thread(found, at, steps)
+        await self._thread(found, at, steps, asked)
         if not found.is_open:
             await self._close(found)
 
@@ -208,18 +213,33 @@ class Cards:
         await self._journal.note(found.id, "", FINAL, {})
         self._shown.pop(found.id, None)
 
-    def card(self, found: Operation, steps: tuple[Step, ...]) -> Card:
+    async def _asked(self, found: Operation) -> Question | None:
+        """Return what a change waits for a person to do."""
+        if found.state is not State.APPLYING:
+            return None
+        asked = await self._questions.newest(found.id)
+        return asked.question if asked is not None and asked.is_open else None
+
+    def card(
+        self, found: Operation, steps: tuple[Step, ...], asked: Question | None = None
+    ) -> Card:
         """Return the card of an operation as it stands."""
         status = ENDINGS[found.outcome] if found.outcome else STATUS[found.state]
+        status = ASKS if asked else status
         title = _title(found)
         return Card(
             title=title,
             summary=f"{title}: {mrkdwn.plain(status)}",
-            body=(f"*{status}*", *self._body(found, steps)),
-            facts=self._facts(found),
-            buttons=self._buttons(found),
+            body=(f"*{status}*", *self._body(found, steps), *self._question(found, asked)),
+            facts=self._facts(found, asked),
+            buttons=self._buttons(found, asked),
             footer=f"{found.id}" + (f" · plan `{found.fingerprint[:12]}`" if found.plan else ""),
         )
+
+    def _question(self, found: Operation, asked: Question | None) -> tuple[str, ...]:
+        if asked is None:
+            return ()
+        return (self._render(plan_of(found), "question", question=asked),)
 
     def _body(self, found: Operation, steps: tuple[Step, ...]) -> tuple[str, ...]:
         if not found.plan:
@@ -249,7 +269,7 @@ class Cards:
     def _render(self, planned: Plan, part: str, **values: object) -> str:
         return self._words.render(planned.runbook, part, **values)
 
-    def _facts(self, found: Operation) -> tuple[tuple[str, str], ...]:
+    def _facts(self, found: Operation, asked: Question | None) -> tuple[tuple[str, str], ...]:
         facts = [("Asked by", _asker(found))]
         if found.wish.because:
             facts.append(("Because", mrkdwn.escape(found.wish.because)))
@@ -261,9 +281,13 @@ class Cards:
             facts.append((word, f"{mrkdwn.mention(found.decided_by)} at {when}"))
         if found.state is State.WAITING:
             facts.append(("Decide before", mrkdwn.moment(found.deadline_at)))
+        if asked is not None:
+            facts.append(("Done before", mrkdwn.moment(asked.deadline_at)))
         return tuple(facts)
 
-    def _buttons(self, found: Operation) -> tuple[Button, ...]:
+    def _buttons(self, found: Operation, asked: Question | None) -> tuple[Button, ...]:
+        if asked is not None:
+            return (Button("done", "Done", f"{found.id}:{asked.key}", Tone.PRIMARY),)
         if found.state is not State.WAITING:
             return ()
         planned = plan_of(found)
@@ -276,12 +300,24 @@ class Cards:
             Button("reject", "Reject", value, Tone.DANGER),
         )
 
-    async def _thread(self, found: Operation, at: Posted, steps: tuple[Step, ...]) -> None:
-        """Post evidence once with the plan, the receipt and its plot once at the end."""
+    async def _thread(
+        self, found: Operation, at: Posted, steps: tuple[Step, ...], asked: Question | None
+    ) -> None:
+        """Post evidence once with the plan, each question once, and the receipt with
+        its plot once at the end.
+
+        A card that is edited rings nobody; a reply that names people does.
+        """
         if found.plan:
             planned = plan_of(found)
             text = self._render(planned, "evidence", plan=planned)
             await self._once(found.id, "evidence told", self._reply(at, "Evidence", text))
+        if asked is not None:
+            people = {found.requested_by.id, found.decided_by} - {""}
+            named = " ".join(sorted(mrkdwn.mention(one) for one in people))
+            text = self._render(plan_of(found), "question", question=asked)
+            reply = self._reply(at, f"{found.id} waits for a person", f"{named}\n\n{text}")
+            await self._once(found.id, f"question {asked.key} told", reply)
         if found.started_at and not found.is_open:
             text = await self._receipt(found, steps)
             title = f"Receipt of {found.id}"

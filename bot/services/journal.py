@@ -105,6 +105,13 @@ class Journal:
         update = sa.update(operation).where(operation.c.id == operation_id).values(values)
         await self._run(lambda c: c.execute(update))
 
+    async def defer(self, operation_id: str, deadline_at: float) -> None:
+        """Let an operation last longer, never shorter; no audit row, since its reason has one."""
+        later = sa.update(operation).where(
+            operation.c.id == operation_id, operation.c.deadline_at < deadline_at
+        )
+        await self._run(lambda c: c.execute(later.values(deadline_at=deadline_at)))
+
     async def note(self, about: str, step: str, kind: str, data: Mapping[str, Any]) -> bool:
         """Append an audit row unless (about, step, kind) has one; whether it was new."""
         now = self._clock.now()

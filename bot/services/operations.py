@@ -14,10 +14,12 @@ from pydantic import TypeAdapter
 from bot.domain.operation import Actor, Mode, Operation, Outcome, Source, State, Wish
 from bot.domain.plan import Plan
 from bot.domain.policy import Denied, Person, Policies, Scope
+from bot.domain.question import TOPIC
 from bot.engine.api import Engine
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock
 from bot.services.journal import Journal
+from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
 from bot.services.schema import operation as table
 from bot.services.switch import KillSwitch
@@ -58,6 +60,7 @@ class Operations:
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._questions = Questions(door.journal, door.changed)
 
     async def open_for_person(
         self, wish: Wish, source: Source, actor: Actor, *, dedupe: str, channel: str = ""
@@ -110,6 +113,31 @@ class Operations:
             await self._door.engine.notify(found.ask_run, "decision", {"approved": approve})
         word = "approved" if approve else "rejected"
         return Verdict(True, f"You {word} {found.id}.")
+
+    async def answer(self, operation_id: str, person_id: str, key: str = "") -> Verdict:
+        """Take a person's word that what a running change asked for is done.
+
+        It is stored before this returns; the first one counts. `key` is the question that was
+        seen, by default the open one. Whoever may ask for the runbook or decide on it may answer.
+        """
+        found = await self._door.journal.operation(operation_id)
+        if found is None:
+            return Verdict(False, f"There is no operation {operation_id}.")
+        person = self.person(person_id)
+        asked = await self._questions.newest(found.id) if found.state is State.APPLYING else None
+        if asked is None:
+            return Verdict(
+                False, f"Operation {found.id} {standing(found)} and asks nobody anything."
+            )
+        if refusal := self._may_not_answer(found, person_id):
+            return Verdict(False, refusal)
+        if not asked.is_open or key not in {"", asked.question.key}:
+            return Verdict(False, f"That question of {found.id} is over; look at its card again.")
+        if not await self._questions.take(found.id, asked.question.key, person):
+            return Verdict(False, f"Somebody else answered {found.id} first.")
+        with contextlib.suppress(IlbotError):  # it is stored: the running bot wakes the change
+            await self._door.engine.notify(found.apply_run, TOPIC, {"news": "answered"})
+        return Verdict(True, f"Thank you. {found.id} looks whether it is so, and goes on.")
 
     def person(self, person_id: str) -> Person:
         """Return who that is; `Refused` where the policies know nobody of that id."""
@@ -175,6 +203,12 @@ class Operations:
             person_id, asked_by, found.wish.runbook, scope_of(found)
         )
         return str(answer) if isinstance(answer, Denied) else ""
+
+    def _may_not_answer(self, found: Operation, person_id: str) -> str:
+        policies, runbook, scope = self._door.policies(), found.wish.runbook, scope_of(found)
+        asks = policies.may_request(person_id, runbook, scope)
+        decides = policies.may_decide(person_id, "", runbook, scope)
+        return str(asks) if isinstance(asks, Denied) and isinstance(decides, Denied) else ""
 
     async def _settle(self, found: Operation, person_id: str, name: str, *, approve: bool) -> bool:
         now = self._door.clock.now()

@@ -67,12 +67,21 @@ STEP_WORDS = {
     "submit_migration": "Asked CloudStack to migrate it",
     "runs_on": "Watched until it ran on the other host",
     "has_offering": "Changed its offering and read it again",
+    "directory_kind": "Looked who changes names",
+    "submit_record": "Replaced the record of its name",
+    "record_shows": "Looked until its name showed that",
+    "person_deadline": "Set a time for a person",
+    "put_question": "Asked a person",
+    "hear": "Listened for an answer",
+    "close_question": "Asked no longer",
     "begin": "Looked again: the plan still holds",
     "finish": "Looked at the result",
 }
 
 _LOOKS = frozenset({"newest", "newest_restart", "newest_of_router", "newest_rebuild"})
 """Reads that only tell an act of ours from older ones: no news to anybody."""
+_ASIDES = frozenset({"directory_kind", "person_deadline", "hear", "close_question"})
+"""What goes with moving a name and asking a person, and is no news beside them."""
 
 
 def step_words(step: Step) -> str:
@@ -92,6 +101,7 @@ def took(step: Step) -> str:
 def lines_of(steps: tuple[Step, ...], *, goes_on: bool = False) -> list[dict[str, object]]:
     """Say each step, or each stage of a runbook that has stages: people read what it is for."""
     shown = [step for step in steps if step.name not in _LOOKS]
+    shown = [step for step in steps if step.name not in _LOOKS | _ASIDES]
     if not any(step.stage for step in shown):
         return [_said(step_words(step), step.result, took(step), step.error) for step in shown]
     stages = [tuple(group) for _, group in groupby(shown, key=lambda step: step.stage)]

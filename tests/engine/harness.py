@@ -13,7 +13,7 @@ from bot.adapters.directory.manual import NoDirectory
 from bot.engine.api import Checkpoints, Engine, Hands, Run, StepReport
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
-from bot.ports import Cloud, World
+from bot.ports import Cloud, People, World
 
 Body = Callable[[Run], Awaitable[None]]
 
@@ -73,7 +73,7 @@ class Machine:
         self, bodies: Mapping[str, Body], release: type[DbosEngine] = DbosEngine
     ) -> Engine:
         hands = Hands(
-            World(cast("Cloud", None), self.clock, NoDirectory()),
+            World(cast("Cloud", None), self.clock, NoDirectory(), cast("People", None)),
             self.notes,
             self.notes,
             self.notes,

@@ -21,6 +21,7 @@ from bot.services.cards import Cards, CardSettings
 from bot.services.dispatcher import Dispatcher
 from bot.services.journal import Journal
 from bot.services.progress import Progress
+from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
 from workflows import recover, roll
 from workflows.words import Words
@@ -116,6 +117,7 @@ class Desk:
 
     def reboot(self) -> None:
         self.progress = Progress(self.journal, lambda _: None)
+        self.questions = Questions(self.journal, lambda _: None)
         self.cards = Cards(
             self.journal, self.progress, self.chat, Words(), RUNBOOKS,
             CardSettings(CHANNEL, self.interval_s, self.again_s, self._plot),

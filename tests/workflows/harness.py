@@ -42,9 +42,11 @@ from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations, Verdict, plan_of
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
+from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
+from bot.services.waiting import Waiting
 from handlers import routes
 from tests.directory.nameservers import in_process
 from tests.services.vantage import Scripted
@@ -55,7 +57,7 @@ BRUNO = "U-BRUNO"
 START = 1_800_000_000.0
 RUNBOOKS: Runbooks = dict(routes.RUNBOOKS)
 _EVERYWHERE = Targets(everything=True)
-_WAITING_FOR = "deadline of decision"
+_WAITING_FOR = {"deadline of decision": "decision", "deadline of answer": "answer"}
 _PATIENCE_S = 60.0
 _IN_MEMORY = Path("/dev/shm")
 """A disk that needs not survive this machine; a sweep opens hundreds of databases."""
@@ -117,7 +119,8 @@ class House:
         self.desk = ProbeDesk(self.journal, self.clock, self.vantage)
         outlook = Outlook(directory, self.desk)
         self.fleet = Fleet(port, self.clock, self.progress.history, outlook)
-        world = Ports(port, self.clock, directory, probe=self.desk)
+        self.questions = Questions(self.journal, _nobody)
+        world = Ports(port, self.clock, directory, self.questions, probe=self.desk)
         hands = Hands(world, self.journal, self.progress, self.switch)
         self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
         self.operations = Operations(
@@ -132,9 +135,11 @@ class House:
                 self.switch, self.clock, _nobody, self.can_write, self.watch.pause,
             )
         )  # fmt: skip
+        self.waiting = Waiting(self.journal, self.questions, self.engine, self.switch)
         self.dispatcher = Dispatcher(self.journal, self.engine, self.clock, _nobody)
         await self.engine.launch()
         await self.dispatcher.once()
+        await self.waiting.once()
 
     async def shut(self) -> None:
         """End the process; the store, the journal and the cloud stay."""
@@ -179,6 +184,12 @@ class House:
         await self.quiet(found)
         return verdict
 
+    async def answer(self, found: Operation, by: str = BRUNO) -> Verdict:
+        """Let somebody say that what a change asked for is done, and go on until nothing moves."""
+        verdict = await self.operations.answer(found.id, by)
+        await self.quiet(found)
+        return verdict
+
     async def approve(self, found: Operation) -> Operation:
         """Let Bruno approve; return the operation as it ended."""
         verdict = await self.decide(found)
@@ -201,6 +212,11 @@ class House:
         again = await self.journal.operation(found.id)
         assert again is not None
         return again
+
+    async def waits_for(self, found: Operation) -> bool:
+        """Whether a change asks a person for something now."""
+        asked = await self.questions.newest(found.id)
+        return asked is not None and asked.is_open
 
     async def plan(self, found: Operation) -> Plan:
         """Return the plan of an operation."""
@@ -271,9 +287,9 @@ class House:
 
     def _waits_for_a_person(self, run_id: str) -> bool:
         run = self.store.runs[run_id]
-        waits = bool(run.journal) and run.journal[-1][0] == _WAITING_FOR
-        due = waits and float(run.journal[-1][1]) <= self.clock.now()
-        return waits and not due and not run.mail["decision"]
+        name, text = run.journal[-1] if run.journal else ("", "")
+        topic = _WAITING_FOR.get(name)
+        return topic is not None and float(text) > self.clock.now() and not run.mail[topic]
 
 
 @asynccontextmanager

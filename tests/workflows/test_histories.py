@@ -148,4 +148,5 @@ class _Nothing:
         raise AssertionError(f"a replay used {name}")
 
 
-_NO_HANDS = Hands(World(_Nothing(), _Nothing(), _Nothing()), _Nothing(), _Nothing(), _Nothing())  # type: ignore[arg-type]  # nothing of it may be used
+_NO_WORLD = World(_Nothing(), _Nothing(), _Nothing(), _Nothing())  # type: ignore[arg-type]  # nothing of it may be used
+_NO_HANDS = Hands(_NO_WORLD, _Nothing(), _Nothing(), _Nothing())  # type: ignore[arg-type]  # nothing of it may be used
