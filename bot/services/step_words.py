@@ -70,6 +70,7 @@ STEP_WORDS = {
     "directory_kind": "Looked who changes names",
     "submit_record": "Replaced the record of its name",
     "record_shows": "Looked until its name showed that",
+    "goes_on": "Waited until nobody remembers the old record",
     "person_deadline": "Set a time for a person",
     "put_question": "Asked a person",
     "hear": "Listened for an answer",
@@ -80,7 +81,7 @@ STEP_WORDS = {
 
 _LOOKS = frozenset({"newest", "newest_restart", "newest_of_router", "newest_rebuild"})
 """Reads that only tell an act of ours from older ones: no news to anybody."""
-_ASIDES = frozenset({"directory_kind", "person_deadline", "hear", "close_question"})
+_ASIDES = frozenset({"directory_kind", "person_deadline", "hear", "close_question", "goes_on"})
 """What goes with moving a name and asking a person, and is no news beside them."""
 
 

@@ -24,11 +24,9 @@ def update(zone: Zone, message: UpdateMessage) -> Rcode:
         return Rcode.NOTZONE
     if refusal := _refusal(zone, message.prerequisite):
         return refusal
-    before = len(zone.changes)
-    for one in message.update:
-        _apply(zone, one)
-    if len(zone.changes) > before:
-        zone.serial += 1
+    with zone.changing():
+        for one in message.update:
+            _apply(zone, one)
     return Rcode.NOERROR
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import dns.name
@@ -46,7 +47,6 @@ class Zone:
         origin = dns.name.from_text(text)
         zone = cls(origin)
         zone.put(origin, dns.rdatatype.NS, 300, [_rdata(dns.rdatatype.NS, f"ns.{text}.")])
-        zone.changes.clear()
         return zone
 
     def __contains__(self, name: Name) -> bool:
@@ -77,7 +77,6 @@ class Zone:
     def put(self, name: Name, rdtype: RdataType, ttl: int, records: Iterable[Rdata]) -> None:
         """Replace the records of a type at a name; none takes them away."""
         kept = frozenset(records)
-        before = self.nodes.get(name, {}).get(rdtype)
         node = self.nodes.setdefault(name, {})
         if kept:
             node[rdtype] = (ttl, kept)
@@ -85,15 +84,28 @@ class Zone:
             node.pop(rdtype, None)
         if not node:
             del self.nodes[name]
-        if before != ((ttl, kept) if kept else None):
-            told = " ".join(sorted(one.to_text() for one in kept)) or "none"
-            self.changes.append(f"{name.to_text()} {ttl} {rdtype.name} {told}")
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Note what is other afterwards than before; the serial moves where anything is."""
+        before = {name: dict(node) for name, node in self.nodes.items()}
+        yield
+        noted = len(self.changes)
+        for name in sorted(before.keys() | self.nodes.keys()):
+            old, new = before.get(name, {}), self.nodes.get(name, {})
+            for rdtype in sorted(old.keys() | new.keys()):
+                if old.get(rdtype) != new.get(rdtype):
+                    ttl, records = new.get(rdtype, (0, frozenset()))
+                    told = " ".join(one.to_text() for one in sorted(records)) or "none"
+                    self.changes.append(f"{name.to_text()} {ttl} {rdtype.name} {told}")
+        if len(self.changes) > noted:
+            self.serial += 1
 
     def set_record(self, name: str, ttl: int, kind: str, *values: str) -> None:
         """Do by hand what an operator does in the zone file; without values the record goes."""
         rdtype = TYPES[kind]
-        self.put(dns.name.from_text(name), rdtype, ttl, [_rdata(rdtype, one) for one in values])
-        self.serial += 1
+        with self.changing():
+            self.put(dns.name.from_text(name), rdtype, ttl, [_rdata(rdtype, one) for one in values])
 
     def record(self, name: str) -> tuple[int, tuple[str, ...]]:
         """Return the TTL and the sorted addresses of a name."""
