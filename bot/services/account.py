@@ -10,6 +10,7 @@ from bot.domain.plan import Plan
 from bot.services.audit import Entry
 from bot.services.operations import plan_of, standing
 from bot.services.progress import Step
+from bot.services.questions import ANSWERED, ASKED, CLOSED
 from bot.services.step_words import step_words, took
 
 
@@ -25,7 +26,13 @@ def account_of(
     if found.plan:
         planned = plan_of(found)
         sections += [_plan(planned, found.fingerprint), _facts(planned)]
-    sections += [_decision(found, name_of), _steps(steps), _outcome(found), *_texts(found)]
+    sections += [
+        _decision(found, name_of),
+        _steps(steps),
+        _helped(notes),
+        _outcome(found),
+        *_texts(found),
+    ]
     shown = tuple(section for section in sections if section.rows)
     return Page(f"{found.wish.runbook.capitalize()} {subject}", shown)
 
@@ -43,6 +50,20 @@ def _asked(found: Operation, notes: tuple[Entry, ...]) -> Section:
     rows += [(f"{key}: {asked[key]}",) for key in known if asked.get(key)]
     rows += [(f"• {line}",) for line in asked.get("evidence", ())]
     return Section("Asked", tuple(rows))
+
+
+def _helped(notes: tuple[Entry, ...]) -> Section:
+    """Tell what people were asked to do in the middle of it, and who did."""
+    rows: list[Row] = []
+    for note in notes:
+        if note.kind == ASKED:
+            rows.append((When(note.at), f": {note.data['text']}"))
+            rows += [(Code(line),) for line in note.data["lines"]]
+        elif note.kind == ANSWERED:
+            rows.append((When(note.at), ": ", Who(note.data["by"], note.data["name"]), ": done"))
+        elif note.kind == CLOSED:
+            rows.append((When(note.at), f": {note.data['why']}"))
+    return Section("Asked of people", tuple(rows))
 
 
 def _texts(found: Operation) -> tuple[Section, ...]:

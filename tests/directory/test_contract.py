@@ -18,7 +18,7 @@ from tests.directory.nameservers import (
     directory,
     new_name,
 )
-from tests.services.nameserver import KEY, STRANGER, ZONE
+from tests.services.nameserver import GRANTED, KEY, STRANGER, ZONE
 
 ONE, OTHER, THIRD = "10.20.1.10", "10.20.1.9", "10.20.1.200"
 
@@ -212,3 +212,12 @@ async def test_what_people_changed_is_found_by_resolving(lab: Lab) -> None:
     assert await manual.look(name) == Record(name, (ONE,), 17)
     with pytest.raises(Refused, match="changed by people"):
         await manual.replace(Record(name, (ONE,), 17), Record(name, (OTHER,), 17))
+
+
+@pytest.mark.slow
+async def test_the_grant_in_the_guide_is_enough(named: tuple[str, int]) -> None:
+    ours, before = directory(Real(Server(*named)), zone=GRANTED), Record(f"app.{GRANTED}", (), 30)
+    await ours.try_out()
+    assert await ours.replace(before, before.with_one(ONE))
+    assert await ours.replace(await ours.look(before.name), before)
+    assert not (await ours.look(before.name)).addresses

@@ -11,6 +11,8 @@ from tests.services.missing import missing
 from tests.services.run import Run, free_port
 
 ZONE = "shop.internal"
+GRANTED = "granted.internal"
+"""A zone of which the key may change A records alone, as docs/INSTALL.md has it."""
 KEY = ("ilbot", "bm90IGEgc2VjcmV0LCBvbmx5IGEgdGVzdC4uLi4uLi4=")
 STRANGER = ("stranger", "YSBrZXkgdGhhdCBtYXkgYXNrIGFuZCBub3QgY2hhbmdlLg==")
 """A key that the server knows and that may change nothing."""
@@ -31,6 +33,9 @@ controls {{ }};
 key "{key[0]}" {{ algorithm hmac-sha256; secret "{key[1]}"; }};
 key "{stranger[0]}" {{ algorithm hmac-sha256; secret "{stranger[1]}"; }};
 zone "{zone}" {{ type primary; file "zone.db"; allow-update {{ key "{key[0]}"; }}; }};
+zone "{granted}" {{
+    type primary; file "granted.db"; update-policy {{ grant {key[0]} zonesub A; }};
+}};
 """
 _ZONE_FILE = """\
 $TTL 300
@@ -59,9 +64,12 @@ def _start(run: Run, program: Path) -> str:
     home, port = run.new_folder("named"), free_port()
     configuration = home / "named.conf"
     configuration.write_text(
-        _CONFIGURATION.format(home=home, port=port, zone=ZONE, key=KEY, stranger=STRANGER)
+        _CONFIGURATION.format(
+            home=home, port=port, zone=ZONE, granted=GRANTED, key=KEY, stranger=STRANGER
+        )
     )
-    (home / "zone.db").write_text(_ZONE_FILE)
+    for file in ("zone.db", "granted.db"):
+        (home / file).write_text(_ZONE_FILE)
     # Debian's AppArmor profile is for the path of the program, and lets it read no folder of ours.
     copy = shutil.copy(program, home / "named")
     started = run.supervise("named", [str(copy), "-g", "-n", "1", "-c", str(configuration)])

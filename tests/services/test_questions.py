@@ -10,9 +10,11 @@ import pytest
 from bot.app import Books
 from bot.cli.elsewhere import answer_text
 from bot.domain.operation import Operation
+from bot.domain.page import as_plain
 from bot.domain.policy import Person, Policies, Power, Role, Targets
 from bot.domain.question import Question
 from bot.errors import Refused
+from bot.services.account import account_of
 from bot.services.switch import KillSwitch
 from bot.settings import Settings
 from tests.services.bulletin import Desk, a_roll
@@ -82,6 +84,16 @@ async def test_only_the_first_answer_is_kept(desk: Desk) -> None:
     answer = await desk.questions.answer(found.apply_run, "007")
     assert answer is not None
     assert (answer.person_id, answer.name) == ("U0BRUNO", "Bruno")
+
+
+async def test_the_account_of_a_change_tells_who_did_what_was_asked(desk: Desk) -> None:
+    found = await asking(desk)
+    await desk.questions.take(found.id, "007", Person("U0BRUNO", "Bruno", frozenset()))
+    notes = await desk.journal.notes(found.id)
+    text = as_plain(account_of(found, notes, (), lambda person: person))
+    assert "Change it <!here>." in text
+    assert LINES[1] in text
+    assert "Bruno: done" in text
 
 
 # on the terminal
