@@ -17,11 +17,12 @@ from bot.adapters import kafka as kafka_client
 from bot.adapters.clock import SystemClock
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.servers import CloudStackServers
+from bot.adapters.prober import Prober
 from bot.adapters.slack import SlackChat
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Permanent, Refused
-from bot.ports import Directory, NobodyLooks, World
+from bot.ports import Directory, World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.cloud_news import CloudNews
@@ -35,12 +36,14 @@ from bot.services.journal import Journal
 from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations
 from bot.services.policy_file import PolicyFile
+from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.questions import Questions
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.services.waiting import Waiting
 from bot.settings import Settings
+from bot.settings.probe_groups import BOT
 from handlers import http as http_handler
 from handlers.conversation import Conversation
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start, TriageSettings
@@ -73,6 +76,7 @@ class Core(Books):
     cloud: CloudStackCloud
     servers: CloudStackServers
     directory: Directory
+    probes: ProbeDesk
     fleet: Fleet
 
 
@@ -113,13 +117,23 @@ async def open_core(
     client = connections.cloud_client(settings.cloudstack, access, http, books.clock)
     cloud = CloudStackCloud(client)
     directory = connections.directory(settings.directory)
+    probes = _probe_desk(books, stack)
+    outlook = Outlook(directory, probes)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
-        cloud=cloud, servers=CloudStackServers(client), directory=directory,
-        fleet=Fleet(
-            cloud, books.clock, books.progress.history, Outlook(directory, NobodyLooks())
-        ),
+        cloud=cloud, servers=CloudStackServers(client), directory=directory, probes=probes,
+        fleet=Fleet(cloud, books.clock, books.progress.history, outlook),
     )  # fmt: skip
+
+
+def _probe_desk(books: Books, stack: AsyncExitStack) -> ProbeDesk:
+    """A prober of our own opens no connection before a run has something to watch."""
+    probe, local = books.settings.probe, None
+    if probe.from_bot:
+        local = Prober(BOT, connections.address_map(probe))
+        stack.push_async_callback(local.close)
+    keep_s = probe.keep_days * 86400.0
+    return ProbeDesk(books.journal, books.clock, local, connections.pacing(probe), keep_s)
 
 
 def _make_folder(state_dir: Path) -> None:
@@ -182,6 +196,8 @@ class App:
         self._stack.push_async_callback(engine.close)
         self._engine_is_up = True
         self._spawn("engine", engine.watch())
+        self._parts["probing"] = core.probes.health
+        self._spawn("probing", core.probes.run())
         self._parts["policies"] = core.policies.health
         cards = self._cards(core, chat)
         dispatcher = Dispatcher(core.journal, engine, core.clock, ring)
@@ -195,10 +211,10 @@ class App:
         self._spawn("waiting changes", waiting.run())
         self._spawn("cloud news", news.run())
         self._report_drift(core, chat)
-        desk = Desk(
+        incidents = Desk(
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch
         )
-        await self._let_wishes_in(core, operations, Incidents(desk), cards)
+        await self._let_wishes_in(core, operations, Incidents(incidents), cards)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 
     async def stop(self) -> None:
@@ -218,7 +234,8 @@ class App:
         """The engine needs the bodies of its runs, and they need the engine: bound late, once."""
         late: list[Lifecycle] = []
         pace = connections.pace(self._settings)
-        world = World(core.cloud, core.clock, core.directory, questions, pace)
+        proof = connections.proof(self._settings.probe)
+        world = World(core.cloud, core.clock, core.directory, questions, pace, core.probes, proof)
         hands = Hands(world, core.journal, core.progress, core.switch)
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,9 +17,17 @@ from bot.adapters.directory.exchange import Server, over_network
 from bot.adapters.directory.manual import ManualDirectory, NoDirectory
 from bot.adapters.directory.rfc2136 import Rfc2136Directory, UpdateKey, Updates
 from bot.adapters.kafka import KafkaSettings
+from bot.domain.address_map import AddressMap
+from bot.domain.probing import Pacing
 from bot.errors import Refused
-from bot.ports import Clock, Pace
-from bot.settings import CloudStackSettings, DirectorySettings, Settings
+from bot.ports import Clock, Pace, Proof
+from bot.settings import (
+    CloudStackSettings,
+    DirectorySettings,
+    ProbeAgentSettings,
+    ProbeSettings,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
@@ -59,15 +68,7 @@ def cloud_http(settings: CloudStackSettings, access: CloudAccess) -> httpx.Async
     """Return an HTTP client that trusts what the settings trust; the caller closes it."""
     if not access.verify_tls:
         return httpx.AsyncClient(verify=False)  # noqa: S501  an operator asked for it
-    if settings.ca_file is None:
-        return httpx.AsyncClient()
-    try:
-        return httpx.AsyncClient(verify=ssl.create_default_context(cafile=settings.ca_file))
-    except (OSError, ssl.SSLError) as exc:
-        raise Refused(
-            f"cloudstack.ca_file {settings.ca_file} cannot be used ({type(exc).__name__}).",
-            instead="It must be a readable PEM file with certificates.",
-        ) from exc
+    return httpx.AsyncClient(verify=_trusting(settings.ca_file, "cloudstack.ca_file"))
 
 
 def cloud_client(
@@ -101,6 +102,55 @@ def directory(settings: DirectorySettings) -> Rfc2136Directory | ManualDirectory
         return NoDirectory()
     key = UpdateKey(settings.tsig_name, settings.tsig_secret, settings.tsig_algorithm)
     return Rfc2136Directory(Updates(server, settings.zone, settings.ttl_s, key), exchange)
+
+
+def pacing(settings: ProbeSettings) -> Pacing:
+    """Return how places are probed."""
+    return Pacing(settings.rate, settings.held, settings.hold_s)
+
+
+def proof(settings: ProbeSettings) -> Proof:
+    """Return what a change must show of its traffic."""
+    return Proof(
+        budget=settings.budget,
+        blind_s=settings.blind_s,
+        in_a_row=settings.in_a_row,
+        deadline_s=settings.deadline_s,
+        bake_s=settings.bake_s,
+    )
+
+
+def address_map(settings: ProbeSettings) -> AddressMap:
+    """Return what is connected to instead of a VIP."""
+    return AddressMap.of(settings.address_map, settings.port_offset)
+
+
+def agent_http(settings: ProbeAgentSettings) -> httpx.AsyncClient:
+    """Return a client of the bot with the agent's token; the caller closes it."""
+    if not settings.bot_url or settings.token is None:
+        raise Refused(
+            "A probe agent needs the bot's address and a token.",
+            instead="Set probe_agent.bot_url and probe_agent.token (or token_file); "
+            "probe.agents of the bot has the same token.",
+        )
+    return httpx.AsyncClient(
+        base_url=settings.bot_url,
+        headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
+        verify=_trusting(settings.ca_file, "probe_agent.ca_file"),
+        timeout=10.0,
+    )
+
+
+def _trusting(ca_file: Path | None, setting: str) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as exc:
+        raise Refused(
+            f"{setting} {ca_file} cannot be used ({type(exc).__name__}).",
+            instead="It must be a readable PEM file with certificates.",
+        ) from exc
 
 
 def kafka(settings: Settings) -> KafkaSettings:

@@ -25,6 +25,10 @@ def effective(loaded: Loaded) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return toml(MASK)
-    return toml("" if value is None else value)
+    if isinstance(value, dict):
+        return toml({name: _masked(one) for name, one in value.items()})
+    return toml(_masked("" if value is None else value))
+
+
+def _masked(value: object) -> object:
+    return MASK if isinstance(value, SecretStr) else value

@@ -50,8 +50,9 @@ def _setting(group: str, key: str, field: FieldInfo) -> Iterator[str]:
 
 
 def _default(group: str, key: str, field: FieldInfo) -> object:
-    default = field.get_default(call_default_factory=False)
-    return "" if default is None else default
+    if field.default_factory is not None:
+        return field.get_default(call_default_factory=True, validated_data={})
+    return "" if field.default is None else field.default
 
 
 def _comment(text: str) -> list[str]:
@@ -68,4 +69,7 @@ def toml(value: object) -> str:
         return repr(value)
     if isinstance(value, str | Path):
         return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, dict):
+        inner = ", ".join(f"{toml(name)} = {toml(one)}" for name, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
     raise TypeError(f"no setting has a {type(value).__name__}")

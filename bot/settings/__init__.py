@@ -12,6 +12,7 @@ from bot.settings.groups import (
 )
 from bot.settings.load import Loaded, load_settings, read_settings
 from bot.settings.model import Settings
+from bot.settings.probe_groups import ProbeAgentSettings, ProbeSettings
 
 __all__ = [
     "BotSettings",
@@ -22,6 +23,8 @@ __all__ = [
     "KafkaSettings",
     "Loaded",
     "PollSettings",
+    "ProbeAgentSettings",
+    "ProbeSettings",
     "Settings",
     "SlackSettings",
     "load_settings",

@@ -188,6 +188,8 @@ def _plain_types(annotation: object) -> Iterator[object]:
     elif origin in {Union, UnionType}:
         for part in get_args(annotation):
             yield from _plain_types(part)
+    elif origin is dict:
+        yield from _plain_types(get_args(annotation)[1])
     elif annotation is not NoneType:
         yield annotation
 

@@ -18,6 +18,7 @@ from bot.settings.groups import (
     PollSettings,
     SlackSettings,
 )
+from bot.settings.probe_groups import ProbeAgentSettings, ProbeSettings
 
 
 class Settings(Group):
@@ -31,6 +32,8 @@ class Settings(Group):
     bot: BotSettings = Field(default_factory=BotSettings)
     poll: PollSettings = Field(default_factory=PollSettings)
     directory: DirectorySettings = Field(default_factory=DirectorySettings)
+    probe: ProbeSettings = Field(default_factory=ProbeSettings)
+    probe_agent: ProbeAgentSettings = Field(default_factory=ProbeAgentSettings)
 
     @property
     def can_write(self) -> bool:

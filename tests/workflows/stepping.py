@@ -16,7 +16,7 @@ R = TypeVar("R")
 async def carry_out(home: House, body: Callable[[Run], Awaitable[R]]) -> R:
     """Run steps on the house's cloud and clock and return what they return."""
     cloud = home.fleet._cloud
-    world = World(cloud, home.clock, home._directory())  # type: ignore[arg-type]  # it can change
+    world = World(cloud, home.clock, home._directory(), home.questions)  # type: ignore[arg-type]  # it can change
     hands = Hands(world, home.journal, home.progress, home.switch)
     run_id = f"steps-{home._new_key()}:check"
     checkpoints = MemoryCheckpoints(run_id, StoredRun("check", ""), home.engine)
