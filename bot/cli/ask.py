@@ -14,6 +14,7 @@ from bot.domain.plan import NothingToDo, Plan
 from bot.errors import Refused
 from bot.services.answers import Answers, Sources
 from bot.services.operations import plan_of, standing
+from bot.services.traffic import evidence_in
 from handlers.commands import Ask, Complaint, Form, parse
 from handlers.routes import RUNBOOKS, menu
 from workflows.words import Words
@@ -83,7 +84,9 @@ async def show_text(core: Core, operation_id: str, *, as_json: bool) -> Told:
         raise Refused(f"There is no operation {operation_id}.", instead="`ilbot op list` has them.")
     if as_json:
         steps = [asdict(step) for step in await core.progress.steps(found.id)]
-        text = json.dumps(_shown(found) | {"steps": steps}, indent=2, ensure_ascii=False)
+        seen = evidence_in(await core.journal.notes(found.id))
+        more = {"steps": steps, "traffic": asdict(seen) if seen else None}
+        text = json.dumps(_shown(found) | more, indent=2, ensure_ascii=False)
     else:
         text = as_plain(await answers_of(core).why(operation_id))
     return text, found.outcome not in BAD

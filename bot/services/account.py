@@ -12,6 +12,7 @@ from bot.services.operations import plan_of, standing
 from bot.services.progress import Step
 from bot.services.questions import ANSWERED, ASKED, CLOSED
 from bot.services.step_words import step_words, took
+from bot.services.traffic import evidence_in, in_lines
 
 
 def account_of(
@@ -30,6 +31,7 @@ def account_of(
         _decision(found, name_of),
         _steps(steps),
         _helped(notes),
+        _traffic(notes),
         _outcome(found),
         *_texts(found),
     ]
@@ -112,6 +114,11 @@ def _step(number: int, step: Step) -> Row:
     mark = Mark("white_check_mark", "+") if step.result == "ok" else Mark("x", "!")
     said = f" {number}. {step_words(step)}" + (f" ({took(step)})" if took(step) else "")
     return (mark, said, f": {step.error}" if step.error else "")
+
+
+def _traffic(notes: tuple[Entry, ...]) -> Section:
+    measured = evidence_in(notes)
+    return Section("Traffic", tuple((line,) for line in in_lines(measured)) if measured else ())
 
 
 def _outcome(found: Operation) -> Section:

@@ -6,40 +6,27 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from bot.domain import mrkdwn
-from bot.domain.card import Button, Card, Picture, Tone
+from bot.domain.card import Card, Picture
 from bot.domain.operation import Operation, Outcome, State
-from bot.domain.plan import Plan
-from bot.domain.question import Question
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Chat, Posted
+from bot.services.card_writer import CardWriter, Telling, Words
 from bot.services.journal import Journal
-from bot.services.operations import plan_of
-from bot.services.progress import Progress, Step
+from bot.services.progress import Progress
 from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
-from bot.services.step_words import lines_of
+from bot.services.traffic import evidence_in, in_lines
 
 log = structlog.get_logger(__name__)
 NOT_TOLD = frozenset({Outcome.REFUSED})
 """Outcomes that only the person who asked hears of."""
-IN_DOUBT = frozenset({Outcome.PARKED, Outcome.UNVERIFIED})
-"""Outcomes of which nobody knows that the target serves again, so no outage has been measured."""
 LONGEST_WAIT_S = 3600.0
 FINAL = "card final"
 """The note that an ended operation's card and thread say all there is."""
-
-
-class Words(Protocol):
-    """Where the texts come from; `workflows.words` has them."""
-
-    def render(self, template: str, part: str, **values: object) -> str:
-        """Render one part of a runbook's words."""
-        ...
 
 
 Plot = Callable[[str], Awaitable[Picture | None]]
@@ -65,28 +52,6 @@ class CardSettings:
     plot: Plot = no_plot
 
 
-STATUS = {
-    State.ASKED: ":mag: Planning",
-    State.WAITING: ":raised_hand: Waiting for approval",
-    State.APPROVED: ":hourglass_flowing_sand: Approved, starting in its turn",
-    State.APPLYING: ":gear: Working",
-}
-ASKS = ":raised_hand: Waiting for a person"
-ENDINGS = {
-    Outcome.DONE: ":white_check_mark: Done",
-    Outcome.NOTHING_TO_DO: ":ok: Nothing to do",
-    Outcome.OBSERVED: ":eyes: Observed, nothing was changed",
-    Outcome.REFUSED: ":no_entry: Refused",
-    Outcome.REJECTED: ":no_entry_sign: Rejected",
-    Outcome.EXPIRED: ":hourglass: Expired",
-    Outcome.STALE: ":arrows_counterclockwise: Stale: ask again",
-    Outcome.FAILED: ":x: Failed",
-    Outcome.ROLLED_BACK: ":leftwards_arrow_with_hook: Rolled back",
-    Outcome.PARKED: ":rotating_light: Parked: a person must look",
-    Outcome.UNVERIFIED: ":grey_question: Unverified",
-}
-
-
 class Cards:
     """Edits cards when told that an operation changed; a crash loses nothing, since `refresh` is
     called again for every operation whose card is not final."""
@@ -104,8 +69,7 @@ class Cards:
         self._progress = progress
         self._questions = Questions(journal, self.changed)
         self._chat = chat
-        self._words = words
-        self._runbooks = runbooks
+        self._writer = CardWriter(words, runbooks)
         self._settings = settings
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -194,9 +158,8 @@ class Cards:
             return
         if found.state is State.ASKED and not found.message:
             return  # a card with nothing on it yet would only make noise
-        steps = await self._progress.steps(operation_id)
-        asked = await self._asked(found)
-        card = self.card(found, steps, asked)
+        telling = await self._telling(found)
+        card = self._writer.card(found, telling)
         at = Posted(found.channel, found.message)
         if not found.message:
             at = await self._chat.post(self._settings.channel, card)
@@ -204,7 +167,7 @@ class Cards:
         elif self._shown.get(operation_id) != card:
             await self._chat.update(at, card)
         self._shown[operation_id] = card
-        await self._thread(found, at, steps, asked)
+        await self._thread(found, at, telling)
         if not found.is_open:
             await self._close(found)
 
@@ -213,113 +176,39 @@ class Cards:
         await self._journal.note(found.id, "", FINAL, {})
         self._shown.pop(found.id, None)
 
-    async def _asked(self, found: Operation) -> Question | None:
-        """Return what a change waits for a person to do."""
-        if found.state is not State.APPLYING:
-            return None
-        asked = await self._questions.newest(found.id)
-        return asked.question if asked is not None and asked.is_open else None
-
-    def card(
-        self, found: Operation, steps: tuple[Step, ...], asked: Question | None = None
-    ) -> Card:
-        """Return the card of an operation as it stands."""
-        status = ENDINGS[found.outcome] if found.outcome else STATUS[found.state]
-        status = ASKS if asked else status
-        title = _title(found)
-        return Card(
-            title=title,
-            summary=f"{title}: {mrkdwn.plain(status)}",
-            body=(f"*{status}*", *self._body(found, steps), *self._question(found, asked)),
-            facts=self._facts(found, asked),
-            buttons=self._buttons(found, asked),
-            footer=f"{found.id}" + (f" · plan `{found.fingerprint[:12]}`" if found.plan else ""),
+    async def _telling(self, found: Operation) -> Telling:
+        """Read what a card tells beside the operation's own row."""
+        asked = None
+        if found.state is State.APPLYING:
+            newest = await self._questions.newest(found.id)
+            asked = newest.question if newest is not None and newest.is_open else None
+        measured = None
+        if found.started_at and not found.is_open:
+            measured = evidence_in(await self._journal.notes(found.id))
+        return Telling(
+            steps=await self._progress.steps(found.id),
+            asked=asked,
+            measured=in_lines(measured) if measured is not None else (),
+            outage_s=await self._progress.outage_s(found.id),
         )
 
-    def _question(self, found: Operation, asked: Question | None) -> tuple[str, ...]:
-        if asked is None:
-            return ()
-        return (self._render(plan_of(found), "question", question=asked),)
-
-    def _body(self, found: Operation, steps: tuple[Step, ...]) -> tuple[str, ...]:
-        if not found.plan:
-            return (mrkdwn.escape(found.reason),) if found.reason else ()
-        planned = plan_of(found)
-        match found.state, found.outcome:
-            case State.APPLYING, _:
-                return (self._render(planned, "progress", steps=lines_of(steps, goes_on=True)),)
-            case _, Outcome.DONE:
-                return (self._ending(found, planned, "done"),)
-            case _, Outcome.FAILED | Outcome.PARKED | Outcome.ROLLED_BACK | Outcome.UNVERIFIED:
-                return (self._ending(found, planned, "failed"),)
-            case State.ENDED, outcome if outcome is not Outcome.OBSERVED:
-                told = mrkdwn.escape(planned.summary)
-            case _:
-                told = self._render(planned, "plan", plan=planned)
-        return (told, mrkdwn.escape(found.reason)) if found.outcome and found.reason else (told,)
-
-    def _ending(self, found: Operation, planned: Plan, part: str) -> str:
-        return self._render(
-            planned, part,
-            id=found.id, target=found.target_name, reason=found.reason,
-            not_measured=self._runbooks[planned.runbook].not_measured,
-            seconds=found.ended_at - found.started_at, parameters=dict(planned.parameters),
-        )  # fmt: skip
-
-    def _render(self, planned: Plan, part: str, **values: object) -> str:
-        return self._words.render(planned.runbook, part, **values)
-
-    def _facts(self, found: Operation, asked: Question | None) -> tuple[tuple[str, str], ...]:
-        facts = [("Asked by", _asker(found))]
-        if found.wish.because:
-            facts.append(("Because", mrkdwn.escape(found.wish.because)))
-        if found.state is State.WAITING and found.reason:
-            facts.append(("Why a person", mrkdwn.escape(found.reason)))
-        if found.decided_by:
-            word = "Approved by" if found.outcome is not Outcome.REJECTED else "Decided by"
-            when = mrkdwn.moment(found.decided_at)
-            facts.append((word, f"{mrkdwn.mention(found.decided_by)} at {when}"))
-        if found.state is State.WAITING:
-            facts.append(("Decide before", mrkdwn.moment(found.deadline_at)))
-        if asked is not None:
-            facts.append(("Done before", mrkdwn.moment(asked.deadline_at)))
-        return tuple(facts)
-
-    def _buttons(self, found: Operation, asked: Question | None) -> tuple[Button, ...]:
-        if asked is not None:
-            return (Button("done", "Done", f"{found.id}:{asked.key}", Tone.PRIMARY),)
-        if found.state is not State.WAITING:
-            return ()
-        planned = plan_of(found)
-        value = f"{found.id}:{found.fingerprint[:12]}"
-        confirm = f"{_title(found)}?"
-        if planned.exposure.seconds != 0.0:
-            confirm = f"{planned.summary}? Not served meanwhile: {planned.exposure.what}."
-        return (
-            Button("approve", "Approve", value, Tone.PRIMARY, confirm[:290]),
-            Button("reject", "Reject", value, Tone.DANGER),
-        )
-
-    async def _thread(
-        self, found: Operation, at: Posted, steps: tuple[Step, ...], asked: Question | None
-    ) -> None:
+    async def _thread(self, found: Operation, at: Posted, telling: Telling) -> None:
         """Post evidence once with the plan, each question once, and the receipt with
         its plot once at the end.
 
         A card that is edited rings nobody; a reply that names people does.
         """
         if found.plan:
-            planned = plan_of(found)
-            text = self._render(planned, "evidence", plan=planned)
+            text = self._writer.evidence(found)
             await self._once(found.id, "evidence told", self._reply(at, "Evidence", text))
-        if asked is not None:
+        if telling.asked is not None:
             people = {found.requested_by.id, found.decided_by} - {""}
             named = " ".join(sorted(mrkdwn.mention(one) for one in people))
-            text = self._render(plan_of(found), "question", question=asked)
-            reply = self._reply(at, f"{found.id} waits for a person", f"{named}\n\n{text}")
-            await self._once(found.id, f"question {asked.key} told", reply)
+            text = f"{named}\n\n{self._writer.question(found, telling.asked)}"
+            reply = self._reply(at, f"{found.id} waits for a person", text)
+            await self._once(found.id, f"question {telling.asked.key} told", reply)
         if found.started_at and not found.is_open:
-            text = await self._receipt(found, steps)
+            text = self._writer.receipt(found, telling)
             title = f"Receipt of {found.id}"
             await self._once(found.id, "receipt told", self._reply(at, title, text))
             await self._once(found.id, "plot told", lambda: self._show_plot(found.id, at))
@@ -342,18 +231,6 @@ class Cards:
         card = Card(title="", summary=title, body=tuple(text.split("\n\n")))
         return lambda: self._chat.post(at.channel, card, thread=at)
 
-    async def _receipt(self, found: Operation, steps: tuple[Step, ...]) -> str:
-        planned = plan_of(found)
-        cut = planned.exposure.seconds != 0.0 and found.outcome not in IN_DOUBT
-        return self._render(
-            planned, "receipt",
-            id=found.id, outcome=str(found.outcome), reason=found.reason,
-            requested_by=mrkdwn.Safe(_asker(found)), decided_by=mrkdwn.mention(found.decided_by),
-            fingerprint=found.fingerprint, steps=lines_of(steps),
-            outage_s=await self._progress.outage_s(found.id) if cut else None,
-            not_measured=self._runbooks[planned.runbook].not_measured,
-        )  # fmt: skip
-
     async def _whisper_once(self, found: Operation) -> None:
         text = f":no_entry: {mrkdwn.escape(found.reason)}"
         person = found.requested_by.id
@@ -369,13 +246,3 @@ class Cards:
         if not await self._journal.has_note(operation_id, "", what):
             await act()
             await self._journal.note(operation_id, "", what, {})
-
-
-def _title(found: Operation) -> str:
-    return f"{found.wish.runbook.capitalize()} {found.target_name or found.wish.target}"
-
-
-def _asker(found: Operation) -> str:
-    if found.requested_by.is_person:
-        return mrkdwn.mention(found.requested_by.id)
-    return mrkdwn.escape(found.requested_by.name)

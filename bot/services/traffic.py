@@ -41,27 +41,32 @@ def in_lines(found: Evidence) -> tuple[str, ...]:
 
 def _numbers(found: Evidence) -> str:
     counted = [one for one in found.tallies if one.counts]
-    failed = f"{found.failed} failed{_kinds(counted)}" if found.failed else "none failed"
-    cut = f"{found.resets} were cut" if found.resets else "none was cut"
-    parts = [f"{found.attempts} new connections: {failed}", f"{found.held} held open: {cut}"]
+    parts = [
+        f"{found.attempts} new connections: {_failed(found, counted)}",
+        f"{found.held} held open: {_cut(found.resets)}",
+    ]
     if found.slow:
         parts.append(f"{found.slow} took {SLOW_S:g} s or longer")
     if found.longest_gap_s:
-        parts.append(f"longest gap {duration(found.longest_gap_s)}, at {_of_gap(counted)}")
-    parts.append(
-        f"half answered within {found.p50_s * 1000:.0f} ms, 99 % within {found.p99_s * 1000:.0f} ms"
-    )
-    return "; ".join(parts) + "."
+        where = max(counted, key=lambda one: one.longest_gap_s)
+        parts.append(f"longest gap {duration(found.longest_gap_s)}, at {where}")
+    if found.p99_s:
+        half, most = found.p50_s * 1000, found.p99_s * 1000
+        parts.append(f"half answered within {half:.0f} ms, 99 % within {most:.0f} ms")
+    return f"Traffic: {'; '.join(parts)}."
 
 
-def _kinds(counted: list[Tally]) -> str:
+def _cut(resets: int) -> str:
+    return "none was cut" if not resets else "1 was cut" if resets == 1 else f"{resets} were cut"
+
+
+def _failed(found: Evidence, counted: list[Tally]) -> str:
+    if not found.failed:
+        return "none failed"
     total = sum((one.seen for one in counted), Seen())
     kinds = {"refused": total.refused, "closed at once": total.closed, "timed out": total.timed_out}
-    return f" ({in_words([f'{count} {kind}' for kind, count in kinds.items() if count])})"
-
-
-def _of_gap(counted: list[Tally]) -> str:
-    return str(max(counted, key=lambda one: one.longest_gap_s))
+    told = in_words([f"{count} {kind}" for kind, count in kinds.items() if count])
+    return f"{found.failed} failed ({told})"
 
 
 def _method(found: Evidence) -> str:
@@ -85,6 +90,7 @@ def _withdrawn(found: Evidence) -> list[str]:
 def _blind_spots(found: Evidence) -> str:
     spots = [
         "whether members answer rightly (connections are opened and nothing is sent)",
+        "a held connection to a machine that vanished without a word",
         "how it is from anywhere else",
     ]
     if found.blind_s:

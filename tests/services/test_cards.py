@@ -7,7 +7,7 @@ import pytest
 from bot.domain.card import Picture
 from bot.domain.operation import Actor, Operation, Outcome, State, Wish
 from bot.engine.memory import Died
-from bot.services.cards import ENDINGS, STATUS
+from bot.services.card_writer import ENDINGS, STATUS
 from tests.services.bulletin import NOON, Desk, a_recovery, a_roll, refresh, report
 
 ANA_SAYS = (("Asked by", "<@U0ANA>"),)

@@ -17,7 +17,7 @@ from bot.errors import Away, Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.account import account_of
 from bot.services.answers import Answers, Sources
-from bot.services.cards import Cards, CardSettings
+from bot.services.card_writer import CardWriter, Telling
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import AWAY, BACK, CLOUD, OUTDATED, WINDOW_S
 from bot.services.incidents import Desk, Incidents
@@ -204,9 +204,8 @@ async def test_why_a_person_is_asked_stands_on_the_card_and_in_the_account(home:
     restart(home)
     asked = await home.incident("recover", VM, Mode.AUTOMATIC)
     steps = await home.progress.steps(asked.id)
-    settings = CardSettings(CHANNEL)
-    cards = Cards(home.journal, home.progress, Bulletin(), Words(), dict(RUNBOOKS), settings)
-    assert ("Why a person", asked.reason) in cards.card(asked, steps).facts
+    card = CardWriter(Words(), dict(RUNBOOKS)).card(asked, Telling(steps))
+    assert ("Why a person", asked.reason) in card.facts
     notes = await home.journal.notes(asked.id)
     assert asked.reason in as_plain(account_of(asked, notes, steps, str))
 

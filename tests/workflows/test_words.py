@@ -33,7 +33,7 @@ def say(planned: Plan, part: str, **values: object) -> str:
 def ending(planned: Plan, part: str, **values: object) -> str:
     given: dict[str, object] = {
         "id": "op-1", "target": planned.target.name, "reason": "", "seconds": 6.0,
-        "not_measured": NOT_MEASURED, "parameters": dict(planned.parameters),
+        "traffic": NOT_MEASURED, "parameters": dict(planned.parameters),
     }  # fmt: skip
     return say(planned, part, **given | values)
 
@@ -42,7 +42,7 @@ def receipt(planned: Plan, **values: object) -> str:
     given: dict[str, object] = {
         "id": "op-1", "outcome": "done", "reason": "", "requested_by": Safe("<@U0ANA>"),
         "decided_by": Safe("<@U0BRUNO>"), "fingerprint": "f" * 8, "steps": STEPS[:2],
-        "outage_s": None, "not_measured": NOT_MEASURED,
+        "outage_s": None, "traffic": [NOT_MEASURED],
     }  # fmt: skip
     return say(planned, "receipt", **given | values)
 
@@ -214,3 +214,11 @@ def test_a_part_without_words_is_an_error() -> None:
 @pytest.mark.parametrize("runbook", RUNBOOKS)
 def test_each_runbook_has_a_template_of_its_own(runbook: str) -> None:
     assert Words().render(runbook, "progress", steps=[])
+
+
+def test_the_receipt_tells_what_was_measured_line_by_line() -> None:
+    lines = ["Traffic: 83 of <many> failed.", "Measured from bot."]
+    assert receipt(a_roll(), outage_s=34.0, traffic=lines).endswith(
+        "Not served, from the stop to Running: 34 s.\n"
+        "Traffic: 83 of &lt;many&gt; failed.\nMeasured from bot."
+    )
