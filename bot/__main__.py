@@ -57,6 +57,19 @@ def run(config: Config = None) -> None:
 
 
 @cli.command()
+def probe(
+    config: Config = None,
+    name: Annotated[str, typer.Option(help="Name of this agent; default: the host's.")] = "",
+) -> None:
+    """Run a probe agent beside the clients: it tells the bot what they would see of a change."""
+    from bot.cli.probe import probe as work
+
+    logs.configure()
+    settings = settings_of(config)
+    until_told(lambda stop: work(settings, name, stop))
+
+
+@cli.command()
 def demo(
     scenario: Annotated[str, typer.Option(help="Play one scenario with scripted people.")] = "",
     headless: Annotated[bool, typer.Option(help="No page: play, print the result, end.")] = False,

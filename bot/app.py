@@ -45,6 +45,7 @@ from bot.services.waiting import Waiting
 from bot.settings import Settings
 from bot.settings.probe_groups import BOT
 from handlers import http as http_handler
+from handlers import probe_agents
 from handlers.conversation import Conversation
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start, TriageSettings
 from handlers.kafka_dead_letters import DeadLetterTopic
@@ -289,7 +290,8 @@ class App:
         )  # fmt: skip
         access = SlackAccess(slack.bot_token, slack.app_token, slack.base_url, slack.command)
         handler = SlackHandler(access, Conversation(operations, answers))
-        self._serve_http(OperationMetrics(core.journal, core.switch, cards.behind, poller.age_s))
+        numbers = OperationMetrics(core.journal, core.switch, cards.behind, poller.age_s)
+        self._serve_http(core, numbers)
         await handler.start()
         self._parts["slack"] = handler.health
         self._stack.push_async_callback(handler.stop)
@@ -307,12 +309,13 @@ class App:
             explain=lambda error: kafka_client.advice(bus, error, words.last),
         )
 
-    def _serve_http(self, numbers: OperationMetrics) -> None:
-        http = self._settings.http
+    def _serve_http(self, core: Core, numbers: OperationMetrics) -> None:
+        http, agents = self._settings.http, self._settings.probe.agents
         if not http.port:
             return
         listener = self._stack.enter_context(http_handler.listener(http.host, http.port))
-        app = http_handler.create_app(self.health, numbers)
+        more = probe_agents.routes(core.probes, agents)
+        app = http_handler.create_app(self.health, numbers, more=more)
         server = _Server(uvicorn.Config(app, log_level="warning"))
         self._spawn("http", server.serve(sockets=[listener]))
 

@@ -1,12 +1,13 @@
 """Turns the state of the bot's parts into health checks and metrics over HTTP.
 
-Nothing here needs a login, so nothing here is secret: names of parts, whether they work, why not.
+None of these needs a login, so nothing in them is secret: names of parts, whether they work, why
+not. What does need one brings its own routes.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -39,8 +40,13 @@ def listener(host: str, port: int) -> socket.socket:
         ) from exc
 
 
-def create_app(parts: Parts, numbers: Numbers, registry: CollectorRegistry = REGISTRY) -> Starlette:
-    """Return the app with `/health/live`, `/health/ready` and `/metrics`.
+def create_app(
+    parts: Parts,
+    numbers: Numbers,
+    registry: CollectorRegistry = REGISTRY,
+    more: Sequence[Route] = (),
+) -> Starlette:
+    """Return the app with `/health/live`, `/health/ready` and `/metrics`, and more routes.
 
     Live means that the event loop answers. Ready means that every part works, and that there is
     one: a bot that has not started anything yet is not ready.
@@ -70,6 +76,7 @@ def create_app(parts: Parts, numbers: Numbers, registry: CollectorRegistry = REG
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),
+            *more,
         ]
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import IPv4Address
 
 from bot.domain.latency import Latency
 from bot.domain.stretch import Stretch
@@ -23,6 +24,9 @@ shared cores, a client that stalled for 1 s showed 328 slow connections that nob
 MOST_PER_VIP = 50.0
 """New connections a second at one VIP, all ports and vantage points together. An ILB VM has by
 default one vCPU at a 256 MHz share, and HAProxy took 1000 a second on one core of a laboratory."""
+
+_MOST = 10_000
+"""No prober counts more of anything in a second, nor looks at anything for so long."""
 
 
 class Failure(StrEnum):
@@ -273,6 +277,41 @@ def sample_of(
     stretch = Stretch.of((one.due, one.is_good) for one in made)
     row = _in_a_row(ordered)
     return Sample(vantage, place.vip, place.port, second, seen, held.open, row, stretch)
+
+
+def is_possible(one: Sample) -> bool:
+    """Whether the numbers of a sample that somebody sent can be those of one second."""
+    seen, counts = one.seen, _numbers(one)
+    return (
+        all(0 <= count <= _MOST for count in counts)
+        and 0 < one.port < 65536
+        and _is_address(one.vip)
+        and len(seen.latency.buckets) == len(Latency().buckets)
+        and seen.failed + seen.latency.answers == seen.attempts
+        and max(seen.slow, one.in_a_row) <= seen.attempts
+        and (one.stretch is None or 0.0 <= one.stretch.longest_s <= _MOST)
+    )
+
+
+def _numbers(one: Sample) -> list[float]:
+    seen = one.seen
+    moments = () if one.stretch is None else (
+        one.stretch.first_due - one.second, one.stretch.last_due - one.second,
+        (one.stretch.first_good or one.second) - one.second,
+        (one.stretch.open_since or one.second) - one.second, one.stretch.inner_s,
+    )  # fmt: skip
+    return [
+        seen.attempts, seen.refused, seen.closed, seen.timed_out, seen.slow, seen.resets,
+        seen.unable, seen.lag_s, seen.latency.longest_s, one.held, one.in_a_row,
+        *seen.latency.buckets, *moments,
+    ]  # fmt: skip
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return str(IPv4Address(text)) == text
+    except ValueError:
+        return False
 
 
 def _in_a_row(attempts: Sequence[Attempt]) -> int:

@@ -15,11 +15,13 @@ from bot.__main__ import cli
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.cli.init_file import example_policies, init_file
 from bot.cli.roles import role_commands
+from bot.domain.probing import LAG_S, MOST_PER_VIP
 from bot.settings import Settings
 from bot.settings.given import group_fields, is_secret
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "INSTALL.md").read_text()
+AGENT_UNIT = (ROOT / "deploy" / "ilbot-probe.service").read_text()
 UNIT = (ROOT / "deploy" / "ilbot.service").read_text()
 
 
@@ -110,3 +112,34 @@ def test_the_unit_keeps_state_where_the_guide_backs_it_up() -> None:
     assert "StateDirectory=ilbot\n" in UNIT
     assert "ILBOT_BOT__STATE_DIR=%S/ilbot\n" in UNIT
     assert "tar -C /var/lib -czf" in GUIDE
+
+
+def test_the_agents_unit_runs_a_command_there_is_with_a_setting_there_is() -> None:
+    started = re.search(r"^ExecStart=(.*)$", AGENT_UNIT, re.MULTILINE)
+    assert started is not None
+    program, *arguments = started[1].split()
+    assert program == "/opt/ilbot/bin/ilbot"
+    assert arguments == ["probe", "--config", "${CREDENTIALS_DIRECTORY}/settings"]
+    assert CliRunner().invoke(cli, ["probe", "--help"]).exit_code == 0
+    assert "ILBOT_PROBE_AGENT__TOKEN_FILE=%d/token\n" in AGENT_UNIT
+    assert is_secret("probe_agent", "token")
+
+
+def test_the_agents_unit_takes_what_the_guide_puts_there() -> None:
+    for path in re.findall(r"^LoadCredential=\w+:(.*)$", AGENT_UNIT, re.MULTILINE):
+        assert path in GUIDE
+    assert "deploy/ilbot-probe.service /etc/systemd/system/ilbot-probe.service" in GUIDE
+
+
+def test_the_agents_unit_is_no_less_confined_than_the_bots() -> None:
+    def confined(unit: str) -> set[str]:
+        return set(unit.partition("NoNewPrivileges")[2].partition("[Install]")[0].split("\n"))
+
+    assert confined(UNIT) <= confined(AGENT_UNIT)
+
+
+def test_the_guide_says_what_probing_does_by_default() -> None:
+    probe = Settings().probe
+    assert f"for {probe.hold_s:g} s (`hold_s`)" in GUIDE
+    assert f"at most {MOST_PER_VIP:g} connections a second at one VIP" in GUIDE
+    assert f"more than {LAG_S * 1000:g} ms measured itself" in GUIDE
