@@ -20,6 +20,7 @@ SYNCHRONOUS_CHANGES = {
     "updateNetworkOffering",
     "upgradeRouterTemplate",
 }
+JOBS_THAT_READ = {"getDiagnosticsData"}
 
 
 def list_apis(request: Request, known: Collection[str]) -> Body:
@@ -34,7 +35,7 @@ def list_apis(request: Request, known: Collection[str]) -> Body:
 
 
 def _api(name: str) -> Body:
-    reads = name.startswith(("list", "query", "get"))
+    reads = name.startswith(("list", "query", "get", "find")) and name not in JOBS_THAT_READ
     return {
         "name": name,
         "description": f"See {COVERAGE[name].java}",
