@@ -172,9 +172,11 @@ def twin_in(rules: Iterable[LbRule]) -> str:
 
 
 def _digest(acl: AclList) -> str:
-    entries = sorted([one.number, one.protocol, *one.cidrs, one.allow, one.is_ingress,
-                      one.start_port, one.end_port] for one in acl.rules)  # fmt: skip
-    return digest(entries)[:12]
+    in_order = sorted(acl.rules, key=lambda one: one.number)
+    return digest([
+        [one.number, one.protocol, one.cidrs, one.allow, one.is_ingress,
+         one.start_port, one.end_port, one.icmp_type, one.icmp_code] for one in in_order
+    ])[:12]  # fmt: skip
 
 
 def by_tier_name(tiers: Iterable[Tier]) -> dict[str, Tier]:
