@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.cloud import IlbVm, LbRule, Template, Tier, VmState
 from bot.domain.plan import in_words
+from bot.domain.spelling import goes_by, nearest
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 from bot.errors import Refused
 
@@ -76,9 +76,9 @@ class Ilb:
 
     @property
     def names(self) -> frozenset[str]:
-        """What it may be called, in lower case; its tier's names are those of all ILBs there."""
+        """What it may be called; its tier's names are those of all ILBs there."""
         own = {self.vip, f"{self.tier.id}/{self.vip}", *tier_names(self.tier)}
-        return frozenset(own | {self.vm.id, self.vm.name.casefold()} if self.vm else own)
+        return frozenset(own | {self.vm.id, self.vm.name} if self.vm else own)
 
     def words(self) -> str:
         """Name it so that it can be typed back."""
@@ -157,8 +157,8 @@ def find_ilb(ilbs: Iterable[Ilb], tiers: Iterable[Tier], named: str) -> Ilb:
 
     Takes an ILB VM's name or id, a VIP, a tier's name or id, or `vpc/tier`.
     """
-    every, wanted = tuple(ilbs), named.strip().casefold()
-    hits = [ilb for ilb in every if wanted in ilb.names]
+    every = tuple(ilbs)
+    hits = [ilb for ilb in every if goes_by(named, ilb.names)]
     if len(hits) == 1:
         return hits[0]
     if hits:
@@ -166,10 +166,10 @@ def find_ilb(ilbs: Iterable[Ilb], tiers: Iterable[Tier], named: str) -> Ilb:
         raise Refused(
             f"{len(hits)} ILBs go by the name “{named}”.", instead=f"Say which one: {choices}."
         )
-    if any(wanted in tier_names(tier) for tier in tiers):
+    if any(goes_by(named, tier_names(tier)) for tier in tiers):
         raise Refused(f"Tier “{named}” has no internal load balancer.")
-    near = difflib.get_close_matches(wanted, {name for ilb in every for name in ilb.names}, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every ILB."
+    near = nearest(named, {name for ilb in every for name in ilb.names})
+    hint = f"Did you mean `{near}`?" if near else "`status` lists every ILB."
     raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=hint)
 
 
@@ -178,8 +178,8 @@ def find_tier(tiers: Iterable[Tier], named: str) -> Tier:
 
     Takes a tier's id, its name, or `vpc/tier`.
     """
-    every, wanted = tuple(tiers), named.strip().casefold()
-    hits = [tier for tier in every if wanted in tier_names(tier)]
+    every = tuple(tiers)
+    hits = [tier for tier in every if goes_by(named, tier_names(tier))]
     if len(hits) == 1:
         return hits[0]
     if hits:
@@ -187,14 +187,14 @@ def find_tier(tiers: Iterable[Tier], named: str) -> Tier:
         raise Refused(
             f"{len(hits)} tiers go by the name “{named}”.", instead=f"Say which one: {choices}."
         )
-    near = difflib.get_close_matches(wanted, {n for tier in every for n in tier_names(tier)}, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every tier with an ILB."
+    near = nearest(named, {name for tier in every for name in tier_names(tier)})
+    hint = f"Did you mean `{near}`?" if near else "`status` lists every tier with an ILB."
     raise Refused(f"No tier is called “{named}”.", instead=hint)
 
 
 def tier_names(tier: Tier) -> frozenset[str]:
-    """Return what a tier may be called, in lower case."""
-    return frozenset({tier.id, tier.name.casefold(), f"{tier.vpc_name}/{tier.name}".casefold()})
+    """Return what a tier may be called."""
+    return frozenset({tier.id, tier.name, f"{tier.vpc_name}/{tier.name}"})
 
 
 def _by_port(rules: Iterable[LbRule]) -> tuple[LbRule, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from bot.domain.plan import in_words
 from bot.domain.site import Site, UserVm
 from bot.domain.spec import MemberBy, MemberRef
+from bot.domain.spelling import nearest
 from bot.errors import Refused
 
 
@@ -49,7 +49,7 @@ def _is_meant(vm: UserVm, ref: MemberRef) -> bool:
 
 def _hint(site: Site, ref: MemberRef) -> str:
     names = sorted({vm.name for vm in site.machines})
-    near = difflib.get_close_matches(ref.value, names, n=1) if ref.by is MemberBy.NAME else []
+    near = nearest(ref.value, names) if ref.by is MemberBy.NAME else ""
     if near:
-        return f"Did you mean {near[0]}?"
+        return f"Did you mean {near}?"
     return f"The tier has {in_words(names[:12])}." if names else "The tier has no VM yet."

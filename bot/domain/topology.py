@@ -7,7 +7,6 @@ a VPC or of an isolated network come in pairs.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +16,7 @@ from bot.domain.fleet import RECREATE_CHECKS, Ilb, Snapshot
 from bot.domain.plan import in_words
 from bot.domain.router_view import RouterView
 from bot.domain.site import twin_in
+from bot.domain.spelling import goes_by, nearest
 from bot.domain.view import View
 from bot.domain.zone import Network, Router, Vpc
 from bot.errors import Refused
@@ -68,7 +68,7 @@ class IlbTarget:
 
     @property
     def names(self) -> frozenset[str]:
-        """What it may be called, in lower case."""
+        """What it may be called."""
         return self.ilb.names
 
     def blast_radius(self) -> tuple[str, ...]:
@@ -132,13 +132,13 @@ class RouterTarget:
 
     @property
     def names(self) -> frozenset[str]:
-        """What it may be called, in lower case: either router, or the VPC or network they serve."""
+        """What it may be called: either router, or the VPC or network they serve."""
         first = self.routers[0]
         place = (first.vpc_id, first.vpc_name) if first.vpc_id else (
             first.network_id, first.network_name
         )  # fmt: skip
         own = (text for router in self.routers for text in (router.id, router.name))
-        return frozenset(text.casefold() for text in (*place, *own))
+        return frozenset(text for text in (*place, *own) if text)
 
     def blast_radius(self) -> tuple[str, ...]:
         """Say what hangs on it: routing between tiers, and not the ILB VMs in them."""
@@ -180,8 +180,8 @@ def find_target(snapshot: Snapshot, named: str) -> Target:
 
     Takes what names an ILB, and a router's, a VPC's or an isolated network's name or id.
     """
-    every, wanted = targets(snapshot), named.strip().casefold()
-    hits = [one for one in every if wanted in one.names]
+    every = targets(snapshot)
+    hits = [one for one in every if goes_by(named, one.names)]
     if len(hits) == 1:
         return hits[0]
     if hits:
@@ -189,8 +189,8 @@ def find_target(snapshot: Snapshot, named: str) -> Target:
         raise Refused(
             f"{len(hits)} targets go by the name “{named}”.", instead=f"Say which one: {choices}."
         )
-    near = difflib.get_close_matches(wanted, {name for one in every for name in one.names}, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every ILB."
+    near = nearest(named, {name for one in every for name in one.names})
+    hint = f"Did you mean `{near}`?" if near else "`status` lists every ILB."
     raise Refused(f"No ILB, tier, router or VPC is called “{named}”.", instead=hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from bot.domain.cloud import LbRule, Tier, VmState
 from bot.domain.fleet import Ilb, Snapshot, Use, tier_names
 from bot.domain.page import Code, Mark, Row, Section, Strong, duration
+from bot.domain.spelling import goes_by, nearest
 from bot.domain.topology import IlbTarget
 from bot.domain.zone import Router
 from bot.errors import Refused
@@ -32,18 +32,18 @@ class Selection:
 
 def selection(snapshot: Snapshot, about: str) -> Selection:
     """Return what goes by that name: a zone, VPC, tier, ILB or router; `Refused` for nothing."""
-    wanted = about.strip().casefold()
-    if not wanted:
+    if not about.strip():
         return Selection("", snapshot.ilbs, snapshot.routers)
-    ilbs = tuple(ilb for ilb in snapshot.ilbs if wanted in _ilb_names(ilb))
-    routers = tuple(router for router in snapshot.routers if wanted in _router_names(router))
+    ilbs = tuple(ilb for ilb in snapshot.ilbs if goes_by(about, _ilb_names(ilb)))
+    routers = tuple(router for router in snapshot.routers if goes_by(about, _router_names(router)))
     if ilbs or routers:
         return Selection(about.strip(), ilbs, routers)
-    if any(wanted in _tier_and_above(tier) for tier in snapshot.tiers):
+    if any(goes_by(about, _tier_and_above(tier)) for tier in snapshot.tiers):
         raise Refused(f"There is no internal load balancer in “{about}”.")
-    known = {name for ilb in snapshot.ilbs for name in _ilb_names(ilb)}
-    near = difflib.get_close_matches(wanted, known, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else "`status` lists every ILB."
+    known = (_ilb_names(ilb) for ilb in snapshot.ilbs)
+    others = (_router_names(router) for router in snapshot.routers)
+    near = nearest(about, {name for names in (*known, *others) for name in names})
+    hint = f"Did you mean `{near}`?" if near else "`status` lists every ILB."
     raise Refused(f"No zone, VPC, tier, ILB or router is called “{about}”.", instead=hint)
 
 
@@ -158,7 +158,7 @@ def _not_known(snapshot: Snapshot) -> Iterable[Row]:
 
 def _tier_and_above(tier: Tier) -> frozenset[str]:
     above = (tier.zone_id, tier.zone_name, tier.vpc_id, tier.vpc_name)
-    return tier_names(tier) | {name.casefold() for name in above}
+    return tier_names(tier) | frozenset(above)
 
 
 def _ilb_names(ilb: Ilb) -> frozenset[str]:
@@ -170,7 +170,7 @@ def _router_names(router: Router) -> frozenset[str]:
         router.id, router.name, router.zone_id, router.zone_name, router.vpc_id, router.vpc_name,
     )  # fmt: skip
     place = () if router.vpc_id else (router.network_id, router.network_name)
-    return frozenset(name.casefold() for name in (*own, *place) if name)
+    return frozenset(name for name in (*own, *place) if name)
 
 
 def _ilb_document(ilb: Ilb) -> dict[str, object]:

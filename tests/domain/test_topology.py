@@ -203,7 +203,7 @@ def test_a_target_is_found_by_what_people_call_it() -> None:
         assert find_target(found, named).kind is Kind.VPC_ROUTER_PAIR
     with pytest.raises(Refused, match="2 targets go by the name “app-tier”"):
         find_target(found, "app-tier")
-    with pytest.raises(Refused, match="Did you mean `b-31-vm`"):
+    with pytest.raises(Refused, match="Did you mean `b-31-VM`"):
         find_target(found, "b-31-V")
 
 
