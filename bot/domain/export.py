@@ -23,18 +23,28 @@ from bot.domain.spec import (
     ServiceSpec,
     Spec,
 )
+from bot.domain.spec_limits import can_be_said, why_rule_is_unsaid
 from bot.errors import Refused
+
+_LONGEST_NAME = 255
+"""Of a tier in a spec; CloudStack's names of VPC and tier have as many each."""
 
 
 def spec_of(site: Site) -> Spec:
-    """Return the spec of a tier with all its visible rules and its network ACL list.
+    """Return the spec of a tier with its visible rules and its network ACL list.
 
-    Raises `Refused` for a tier without a rule, and for one in which something is half done: a
-    spec of something broken would ask for it.
+    What no spec can say is left out, which provisioning leaves alone; `unsaid` names it. Raises
+    `Refused` for a tier without a rule to write down, and for one in which something is half
+    done: a spec of something broken would ask for it.
     """
     tier = site.tier
     _refuse_half_done(site)
-    vips = sorted({rule.vip for rule in site.rules if not is_keeper(rule)})
+    vips = sorted({rule.vip for rule in _said(site)})
+    if not vips and site.rules:
+        raise Refused(
+            f"No rule of tier {tier.name} can be written down: {'; '.join(_rules_unsaid(site))}.",
+            instead="Change that in CloudStack first.",
+        )
     if not vips:
         raise Refused(
             f"Tier {tier.name} of VPC {tier.vpc_name} has no visible internal LB rule, so there "
@@ -42,7 +52,7 @@ def spec_of(site: Site) -> Spec:
             instead="`provision` builds its first ILB.",
         )
     return Spec(
-        tier=f"{tier.vpc_name}/{tier.name}",
+        tier=_tier_name(site),
         offering=tier.offering_name,
         ilbs=tuple(IlbSpec(_services(site, vip), vip) for vip in vips),
         acl=_acl(site.acl) if site.acl else None,
@@ -51,12 +61,38 @@ def spec_of(site: Site) -> Spec:
 
 def first_spec(site: Site) -> Spec:
     """Return a spec to start from for a tier in which nothing is balanced: its VMs on port 80."""
-    members = tuple(MemberRef(MemberBy.NAME, vm.name) for vm in site.machines)
+    members = _members(site, (vm.id for vm in site.machines))
     rule = RuleSpec(port=80, to=80, members=members)
     return Spec(
-        tier=f"{site.tier.vpc_name}/{site.tier.name}",
+        tier=_tier_name(site),
         ilbs=(IlbSpec((ServiceSpec((rule,), name="web"),)),),
     )
+
+
+def unsaid(site: Site) -> tuple[str, ...]:
+    """Say what of a tier its spec leaves out, and why; provisioning leaves all of it alone."""
+    lines = [f"left out, {line}" for line in _rules_unsaid(site)]
+    if site.acl and not site.acl.is_built_in and not can_be_said(site.acl):
+        lines.append(f"ACL list {site.acl.name} has entries that cannot be said: only its name is")
+    return tuple(lines)
+
+
+def _rules_unsaid(site: Site) -> tuple[str, ...]:
+    reasons = ((rule, _why_unsaid(site, rule)) for rule in site.rules if not is_keeper(rule))
+    return tuple(f"{r.vip}:{r.source_port} ({r.name}): {why}" for r, why in reasons if why)
+
+
+def _said(site: Site) -> tuple[LbRule, ...]:
+    return tuple(rule for rule in site.rules if not is_keeper(rule) and not _why_unsaid(site, rule))
+
+
+def _why_unsaid(site: Site, rule: LbRule) -> str:
+    return why_rule_is_unsaid(state_of(rule, site.stickiness_of(rule)))
+
+
+def _tier_name(site: Site) -> str:
+    name = f"{site.tier.vpc_name}/{site.tier.name}"
+    return name if len(name) <= _LONGEST_NAME else site.tier.id
 
 
 def _refuse_half_done(site: Site) -> None:
@@ -72,7 +108,8 @@ def _refuse_half_done(site: Site) -> None:
 
 def _services(site: Site, vip: str) -> tuple[ServiceSpec, ...]:
     groups: dict[tuple[str, str], list[RuleSpec]] = {}
-    for rule in site.rules_on(vip):
+    said = {rule.id for rule in _said(site)}
+    for rule in (one for one in site.rules_on(vip) if one.id in said):
         tags = dict(rule.tags)
         of = (tags.get(SERVICE_TAG, ""), tags.get(NAME_TAG, ""))
         groups.setdefault(of, []).append(_rule(site, rule))
@@ -105,7 +142,7 @@ def _members(site: Site, ids: Iterable[str]) -> tuple[MemberRef, ...]:
 
 
 def _acl(acl: AclList) -> AclSpec:
-    if acl.is_built_in:
+    if acl.is_built_in or not can_be_said(acl):
         return AclSpec(acl.name)
     ordered = sorted(acl.rules, key=lambda rule: rule.number)
     return AclSpec(acl.name, tuple(_entry(rule) for rule in ordered))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.export import first_spec, spec_of
+from bot.domain.export import first_spec
 from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
@@ -21,6 +21,7 @@ from bot.services.operations import standing
 from bot.services.possible import possible
 from bot.services.progress import Progress
 from bot.services.schema import operation as table
+from bot.services.spec_export import exported, written
 from bot.services.spec_text import EXAMPLE, spec_text
 from bot.services.status import fleet_sections, selection, status_document
 from bot.services.switch import KillSwitch
@@ -110,8 +111,7 @@ class Answers:
 
     async def export_text(self, named: str) -> str:
         """Return the spec of what a tier has, as a file; `Refused` where there is none."""
-        tier = await self._from.fleet.find_tier(named)
-        return spec_text(spec_of(await self._from.fleet.site(tier.id)))
+        return await exported(self._from.fleet, named)
 
     async def spec_start(self, named: str) -> tuple[str, str]:
         """Return a spec to start from, for a form, and what it is.
@@ -126,7 +126,7 @@ class Answers:
             text = f"Tier {tier.name} balances nothing yet: a first ILB with the VMs it has."
             return spec_text(first_spec(site)), text
         text = f"What tier {tier.name} has now: change it to what it shall have."
-        return spec_text(spec_of(site)), text
+        return await written(self._from.fleet, site), text
 
     async def drift(self, named: str = "") -> Page:
         """Say in what a tier, or every tier ilbot provisioned, is no longer as it left it."""

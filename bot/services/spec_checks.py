@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_network
 
+from bot.domain.spec_limits import (
+    WITH_PORTS,
+    is_dns_name,
+    is_protocol,
+    wrong_method,
+    wrong_parameter,
+)
 from bot.services import marked_yaml
 from bot.services.spec_format import AclPart, Document, EntryPart, IlbPart, RulePart, ServicePart
-
-_DNS_NAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?)+")
-_STICKY = {
-    "LbCookie": ("cookie-name", "mode", "nocache", "indirect", "postonly", "domain"),
-    "SourceBased": ("tablesize", "expire"),
-}
-"""Methods and their parameters (CloudStack `LoadBalancerConfigurator`, `StickinessMethodType`)."""
-_WITH_PORTS = frozenset({"tcp", "udp"})
 
 
 def nonsense(document: Document) -> Iterator[tuple[marked_yaml.Path, str]]:
@@ -54,9 +53,7 @@ def _wrong_vip(
 def _wrong_service(
     at: marked_yaml.Path, service: ServicePart, ilb: IlbPart, seen: dict[str, IlbPart]
 ) -> Iterator[tuple[marked_yaml.Path, str]]:
-    if service.fqdn and not service.name:
-        yield (*at, "fqdn"), "a service with a DNS name needs a name of its own as well"
-    if service.fqdn and not _DNS_NAME.fullmatch(service.fqdn):
+    if service.fqdn and not is_dns_name(service.fqdn):
         yield (*at, "fqdn"), "expected a DNS name, as in orders.acme.internal"
     if not service.name and not ilb.vip:
         yield at, "an ILB without vip is found again by its services: each needs a name"
@@ -74,19 +71,12 @@ def _wrong_rule(at: marked_yaml.Path, rule: RulePart) -> Iterator[tuple[marked_y
     if rule.stickiness is None:
         return
     method, here = rule.stickiness.method, (*at, "stickiness")
-    if method == "AppCookie":
-        yield (
-            (*here, "method"),
-            "AppCookie is taken by CloudStack, but needs HAProxy's appsession, which HAProxy 1.6 "
-            "and newer does not have; LbCookie or SourceBased works",
-        )
-    elif method not in _STICKY:
-        yield (*here, "method"), f"expected {' or '.join(_STICKY)}"
-    else:
-        for name in rule.stickiness.parameters:
-            if name not in _STICKY[method]:
-                known = ", ".join(_STICKY[method])
-                yield (*here, "parameters", name), f"unknown; {method} takes {known}"
+    if why := wrong_method(method):
+        yield (*here, "method"), why
+        return
+    for name in rule.stickiness.parameters:
+        if why := wrong_parameter(method, name):
+            yield (*here, "parameters", name), why
 
 
 def _wrong_acl(acl: AclPart) -> Iterator[tuple[marked_yaml.Path, str]]:
@@ -96,7 +86,7 @@ def _wrong_acl(acl: AclPart) -> Iterator[tuple[marked_yaml.Path, str]]:
         at = ("acl", "rules", i)
         if protocol_of(entry) is None:
             yield (*at, "protocol"), "expected tcp, udp, icmp, all or a number from 0 to 255"
-        elif entry.ports is not None and protocol_of(entry) not in _WITH_PORTS:
+        elif entry.ports is not None and protocol_of(entry) not in WITH_PORTS:
             yield (*at, "ports"), f"{entry.protocol} has no ports"
         elif entry.ports is not None and ports_of(entry.ports) is None:
             yield (*at, "ports"), "expected 80 or 80-443, from 1 to 65535"
@@ -124,9 +114,7 @@ def _wrong_cidr(source: str) -> str:
 def protocol_of(entry: EntryPart) -> str | None:
     """Return the protocol as CloudStack says it, None where it is none."""
     text = str(entry.protocol).lower()
-    if text in {"tcp", "udp", "icmp", "all"}:
-        return text
-    return text if text.isdigit() and int(text) <= 255 else None
+    return text if is_protocol(text) else None
 
 
 def ports_of(said: str | int) -> tuple[int, int] | None:

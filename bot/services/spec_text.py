@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -31,8 +32,8 @@ ilbs:
 """
 
 
-def spec_text(spec: Spec) -> str:
-    """Write a spec, its defaults left out."""
+def spec_text(spec: Spec, notes: Iterable[str] = ()) -> str:
+    """Write a spec, its defaults left out; `notes` become comments before it."""
     document: dict[str, Any] = {"tier": spec.tier}
     if spec.provider != PROVIDER:
         document["provider"] = spec.provider
@@ -41,7 +42,26 @@ def spec_text(spec: Spec) -> str:
     document["ilbs"] = [_ilb_document(ilb) for ilb in spec.ilbs]
     if spec.acl is not None:
         document["acl"] = _acl_document(spec.acl)
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=96)
+    comments = "".join(f"# {_one_line(note)}\n" for note in notes)
+    body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96)
+    return comments + body
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that is not one plain line: PyYAML folds U+0085 so that it is lost."""
+
+
+def _text_node(dumper: _Dumper, text: str) -> yaml.Node:
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text_node)
+
+
+def _one_line(note: str) -> str:
+    """People choose the names in it: a line break in one would end the comment."""
+    return " ".join("".join(c if c.isprintable() else " " for c in note).split())
 
 
 def _ilb_document(ilb: IlbSpec) -> dict[str, Any]:

@@ -42,7 +42,11 @@ PORTS = (80, 81, 443)
 STICKY = Stickiness("SourceBased", (("expire", "20m"),))
 
 _sticky = st.sampled_from([None, None, STICKY, Stickiness("LbCookie", (("cookie-name", "c"),))])
+_odd_sticky = st.sampled_from(
+    [Stickiness("AppCookie", (("length", "52"),)), Stickiness("SourceBased", (("holdtime", "1"),))]
+)
 _algorithms = st.sampled_from(Algorithm)
+_names = st.sampled_from(["web", "", "it's: {odd}", "two\nlines: &a *b", "größe ☂", "\x85\u2028"])
 
 
 def member(vm: UserVm) -> Member:
@@ -59,17 +63,17 @@ def rules(
     healthy = "Active" if members else "Add"
     state = draw(st.sampled_from([healthy, healthy, "Add", "Deleting"])) if broken else healthy
     service = draw(st.sampled_from(["", "orders", "users"]))
-    sticky = draw(_sticky)
+    sticky = draw(st.one_of(_sticky, _sticky, _sticky, _odd_sticky))
     rule = LbRule(
-        f"r-{vip}-{port}", f"rule-{port}", TIER.id, vip, port, draw(st.sampled_from([port, 8080])),
+        f"r-{vip}-{port}", draw(_names), TIER.id, vip, port, draw(st.sampled_from([port, 8080])),
         draw(_algorithms).value, state, members,
     )  # fmt: skip
     seen = RuleState(
         rule.name, rule.member_port, rule.algorithm, tuple(one.id for one in members), sticky
     )
     tags = {SERVICE_TAG: service} if service else {}
-    if service and draw(st.booleans()):
-        tags[NAME_TAG] = f"{service}.shop.internal"
+    if name := draw(st.sampled_from(["", "", "orders.shop.internal", "users.shop", "no name"])):
+        tags[NAME_TAG] = name
     mark = draw(st.sampled_from(["", seen.digest, "somebody-else"]))
     tags |= {APPLIED_TAG: mark} if mark else {}
     tags |= draw(st.sampled_from([{}, {TWIN_TAG: "10.20.1.99"}]))
@@ -100,6 +104,8 @@ def acl_rules(draw: st.DrawFn) -> tuple[AclRule, ...]:
 
 
 def _with_ports(draw: st.DrawFn, rule: AclRule) -> AclRule:
+    if draw(st.integers(0, 9)) == 0:
+        return replace(rule, protocol="ah")  # CloudStack keeps what older versions took
     if rule.protocol == "icmp":
         return replace(rule, icmp_type=-1, icmp_code=-1)
     if rule.protocol not in {"tcp", "udp"} or draw(st.booleans()):
