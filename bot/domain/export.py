@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from bot.domain.cloud import LbRule
 from bot.domain.plan import in_words
 from bot.domain.rule_state import is_keeper, state_of
+from bot.domain.rule_words import hidden_words
 from bot.domain.site import AclList, AclRule, Site
 from bot.domain.spec import (
     NAME_TAG,
@@ -24,6 +25,7 @@ from bot.domain.spec import (
     Spec,
 )
 from bot.domain.spec_limits import can_be_said, why_rule_is_unsaid
+from bot.domain.tier_acts import refuse_without_internal_lb
 from bot.errors import Refused
 
 _LONGEST_NAME = 255
@@ -46,11 +48,7 @@ def spec_of(site: Site) -> Spec:
             instead="Change that in CloudStack first.",
         )
     if not vips:
-        raise Refused(
-            f"Tier {tier.name} of VPC {tier.vpc_name} has no visible internal LB rule, so there "
-            "is nothing to write down.",
-            instead="`provision` builds its first ILB.",
-        )
+        raise _nothing_to_say(site)
     return Spec(
         tier=_tier_name(site),
         offering=tier.offering_name,
@@ -74,7 +72,27 @@ def unsaid(site: Site) -> tuple[str, ...]:
     lines = [f"left out, {line}" for line in _rules_unsaid(site)]
     if site.acl and not site.acl.is_built_in and not can_be_said(site.acl):
         lines.append(f"ACL list {site.acl.name} has entries that cannot be said: only its name is")
+    lines += [f"left out, {hidden_words(vm)}" for vm in site.unexplained()]
     return tuple(lines)
+
+
+def _nothing_to_say(site: Site) -> Refused:
+    """Return why a tier has no spec: it can have no ILB, shows no rule of one, or has none yet."""
+    tier = site.tier
+    try:
+        refuse_without_internal_lb(tier)
+    except Refused as no:
+        return no
+    if hidden := site.unexplained():
+        return Refused(
+            f"{in_words([hidden_words(vm) for vm in hidden])}: there is nothing to write down.",
+            instead="Show them first: updateLoadBalancer id=… fordisplay=true, as a root admin.",
+        )
+    return Refused(
+        f"Tier {tier.name} of VPC {tier.vpc_name} has no internal LB rule, so there is nothing to "
+        "write down.",
+        instead="`provision` builds its first ILB.",
+    )
 
 
 def _rules_unsaid(site: Site) -> tuple[str, ...]:

@@ -16,11 +16,10 @@ from bot.domain.members import members_of
 from bot.domain.plan import in_words
 from bot.domain.reconcile_acl import compare_acl
 from bot.domain.rule_state import RuleState, is_keeper, state_of
-from bot.domain.rule_words import delta_words, rule_words
+from bot.domain.rule_words import delta_words, hidden_words, rule_words
 from bot.domain.site import Site, twin_in
 from bot.domain.spec import (
     NAME_TAG,
-    PROVIDER,
     SERVICE_TAG,
     TWIN_TAG,
     IlbSpec,
@@ -28,6 +27,7 @@ from bot.domain.spec import (
     ServiceSpec,
     Spec,
 )
+from bot.domain.tier_acts import refuse_without_internal_lb
 from bot.domain.vips import vip_of
 from bot.errors import Refused
 
@@ -46,7 +46,7 @@ def compare(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
         lines, found = _ilb(site, ilb, vip, overwrite)
         differences += lines
         changes += found
-        notes += _stopped_members(site, found)
+        notes += [*_hidden_rules(site, found), *_stopped_members(site, found)]
     acl_line, acl, acl_notes = compare_acl(site, spec, overwrite=overwrite)
     differences += acl_line
     return Comparison(tuple(differences), tuple(changes), acl, provider, (*notes, *acl_notes))
@@ -60,18 +60,7 @@ def _refuse_offering(site: Site, spec: Spec) -> None:
             "and the offering of a tier in use is not changed here.",
             instead="Make a tier with that offering, or name the one it has.",
         )
-    if not tier.lb_provider:
-        raise Refused(
-            f"Tier {tier.name} has no load balancing (network offering {tier.offering_name}).",
-            instead="A tier whose network offering has the service Lb by InternalLbVm.",
-        )
-    if tier.lb_provider.casefold() != PROVIDER.casefold():
-        raise Refused(
-            f"Tier {tier.name} has public load balancing by {tier.lb_provider} (network offering "
-            f"{tier.offering_name}); a tier has internal or public load balancing, never both, "
-            "and cannot change from one to the other.",
-            instead="A tier of its own with internal load balancing.",
-        )
+    refuse_without_internal_lb(tier)
 
 
 def _provider(site: Site) -> tuple[str, Difference]:
@@ -219,6 +208,15 @@ def _held(change: RuleChange, active: set[int], keeper: int) -> RuleChange:
     if active - {change.port}:
         return change
     return replace(change, keeper=keeper)
+
+
+def _hidden_rules(site: Site, changes: Iterable[RuleChange]) -> list[str]:
+    made = {one.vip for one in changes if one.before is None and not one.is_broken}
+    return [
+        f"{hidden_words(vm)}; CloudStack refuses a port that one of them has (537)."
+        for vm in site.unexplained()
+        if vm.vip in made
+    ]
 
 
 def _stopped_members(site: Site, changes: Iterable[RuleChange]) -> list[str]:

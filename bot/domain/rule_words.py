@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.domain.cloud import IlbVm
 from bot.domain.plan import in_words
 from bot.domain.rule_state import RuleState
 from bot.domain.site import Site
@@ -17,6 +18,11 @@ def rule_words(site: Site, state: RuleState) -> str:
         parts.append(f"sticky by {state.stickiness.method}")
     parts += [f"{key.removeprefix('ilbot.')} {value}" for key, value in _service_tags(state)]
     return ", ".join(parts)
+
+
+def hidden_words(vm: IlbVm) -> str:
+    """Say, without a full stop, why a machine that shows no rule is there all the same."""
+    return f"ILB VM {vm.name} ({vm.vip}) is there whose rules are hidden (fordisplay=false)"
 
 
 def _member_words(site: Site, ids: Iterable[str]) -> str:

@@ -157,6 +157,15 @@ class Site:
         """Return every VIP of the tier, with a machine or with rules only."""
         return frozenset({*(vm.vip for vm in self.vms), *(rule.vip for rule in self.rules)})
 
+    def unexplained(self) -> tuple[IlbVm, ...]:
+        """Return the ILB VMs that show no rule, by VIP.
+
+        CloudStack destroys one with its last rule, and lists no rule with `fordisplay=false`.
+        """
+        explained = {rule.vip for rule in self.rules}
+        own = (vm for vm in self.vms if vm.vip not in explained)
+        return tuple(sorted(own, key=lambda vm: vm.vip))
+
     def twin_of(self, vip: str) -> str:
         """Return the VIP of an ILB's twin, `""` where it has none."""
         return twin_in(self.rules_on(vip))

@@ -9,6 +9,8 @@ from bot.domain.export import first_spec
 from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
+from bot.domain.rule_words import hidden_words
+from bot.domain.tier_acts import refuse_without_internal_lb
 from bot.domain.topology import IlbTarget, find_target
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
@@ -123,8 +125,10 @@ class Answers:
         tier = await self._from.fleet.find_tier(named)
         site = await self._from.fleet.site(tier.id)
         if not site.rules:
-            text = f"Tier {tier.name} balances nothing yet: a first ILB with the VMs it has."
-            return spec_text(first_spec(site)), text
+            refuse_without_internal_lb(tier)
+            seen = [f"{hidden_words(vm)}." for vm in site.unexplained()]
+            said = " ".join(seen) or f"Tier {tier.name} balances nothing yet."
+            return spec_text(first_spec(site)), f"{said} A first ILB with the VMs it has."
         text = f"What tier {tier.name} has now: change it to what it shall have."
         return await written(self._from.fleet, site), text
 

@@ -94,7 +94,7 @@ async def test_rubbish_ends_with_a_reason_and_no_traceback(stage: Stage) -> None
         ("provision -f /nowhere/ilb.yaml", "", "/nowhere/ilb.yaml"),
         ("provision -f -", DB_READ.replace("db-1", "db-9"), "db-9"),
         ("export no-tier", "", "no-tier"),
-        ("export tools-tier", "", "nothing to write down"),
+        ("export tools-tier", "", "has no load balancing"),
         ("drift no-tier", "", "no-tier"),
     ):
         said = await ilbot(stage, *arguments.split(), given=given)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cloud.model import Rule
+from bot.sandbox.cloud.model import Kind, Rule
 from bot.sandbox.slack import Workspace
 from bot.services.spec_file import read_spec
 from handlers.slack import SlackHandler
@@ -76,6 +76,10 @@ async def test_in_a_tier_that_balances_nothing_it_starts_from_the_vms_that_are_t
 ) -> None:
     for rule in [one for one in inside.world.all(Rule) if one.tier.name == "db-tier"]:
         rule.removed = True
+    hidden = await opened(room)
+    assert "whose rules are hidden" in hidden["words"]
+    for vm in [one for one in inside.world.machines(Kind.ILB) if one.tier.name == "db-tier"]:
+        vm.removed = True
     modal = await opened(room)
     assert "balances nothing yet" in modal["words"]
     [wanted] = read_spec(text_in(modal), "spec").ilbs[0].services[0].rules

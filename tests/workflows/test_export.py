@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.domain.operation import Outcome
+from bot.errors import Refused
 from bot.sandbox.cloud.model import Rule, Stickiness, Vpc
 from bot.services.spec_export import exported
 from tests.workflows.harness import House, house
@@ -69,3 +70,36 @@ async def test_a_tier_whose_name_means_two_goes_by_its_id(home: House) -> None:
     text = await exported(home.fleet, prod.id)
     assert text.startswith(f"tier: {prod.id}\n")
     await asks_for_nothing(home, text, prod.id)
+
+
+async def test_a_tier_whose_rules_are_all_hidden_is_not_called_one_without(home: House) -> None:
+    home.rule("db-read").display = False
+    vm = home.vm_at("10.20.3.10")
+    with pytest.raises(Refused) as refusal:
+        await exported(home.fleet, DB)
+    assert f"ILB VM {vm} (10.20.3.10) is there whose rules are hidden" in refusal.value.why
+    assert "fordisplay=true" in refusal.value.instead
+
+
+async def test_a_tier_that_can_have_no_ilb_is_told_why(home: House) -> None:
+    with pytest.raises(Refused, match="tools-tier has no load balancing") as refusal:
+        await exported(home.fleet, "tools-tier")
+    assert "InternalLbVm" in refusal.value.instead
+
+
+async def test_a_tier_without_an_ilb_yet_is_told_how_to_get_one(home: House) -> None:
+    rule = home.rule("db-read")
+    rule.removed = True
+    home.cloud.machine(home.vm_at("10.20.3.10")).removed = True
+    with pytest.raises(Refused, match="no internal LB rule") as refusal:
+        await exported(home.fleet, DB)
+    assert refusal.value.instead == "`provision` builds its first ILB."
+
+
+async def test_an_ilb_whose_rules_are_hidden_is_named_beside_the_others(home: House) -> None:
+    rule = second_rule(home)
+    rule.vip = "10.20.3.77"
+    home.rule("db-read").display = False
+    text = await exported(home.fleet, DB)
+    assert "# left out, ILB VM" in text
+    await asks_for_nothing(home, text)

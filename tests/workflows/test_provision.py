@@ -289,6 +289,37 @@ async def test_what_cannot_be_is_refused_with_what_works(
     assert home.effects() == []
 
 
+# what is hidden
+
+SHOWN_PORT = """
+tier: shop-prod/db-tier
+ilbs: [{vip: 10.20.3.10, services: [{name: more, members: [db-1], rules: [{port: 81}]}]}]
+"""
+
+
+async def test_hidden_rules_of_a_vip_are_warned_of_before_one_is_added(home: House) -> None:
+    home.rule("db-read").display = False
+    planned = await home.plan(await home.ask("provision", DB, spec=SHOWN_PORT))
+    [warning] = [line for line in planned.warnings if "hidden" in line]
+    assert warning.startswith(f"ILB VM {home.vm_at('10.20.3.10')} (10.20.3.10) is there whose ")
+    assert "537" in warning
+
+
+async def test_nothing_is_said_of_hidden_rules_where_a_vip_shows_one(home: House) -> None:
+    planned = await home.plan(await home.ask("provision", DB, spec=SHOWN_PORT))
+    assert not [line for line in planned.warnings if "hidden" in line]
+
+
+async def test_a_port_that_a_hidden_rule_has_ends_with_its_name(home: House) -> None:
+    hidden = home.rule("db-read")
+    hidden.display = False
+    ended = await provision(home, DB, SHOWN_PORT.replace("port: 81", "port: 5432"))
+    assert ended.outcome in {Outcome.FAILED, Outcome.ROLLED_BACK}, ended.reason
+    assert f"rule db-read ({hidden.id}) has that port, and is hidden" in ended.reason
+    assert f"updateLoadBalancer id={hidden.id} fordisplay=true" in ended.reason
+    assert home.effects() == []
+
+
 # the provider
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.adapters.cloudstack.calls import EVERYTHING, Calls
 from bot.adapters.cloudstack.client import Call
+from bot.adapters.cloudstack.failures import ApiRefused
 from bot.adapters.cloudstack.site_answers import (
     AclListRow,
     AclRow,
@@ -19,6 +21,11 @@ from bot.ports import Created
 
 _GONE = frozenset({"Destroyed", "Expunging"})
 _LOAD_BALANCER = {"resourcetype": "LoadBalancer"}
+_CONFLICT = 537
+_OTHER_RULE = re.compile(
+    r'conflicts with rule \w*\W*"name":"(?P<name>.*?)",.*?"uuid":"(?P<id>[^"]+)"'
+)
+"""How CloudStack 4.22 names the other rule (`RulesManagerImpl`, `FirewallManagerImpl`)."""
 
 
 class SiteCalls(Calls):
@@ -64,14 +71,20 @@ class SiteCalls(Calls):
     async def create_rule(
         self, tier_id: str, *, vip: str, port: int, to: int, algorithm: str, name: str
     ) -> Created:
-        """Submit a rule; CloudStack ignores a protocol, and its scheme can only be Internal."""
+        """Submit a rule; CloudStack ignores a protocol, and its scheme can only be Internal.
+
+        `ApiRefused` with 537 names the rule that has the port: it may be in no listing.
+        """
         act = f"create LB rule {name} on {vip}:{port}"
         params = {
             "name": name, "networkid": tier_id, "sourceipaddressnetworkid": tier_id,
             "sourceipaddress": vip, "sourceport": str(port), "instanceport": str(to),
             "algorithm": algorithm, "scheme": "Internal",
         }  # fmt: skip
-        return await self._create(Call(act, "createLoadBalancer", params))
+        try:
+            return await self._create(Call(act, "createLoadBalancer", params))
+        except ApiRefused as no:
+            raise _taken(act, no) from no
 
     async def delete_rule(self, rule_id: str) -> str:
         """Submit a deletion and return the job id."""
@@ -167,3 +180,19 @@ class SiteCalls(Calls):
         act = f"set provider InternalLbVm to {state}"
         params = {"id": provider_id, "state": state}
         return await self._client.submit(Call(act, "updateNetworkServiceProvider", params))
+
+
+def _taken(act: str, no: ApiRefused) -> ApiRefused:
+    """Return a conflict with the rule behind it, which listings hide with `fordisplay=false`."""
+    if no.code != _CONFLICT or "conflicts with rule" not in no.why:
+        return no
+    other = _OTHER_RULE.search(no.why)
+    who = f"rule {other['name']} ({other['id']})" if other else "another rule"
+    which = other["id"] if other else "…"
+    return ApiRefused(
+        f"{act}: refused (537): {who} has that port, and is hidden (fordisplay=false) unless it "
+        "was made just now.",
+        code=no.code,
+        cserrorcode=no.cserrorcode,
+        instead=f"Take another port, or show it: updateLoadBalancer id={which} fordisplay=true.",
+    )
