@@ -20,7 +20,7 @@ from bot.domain.spec import (
 )
 from bot.services import marked_yaml
 from bot.services.marked_document import Problems, read_marked
-from bot.services.spec_checks import nonsense, ports_of, protocol_of
+from bot.services.spec_checks import nonsense
 from bot.services.spec_format import (
     AclPart,
     Document,
@@ -32,6 +32,7 @@ from bot.services.spec_format import (
     ServicePart,
     names_at,
 )
+from bot.services.spec_values import ports_of
 
 _TITLE = "The spec cannot be used"
 _IMPOSSIBLE = {
@@ -135,9 +136,9 @@ def _entry(entry: EntryPart) -> AclEntry:
     icmp = (entry.icmp[0], entry.icmp[1]) if entry.icmp else None
     return AclEntry(
         allow=entry.action == "allow",
-        protocol=protocol_of(entry) or "",
+        protocol=str(entry.protocol),
         sources=tuple(entry.from_),
-        ports=None if entry.ports is None else ports_of(entry.ports),
+        ports=None if entry.ports is None else ports_of(str(entry.ports)),
         is_ingress=entry.direction == "ingress",
         icmp=icmp,
         reason=entry.reason,

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+)
 
 from bot.domain.spec import Algorithm
-from bot.services import marked_yaml
+from bot.services import marked_yaml, spec_values
 
 _Text = Annotated[StrictStr, Field(min_length=1, max_length=255)]
 _Port = Annotated[StrictInt, Field(ge=1, le=65535)]
@@ -30,7 +38,11 @@ MemberPart = _Text | MemberById | MemberByTag
 
 
 class StickinessPart(Part):
-    method: Annotated[StrictStr, Field(description="LbCookie or SourceBased")]
+    method: Annotated[
+        StrictStr,
+        AfterValidator(spec_values.method),
+        Field(description="LbCookie or SourceBased"),
+    ]
     parameters: dict[_Text, _Text] = Field(default_factory=dict)
 
 
@@ -48,7 +60,11 @@ class RulePart(Part):
 
 class ServicePart(Part):
     name: Annotated[StrictStr, Field(max_length=255, description="kept as a tag on its rules")] = ""
-    fqdn: Annotated[StrictStr, Field(max_length=253, description="its DNS name")] = ""
+    fqdn: Annotated[
+        StrictStr,
+        AfterValidator(spec_values.dns_name),
+        Field(max_length=253, description="its DNS name"),
+    ] = ""
     members: list[MemberPart] = Field(
         default_factory=list, description="of rules without their own"
     )
@@ -56,21 +72,30 @@ class ServicePart(Part):
 
 
 class IlbPart(Part):
-    vip: Annotated[StrictStr, Field(description="default: that of its services, or a free one")] = (
-        ""
-    )
+    vip: Annotated[
+        StrictStr,
+        AfterValidator(spec_values.vip),
+        Field(description="default: that of its services, or a free one"),
+    ] = ""
     services: Annotated[list[ServicePart], Field(min_length=1)]
 
 
 class EntryPart(Part):
     action: Literal["allow", "deny"]
-    protocol: Annotated[StrictStr | StrictInt, Field(description="tcp, udp, icmp, all, a number")]
-    ports: Annotated[StrictStr | _Port | None, Field(description="80 or 80-443; default: all")] = (
-        None
-    )
+    protocol: Annotated[
+        StrictStr | StrictInt,
+        AfterValidator(spec_values.protocol),
+        Field(description="tcp, udp, icmp, all, a number"),
+    ]
+    ports: Annotated[
+        StrictStr | _Port | None,
+        AfterValidator(spec_values.port_range),
+        Field(description="80 or 80-443; default: all"),
+    ] = None
     icmp: Annotated[list[StrictInt] | None, Field(min_length=2, max_length=2)] = None
     from_: Annotated[
-        list[_Text], Field(alias="from", min_length=1, description="CIDRs or tiers of the VPC")
+        list[Annotated[_Text, AfterValidator(spec_values.source)]],
+        Field(alias="from", min_length=1, description="CIDRs or tiers of the VPC"),
     ]
     direction: Literal["ingress", "egress"] = "ingress"
     reason: Annotated[StrictStr, Field(max_length=2500)] = ""

@@ -225,6 +225,21 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert len([line for line in said.splitlines() if "ilb.yaml, line 5" in line]) >= 3
 
 
+def test_a_value_that_means_nothing_is_said_beside_one_of_a_wrong_kind() -> None:
+    said = complaint(
+        "tier: shop/app-tier\nilbs:\n  - vip: 10.20.3.999\n    services:\n      - fqdn: a b\n"
+        "        rules:\n          - {port: 0, stickiness: {method: AppCookie}}\n"
+        "acl:\n  rules:\n"
+        "    - {action: alow, protocol: tpc, ports: 90-80, from: [web-tier, 10.1.1.1/8]}\n"
+    )
+    told = [line.split(": ", 2)[1] for line in said.splitlines()[1:]]
+    assert told == [
+        "ilbs.1.vip", "ilbs.1.services.1.fqdn", "ilbs.1.services.1.rules.1.port",
+        "ilbs.1.services.1.rules.1.stickiness.method", "acl.rules.1.action",
+        "acl.rules.1.protocol", "acl.rules.1.ports", "acl.rules.1.from.2",
+    ]  # fmt: skip
+
+
 def test_the_spec_in_the_guide_is_one() -> None:
     guide = Path("docs/PROVISION.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
