@@ -90,13 +90,17 @@ class AclChange:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The whole answer; `notes` say what people should know before they approve."""
+    """The whole answer; `notes` say what people should know before they approve.
+
+    `vips` are those of the ILBs of the spec, in their order.
+    """
 
     differences: tuple[Difference, ...]
     rules: tuple[RuleChange, ...] = ()
     acl: AclChange | None = None
     provider_id: str = ""
     notes: tuple[str, ...] = ()
+    vips: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

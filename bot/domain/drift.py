@@ -2,22 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from bot.domain.comparison import Comparison, Difference, Verdict
+from bot.domain.reconcile import compare
 from bot.domain.reconcile_acl import is_drifted
 from bot.domain.rule_state import state_of
 from bot.domain.site import Site
+from bot.domain.spec import IlbSpec, RuleSpec, ServiceSpec, Spec
+from bot.errors import Refused
 
 _MISSING = {Verdict.CREATE: "is gone", Verdict.REPAIR: "is half done"}
 
 
-def drift_from(found: Comparison, site: Site, left: Collection[str]) -> tuple[str, ...]:
-    """Say what differs from the spec that was applied last, a line each.
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A spec that was brought about, the VIPs that its ILBs got, and the diff that was approved.
 
-    `left` is the diff that was approved with it: what it left alone then is no drift. Of what
-    the spec does not name, the tags of ilbot tell, which an earlier spec of the tier left there.
+    `vips` is empty where that was not kept.
     """
+
+    spec: Spec
+    vips: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+
+
+def drift_from(applied: Sequence[Applied], site: Site) -> tuple[str, ...]:
+    """Say what differs from the specs that were applied to a tier, newest first, a line each.
+
+    What the approved diffs left alone is no drift. Of what no spec names, the tags of ilbot tell.
+    Raises `Refused` where the tier cannot be compared at all.
+    """
+    spec, left = in_force(applied), {text for one in applied for text in one.diff}
+    try:
+        return _lines(compare(site, spec), site, left)
+    except Refused:
+        possible, impossible = _possible(site, spec)
+        if not impossible:
+            raise
+        return (*impossible, *_lines(compare(site, possible), site, left))
+
+
+def in_force(applied: Sequence[Applied]) -> Spec:
+    """Return all that these specs say of a tier, newest first: each place goes by the newest."""
+    on: dict[str, list[ServiceSpec]] = {}
+    somewhere: list[IlbSpec] = []
+    taken: set[tuple[str, int]] = set()
+    for one in applied:
+        said: set[tuple[str, int]] = set()
+        for number, ilb in enumerate(one.spec.ilbs):
+            vip = ilb.vip or (one.vips[number] if one.vips else "")
+            if not vip:
+                somewhere.append(ilb)
+                continue
+            on.setdefault(vip, []).extend(_without(ilb, {p for v, p in taken if v == vip}))
+            said |= {(vip, rule.port) for service in ilb.services for rule in service.rules}
+        taken |= said
+    ilbs = (IlbSpec(tuple(services), vip) for vip, services in on.items() if services)
+    acl = next((one.spec.acl for one in applied if one.spec.acl is not None), None)
+    return replace(applied[0].spec, ilbs=(*ilbs, *somewhere), acl=acl)
+
+
+def _without(ilb: IlbSpec, ports: Collection[int]) -> list[ServiceSpec]:
+    left = (
+        replace(service, rules=tuple(rule for rule in service.rules if rule.port not in ports))
+        for service in ilb.services
+    )
+    return [service for service in left if service.rules]
+
+
+def _possible(site: Site, spec: Spec) -> tuple[Spec, tuple[str, ...]]:
+    """Return the spec without what cannot be any more (a member is gone), and a line for each."""
+    lines: list[str] = []
+
+    def can_be(ilb: IlbSpec, service: ServiceSpec, rule: RuleSpec) -> bool:
+        alone = IlbSpec((replace(service, rules=(rule,)),), ilb.vip)
+        try:
+            return rule.is_absent or bool(compare(site, Spec(spec.tier, (alone,))).vips)
+        except Refused as no:
+            lines.append(no.why)
+            return False
+
+    ilbs = []
+    for ilb in spec.ilbs:
+        services = (
+            replace(one, rules=tuple(rule for rule in one.rules if can_be(ilb, one, rule)))
+            for one in ilb.services
+        )
+        kept = tuple(service for service in services if service.rules)
+        ilbs += [replace(ilb, services=kept)] if kept else []
+    return replace(spec, ilbs=tuple(ilbs)), tuple(dict.fromkeys(lines))
+
+
+def _lines(found: Comparison, site: Site, left: Collection[str]) -> tuple[str, ...]:
     signs = _signs(site)
     named = {one.what for one in found.differences if one.verdict is not Verdict.OTHER}
     others = (one for one in found.of(Verdict.OTHER) if one.text not in left)

@@ -39,17 +39,19 @@ def compare(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
     _refuse_offering(site, spec)
     provider, provider_line = _provider(site)
     differences, changes, notes = [provider_line], [], []
-    vips = {ilb.vip for ilb in spec.ilbs if ilb.vip}
+    given, vips = {ilb.vip for ilb in spec.ilbs if ilb.vip}, list[str]()
     for ilb in spec.ilbs:
-        vip = vip_of(site, ilb, vips)
-        vips.add(vip)
+        vip = vip_of(site, ilb, given | set(vips))
+        vips.append(vip)
         lines, found = _ilb(site, ilb, vip, overwrite)
         differences += lines
         changes += found
         notes += [*_hidden_rules(site, found), *_stopped_members(site, found)]
     acl_line, acl, acl_notes = compare_acl(site, spec, overwrite=overwrite)
     differences += acl_line
-    return Comparison(tuple(differences), tuple(changes), acl, provider, (*notes, *acl_notes))
+    return Comparison(
+        tuple(differences), tuple(changes), acl, provider, (*notes, *acl_notes), tuple(vips)
+    )
 
 
 def _refuse_offering(site: Site, spec: Spec) -> None:

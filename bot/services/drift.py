@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
+
 from bot.domain.cloud import Tier
-from bot.domain.drift import drift_by_signs, drift_from
+from bot.domain.comparison import Comparison
+from bot.domain.drift import Applied, drift_by_signs, drift_from
 from bot.domain.operation import Operation, Outcome
 from bot.domain.page import Code, Page, Row, Section
-from bot.domain.reconcile import compare
 from bot.domain.spec import APPLIED_TAG
 from bot.errors import IlbotError, Refused
 from bot.services.fleet import Fleet
@@ -18,6 +21,9 @@ from bot.services.schema import operation as table
 from bot.services.spec_file import read_spec
 
 PROVISION = "provision"
+_REMEMBERED = 200
+"""So many of its changes a tier is compared with."""
+_COMPARISON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class TierDrift:
 
 
 class DriftWatch:
-    """Compares tiers with the specs that were applied to them last."""
+    """Compares tiers with the specs that were applied to them."""
 
     def __init__(self, fleet: Fleet, journal: Journal) -> None:
         self._fleet = fleet
@@ -57,24 +63,52 @@ class DriftWatch:
         return tuple(tier for tier in snapshot.tiers if tier.id in known)
 
     async def _tier(self, tier: Tier) -> TierDrift:
-        last = await self._last_provision(tier)
-        against = f"the spec of {last.id}" if last else "the tags ilbot left on its rules"
+        done = await self._provisioned(tier)
+        against = _against(done)
         try:
             site = await self._fleet.site(tier.id)
-            if last is None:
+            if not done:
                 return TierDrift(tier, against, drift_by_signs(site))
-            found = compare(site, read_spec(last.wish.parameter("spec"), "spec"))
-            return TierDrift(tier, against, drift_from(found, site, plan_of(last).diff))
+            return TierDrift(tier, against, drift_from(_applied(done), site))
         except Refused as no:
             return TierDrift(tier, against, trouble=str(no))
         except IlbotError as error:
             return TierDrift(tier, against, trouble=f"could not be looked at: {error}")
 
-    async def _last_provision(self, tier: Tier) -> Operation | None:
+    async def _provisioned(self, tier: Tier) -> tuple[Operation, ...]:
+        """Operations that brought a spec about there, newest first."""
         done = await self._journal.operations(
-            table.c.target_id == tier.id, table.c.outcome == Outcome.DONE.value, limit=50
+            table.c.target_id == tier.id, table.c.outcome == Outcome.DONE.value, limit=_REMEMBERED
         )
-        return next((one for one in done if one.wish.runbook == PROVISION), None)
+        return tuple(one for one in done if one.wish.runbook == PROVISION)
+
+
+def _against(done: Sequence[Operation]) -> str:
+    if not done:
+        return "the tags ilbot left on its rules"
+    if len(done) == 1:
+        return f"the spec of {done[0].id}"
+    earlier = "an earlier one" if len(done) == 2 else f"{len(done) - 1} earlier ones"
+    return f"the spec of {done[0].id} and what is in force of {earlier}"
+
+
+def _applied(done: Sequence[Operation]) -> list[Applied]:
+    """What they brought about; an earlier spec that this release no longer reads is left out."""
+    return [_of(done[0]), *(one for one in map(_of_earlier, done[1:]) if one is not None)]
+
+
+def _of_earlier(done: Operation) -> Applied | None:
+    try:
+        return _of(done)
+    except Refused:
+        return None
+
+
+def _of(done: Operation) -> Applied:
+    planned = plan_of(done)
+    found = _COMPARISON.validate_json(planned.parameter("comparison"))
+    spec = read_spec(done.wish.parameter("spec"), "spec")
+    return Applied(spec, found.vips, planned.diff)
 
 
 def drift_page(found: tuple[TierDrift, ...], command: str) -> Page:

@@ -86,8 +86,52 @@ async def test_a_rule_of_an_earlier_spec_is_watched_as_well(home: House) -> None
     assert (await drift_of(home)).lines == ()
     home.cloud.drift_rule("orders-80", algorithm="source")
     assert (await drift_of(home)).lines == (
-        "10.20.3.4:80: somebody changed it since ilbot applied it",
+        "10.20.3.4:80: somebody else changed it: algorithm roundrobin → source",
     )
+    home.rule("orders-81").removed = True
+    gone, changed = (await drift_of(home)).lines[::-1]
+    assert (gone.split(": ")[0], changed.split(": ")[0]) == ("10.20.3.4:81 is gone", "10.20.3.4:80")
+
+
+async def test_a_vip_whose_rules_are_all_gone_is_missed_on_the_address_it_had(home: House) -> None:
+    await home.do("provision", DB, spec=CACHE_SPEC.replace("cache", "db"))
+    for name in ("orders-80", "orders-81"):
+        home.rule(name).removed = True
+    lines = (await drift_of(home)).lines
+    assert [line.split(": ")[0] for line in lines] == [
+        "10.20.3.4:80 is gone", "10.20.3.4:81 is gone",
+    ]  # fmt: skip
+
+
+async def test_a_later_spec_of_the_same_place_is_the_one_in_force(home: House) -> None:
+    other = NEW_ILB.replace("port: 80, to: 8080", "port: 80, to: 8090")
+    assert other != NEW_ILB
+    assert (await home.do("provision", DB, spec=other)).outcome is Outcome.DONE
+    assert (await drift_of(home)).lines == ()
+
+
+async def test_what_a_later_spec_took_away_is_not_missed(home: House) -> None:
+    less = (
+        f"tier: {DB}\nilbs: [{{services: [{{name: orders, rules: [{{port: 81, absent: true}}]}}]}}]"
+    )
+    assert (await home.do("provision", DB, spec=less)).outcome is Outcome.DONE
+    found = await drift_of(home)
+    assert found.lines == ()
+    assert found.against.endswith(" and what is in force of an earlier one")
+    home.rule("orders-80").removed = True
+    assert [line.split(": ")[0] for line in (await drift_of(home)).lines] == [
+        "10.20.3.4:80 is gone"
+    ]
+
+
+async def test_a_member_that_is_gone_is_told_and_the_rest_is_compared(home: House) -> None:
+    await home.do("provision", DB, spec=CACHE_SPEC.replace("cache", "db"))
+    home.cloud.machine("db-2").removed = True
+    home.rule("db-read").members.pop()
+    home.rule("extra-7000").removed = True
+    lines = (await drift_of(home)).lines
+    assert any("names the member db-2, and no VM" in line for line in lines)
+    assert any(line.startswith("10.20.3.5:7000 is gone") for line in lines)
 
 
 async def test_without_the_journal_the_tags_on_the_rules_tell(home: House, tmp_path: Path) -> None:
