@@ -57,7 +57,7 @@ QUESTIONS: Mapping[str, Entry] = {
 IMPOSSIBLE: Mapping[str, Act] = {
     word: act
     for act, words in (
-        (Act.MAKE_PAIR, ("pair", "redundant", "redundancy", "makeredundant", "ha", "vrrp")),
+        (Act.MAKE_PAIR, ("redundant", "redundancy", "makeredundant", "ha", "vrrp")),
         (Act.TERMINATE_TLS, ("tls", "ssl", "https", "cert", "certificate")),
         (Act.BALANCE_UDP, ("udp",)),
         (Act.HEALTH_POLICY, ("health-check", "healthcheck", "health-policy")),

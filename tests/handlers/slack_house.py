@@ -68,8 +68,8 @@ class House:
         found = await self.journal.operation(operation_id)
         assert found is not None
         ilb = await self.fleet.find(target)
-        view = await self.fleet.view(ilb.vm.id if ilb.vm else f"{ilb.tier.id}/{ilb.vip}")
-        planned = RUNBOOKS[found.wish.runbook].plan(view, found.wish)
+        seen = await self.fleet.service(ilb.target_id)
+        planned = RUNBOOKS[found.wish.runbook].plan(seen, found.wish)
         assert isinstance(planned, Plan), planned
         moved = await self.journal.move(
             operation_id, (State.ASKED,), "planned", state=State.WAITING,

@@ -71,14 +71,14 @@ def test_questions_are_read(text: str, question: Question) -> None:
     ("text", "sentence"),
     [
         ("rol x", "I know no command `rol`. Did you mean `roll`?"),
-        ("roll", f"`roll` needs a target: tier, ILB VM or VIP. Usage: `{usage('roll')}`"),
+        ("roll", f"`roll` needs a target: tier, ILB VM, VIP, router, VPC or network. Usage: `{usage('roll')}`"),
         ("roll x restrat", "I do not understand `restrat`. Did you mean `restart`? "
                            f"Usage: `{usage('roll')}`"),
         ("recover x y", "I do not understand `y`. One target at a time. "
                         f"Usage: `{usage('recover')}`"),
         ("roll x verson=1", "I know no option `verson=`. Did you mean `version`? "
                             f"Usage: `{usage('roll')}`"),
-        ("roll x --force", "I know no option `--force`. There is `version`, `restart`, `because`. "
+        ("roll x --force", "I know no option `--force`. There is `version`, `restart`, `outage`, `because`. "
                            f"Usage: `{usage('roll')}`"),
         ("roll x version=1 version=2", f"`version` is there twice. Usage: `{usage('roll')}`"),
         ("roll x version=", f"`version=` has no value. Usage: `{usage('roll')}`"),

@@ -8,7 +8,7 @@ from bot.domain.card import Picture
 from bot.domain.operation import Actor, Operation, Outcome, State, Wish
 from bot.engine.memory import Died
 from bot.services.card_writer import ENDINGS, STATUS
-from tests.services.bulletin import NOON, Desk, a_recovery, a_roll, refresh, report
+from tests.services.bulletin import RUNBOOKS, NOON, Desk, a_recovery, a_roll, refresh, report
 
 ANA_SAYS = (("Asked by", "<@U0ANA>"),)
 BRUNO_SAYS = ("Approved by", "<@U0BRUNO> at <!date^1800014400^{time}|12:00 UTC>")
@@ -84,7 +84,7 @@ async def test_an_approved_one_keeps_its_plan_and_loses_its_buttons(desk: Desk) 
         (
             Outcome.DONE, "", ":white_check_mark: Done",
             ("*b-1-VM* now runs version *4.22.0*, with the rules it had, in 6 s.\n"
-             "Traffic through the VIP was not measured.",),
+             "Traffic was not measured.",),
         ),
         (
             Outcome.NOTHING_TO_DO, "it already is.", ":ok: Nothing to do",
@@ -200,7 +200,7 @@ async def test_evidence_and_receipt_are_told_once(desk: Desk) -> None:
     await refresh(desk)
     assert desk.chat.titles() == ["Evidence", "Receipt of op-1"]
     assert desk.chat.replies[1].body[-1] == (
-        "Not served, from the stop to Running: 30 s. Traffic through the VIP was not measured."
+        "Not served, from the stop to Running: 30 s. Traffic was not measured."
     )
 
 
@@ -222,7 +222,8 @@ async def test_no_outage_is_claimed_of_a_repair_or_of_what_is_in_doubt(desk: Des
         await report(desk, found.id, "007.settled", "vm-1", "Running")
         await desk.move(found, State.ENDED, outcome=outcome)
         await desk.cards.show(found.id)
-        assert desk.chat.replies[-1].body[-1] == "Traffic through the VIP was not measured."
+        said = desk.chat.replies[-1].body[-1]
+        assert said == RUNBOOKS[planned.runbook].not_measured
 
 
 async def test_how_long_a_repair_took_predicts_no_outage(desk: Desk) -> None:

@@ -1,0 +1,28 @@
+"""What the bot needs of the outside, in our words; adapters and stand-ins provide it.
+
+Every method raises `Refused`, `Transient` or `Permanent` with the act and its target in the text.
+"""
+
+from bot.ports.cloud import Cloud, CloudReader, CloudServers, Created
+from bot.ports.people import Chat, People, Posted
+from bot.ports.traffic import Directory, NobodyLooks, Probe, Proof, Vantage
+from bot.ports.world import Clock, Intents, Pace, World
+
+__all__ = [
+    "Chat",
+    "Clock",
+    "Cloud",
+    "CloudReader",
+    "CloudServers",
+    "Created",
+    "Directory",
+    "Intents",
+    "NobodyLooks",
+    "Pace",
+    "People",
+    "Posted",
+    "Probe",
+    "Proof",
+    "Vantage",
+    "World",
+]

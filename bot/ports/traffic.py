@@ -1,0 +1,106 @@
+"""What the bot needs to move traffic and to see whether it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.names import DirectoryKind, Record
+from bot.domain.probing import Evidence, Pacing, Sample, Watched
+
+
+class Directory(Protocol):
+    """Where clients look up the names of services."""
+
+    @property
+    def kind(self) -> DirectoryKind:
+        """Who changes records there."""
+        ...
+
+    async def look(self, name: str) -> Record:
+        """Return what the servers that answer for a name publish, no address where it is not."""
+        ...
+
+    async def replace(self, before: Record, after: Record) -> bool:
+        """Replace a record in one update, only while it is `before`; False where it is not.
+
+        A directory that people change raises `Refused`.
+        """
+        ...
+
+
+class Probe(Protocol):
+    """Watches services from where clients are, while something is changed."""
+
+    async def vantage_points(self) -> tuple[str, ...]:
+        """Return the names of those that look now; without one nothing is proven."""
+        ...
+
+    async def watch(self, run_id: str, watched: Sequence[Watched]) -> None:
+        """Probe these for a run from now on, instead of what it had probed before.
+
+        Said again after a restart it goes on; what nobody saw meanwhile is part of the evidence.
+        """
+        ...
+
+    async def answered_in_a_row(self, run_id: str, vip: str) -> int:
+        """Return how many attempts in a row were answered at every watched port of a VIP."""
+        ...
+
+    async def evidence(self, run_id: str) -> Evidence:
+        """Return what was seen for a run until now."""
+        ...
+
+
+class Vantage(Protocol):
+    """A prober inside this process: it looks when told to, and tells when asked."""
+
+    @property
+    def name(self) -> str:
+        """What its samples are filed under."""
+        ...
+
+    def set_places(self, places: Sequence[Watched], pacing: Pacing) -> None:
+        """Probe just these from now on; one that stops counting lets go of what it holds."""
+        ...
+
+    def collect(self, now: float) -> tuple[Sample, ...]:
+        """Return each second that is over and whose attempts have all ended, once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyLooks:
+    """A `Probe` without a vantage point: with it nothing is ever proven."""
+
+    async def vantage_points(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
+    async def watch(self, run_id: str, watched: Sequence[Watched]) -> None:
+        """Nobody hears of it."""
+
+    async def answered_in_a_row(self, run_id: str, vip: str) -> int:
+        """Nothing was tried."""
+        return 0
+
+    async def evidence(self, run_id: str) -> Evidence:
+        """Nothing was seen."""
+        return Evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a change must show before it is done.
+
+    `budget` connections may be lost, and `blind_s` seconds unseen. A service is proven by
+    `in_a_row` answered attempts at each of its ports from every vantage point, within
+    `deadline_s`; after a change it is watched for `bake_s` more.
+    """
+
+    budget: int = 0
+    blind_s: float = 10.0
+    in_a_row: int = 20
+    deadline_s: float = 120.0
+    bake_s: float = 60.0
