@@ -71,15 +71,16 @@ def test_questions_are_read(text: str, question: Question) -> None:
     ("text", "sentence"),
     [
         ("rol x", "I know no command `rol`. Did you mean `roll`?"),
-        ("roll", f"`roll` needs a target: tier, ILB VM, VIP, router, VPC or network. Usage: `{usage('roll')}`"),
+        ("roll", "`roll` needs a target: tier, ILB VM, VIP, router, VPC or network. "
+                 f"Usage: `{usage('roll')}`"),
         ("roll x restrat", "I do not understand `restrat`. Did you mean `restart`? "
                            f"Usage: `{usage('roll')}`"),
         ("recover x y", "I do not understand `y`. One target at a time. "
                         f"Usage: `{usage('recover')}`"),
         ("roll x verson=1", "I know no option `verson=`. Did you mean `version`? "
                             f"Usage: `{usage('roll')}`"),
-        ("roll x --force", "I know no option `--force`. There is `version`, `restart`, `outage`, `because`. "
-                           f"Usage: `{usage('roll')}`"),
+        ("roll x --force", "I know no option `--force`. There is `version`, `restart`, `outage`, "
+                           f"`because`. Usage: `{usage('roll')}`"),
         ("roll x version=1 version=2", f"`version` is there twice. Usage: `{usage('roll')}`"),
         ("roll x version=", f"`version=` has no value. Usage: `{usage('roll')}`"),
         ("roll x restart=maybe",

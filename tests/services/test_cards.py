@@ -8,7 +8,7 @@ from bot.domain.card import Picture
 from bot.domain.operation import Actor, Operation, Outcome, State, Wish
 from bot.engine.memory import Died
 from bot.services.card_writer import ENDINGS, STATUS
-from tests.services.bulletin import RUNBOOKS, NOON, Desk, a_recovery, a_roll, refresh, report
+from tests.services.bulletin import NOON, RUNBOOKS, Desk, a_recovery, a_roll, refresh, report
 
 ANA_SAYS = (("Asked by", "<@U0ANA>"),)
 BRUNO_SAYS = ("Approved by", "<@U0BRUNO> at <!date^1800014400^{time}|12:00 UTC>")

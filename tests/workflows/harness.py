@@ -50,6 +50,7 @@ from bot.services.waiting import Waiting
 from handlers import routes
 from tests.directory.nameservers import in_process
 from tests.services.vantage import Scripted
+from tests.workflows.seeing import Seeing
 from tests.workflows.wire import Wire
 
 ANA = "U-ANA"
@@ -293,10 +294,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(*, named: bool = False, **given: Any) -> AsyncIterator[House]:
+async def house(
+    *, named: bool = False, watched: bool = False, **given: Any
+) -> AsyncIterator[House]:
     """Open a house on the demo's cloud, boot the bot in it, and clear up afterwards.
 
-    Where it is not `named`, no rule of that cloud has a name: clients have bare addresses.
+    Where it is not `named`, no rule of that cloud has a name: clients have bare addresses. Where
+    it is `watched`, a vantage point sees the traffic of that cloud.
     """
     clock = VirtualClock(START)
     cloud = World(clock.now)
@@ -304,6 +308,9 @@ async def house(*, named: bool = False, **given: Any) -> AsyncIterator[House]:
     for rule in cloud.all(Rule):
         if not named:
             rule.tags.pop("ilbot.name", None)
+    if watched:
+        cloud.traffic.watch()
+        given["vantage"] = Seeing(cloud=cloud)
     wire = Wire(cloud)
     with TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
         async with httpx.AsyncClient(transport=wire) as http:

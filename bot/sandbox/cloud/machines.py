@@ -142,8 +142,14 @@ def _tell_ping(state: CloudState, machine: Machine, boots: int) -> None:
 
 
 def host_for(state: CloudState, *, besides: Host | None = None) -> Host:
-    """Return the host with the fewest machines, the oldest first among equals."""
-    load = {host: 0 for host in state.all(Host) if host.state == "Up" and host is not besides}
+    """Return the host that takes machines and has the fewest, the oldest first among equals."""
+    load = {
+        host: 0
+        for host in state.all(Host)
+        if (host.state, host.resource_state) == ("Up", "Enabled") and host is not besides
+    }
+    if not load:
+        raise JobFailed(533, "Unable to create a deployment: insufficient capacity")
     for machine in state.all(Machine):
         if machine.host in load:
             load[machine.host] += 1
