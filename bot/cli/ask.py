@@ -39,7 +39,7 @@ async def plan_text(core: Core, words: str, *, as_json: bool) -> Told:
 async def planned_text(core: Core, wish: Wish, *, as_json: bool) -> Told:
     """Plan a wish and show the plan, or why there is nothing to do."""
     runbook = RUNBOOKS[wish.runbook]
-    planned = runbook.plan_for(await runbook.subject.find(core.fleet, wish, ""), wish)
+    planned = runbook.plan_for(await runbook.find(core.fleet, wish), wish)
     if as_json:
         return json.dumps(_planned(planned), indent=2, ensure_ascii=False), True
     if isinstance(planned, NothingToDo):

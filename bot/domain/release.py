@@ -15,7 +15,7 @@ class Feature(Enum):
 
     EVENT_FOLDER = ("4.20", "the event bus configured in META-INF/cloudstack/event")
     WEBHOOKS = ("4.20", "webhooks")
-    ROUTER_TLS = ("4.22", "TLS on a router's public load balancer")
+    ROUTER_TLS = ("4.22", "TLS on a router's public load balancer")  # VirtualRouterElement
 
     @property
     def since(self) -> str:
@@ -26,6 +26,11 @@ class Feature(Enum):
     def words(self) -> str:
         """What it is called."""
         return self.value[1]
+
+
+def is_told(version: str) -> bool:
+    """Whether that is a version at all; some servers and roles tell none."""
+    return bool(number(version))
 
 
 def is_supported(version: str) -> bool:

@@ -7,12 +7,9 @@ from collections.abc import Iterable
 from bot.domain.acts import Act, Answer, no, yes
 from bot.domain.cloud import VmState
 from bot.domain.plan import in_words
+from bot.domain.release import Feature, has
 from bot.domain.topology import Kind, RouterTarget
-from bot.domain.version import number
 from bot.domain.zone import Role
-
-TLS_SINCE = "4.22"
-"""Public LB on a router terminates TLS since then (`VirtualRouterElement`, SslTermination)."""
 
 
 def router_answers(target: RouterTarget) -> tuple[Answer, ...]:
@@ -186,11 +183,11 @@ def _same_for_all(target: RouterTarget) -> tuple[Answer, ...]:
 
 def _terminate_tls(target: RouterTarget) -> Answer:
     """Unknown versions count as too old: a promise must hold."""
-    if target.version and number(target.version) >= number(TLS_SINCE):
+    if has(target.version, Feature.ROUTER_TLS):
         return yes(Act.TERMINATE_TLS, "On its public LB, with a certificate assigned to the rule.")
     return no(
         Act.TERMINATE_TLS,
-        f"Routers terminate TLS from CloudStack {TLS_SINCE} on; this is "
+        f"Routers terminate TLS from CloudStack {Feature.ROUTER_TLS.since} on; this is "
         f"{target.version or 'a version it does not tell'}.",
         "Pass TLS through (TCP) and terminate it on the members.",
     )

@@ -24,6 +24,7 @@ from bot.domain.topology import Target, find_target
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.release import Release
 from bot.services.routers import Place, read_routers
 from bot.services.service_view import Outlook, read_service
 from bot.services.site import read_site
@@ -49,6 +50,7 @@ class Fleet:
         self._history = history
         self._outlook = outlook
         self._snapshots = Snapshots(cloud, clock)
+        self.release = Release(cloud, clock)
 
     async def snapshot(self) -> Snapshot:
         """Return the whole fleet for people to look at; plans are made of a `view`."""

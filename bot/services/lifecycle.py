@@ -202,7 +202,7 @@ class Lifecycle:
 
     async def _plan(self, found: Operation) -> None:
         runbook = self._office.runbooks[found.wish.runbook]
-        seen = await runbook.subject.find(self._office.fleet, found.wish, found.id)
+        seen = await runbook.find(self._office.fleet, found.wish, found.id)
         target: Target = seen.target
         await self._refuse_unless_allowed(found, Scope.of_target(target))
         await self._refuse_a_second(found, target.id)
@@ -255,9 +255,13 @@ class Lifecycle:
             return Mode.OBSERVE, "there is no write key, so the bot observes"
         if mode is Mode.AUTOMATIC and (reason := await self._office.switch.reason()):
             return Mode.OBSERVE, f"nothing starts now: {reason}"
-        if mode is Mode.AUTOMATIC and (reason := await self._office.pause()):
+        if mode is Mode.AUTOMATIC and (reason := await self._why_people_decide()):
             return Mode.APPROVE, reason
         return mode, why
+
+    async def _why_people_decide(self) -> str:
+        office = self._office
+        return await office.pause() or await office.fleet.release.why_people_decide()
 
     async def _refuse_unless_allowed(self, found: Operation, scope: Scope) -> None:
         if not found.requested_by.is_person:
@@ -295,7 +299,7 @@ class Lifecycle:
             )
             if isinstance(answer, Denied):
                 return Outcome.REFUSED, f"the approval no longer counts: {answer}"
-        elif reason := await self._office.pause():
+        elif reason := await self._why_people_decide():
             return Outcome.STALE, f"nobody approved it, and {reason}"
         try:
             runbook = self._office.runbooks[planned.runbook]

@@ -14,6 +14,7 @@ from bot.domain.plan import NothingToDo, Plan
 from bot.domain.probing import Watched
 from bot.engine.api import Run
 from bot.errors import Refused
+from bot.services.fleet import Fleet
 from bot.services.subjects import S, Subject
 
 
@@ -58,6 +59,11 @@ class Runbook(Generic[S]):
     probed: Callable[[Plan], Probing] = not_probed
     by_form: bool = False
     """Whether it is asked for with a text of many lines: by a form in chat, or by a file."""
+
+    async def find(self, fleet: Fleet, wish: Wish, ours: str = "") -> S:
+        """Read what a wish names; `Refused` where CloudStack is too old to be changed at all."""
+        await fleet.release.refuse_too_old()
+        return await self.subject.find(fleet, wish, ours)
 
     def plan_for(self, seen: S, wish: Wish) -> Plan | NothingToDo:
         """Plan; `Refused` where the topology forbids what the planner would do."""

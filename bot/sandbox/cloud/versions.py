@@ -7,6 +7,8 @@ from __future__ import annotations
 
 NEWEST = "4.22.0.0"
 OLDEST = "4.18.0.0"
+EVER = "4.0"
+"""Before anything that is pretended here."""
 
 CONSERVE_MODE_IN_VPCS = "4.19"
 DOMAIN_PATH_OF_RULES = "4.19.2"

@@ -32,7 +32,7 @@ from bot.sandbox.cloud.commands import (
 from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.model import Role
 from bot.sandbox.cloud.request import Request
-from bot.sandbox.cloud.versions import OLDEST, WEBHOOKS
+from bot.sandbox.cloud.versions import EVER, WEBHOOKS
 
 RANKS = (Role.USER, Role.DOMAIN_ADMIN, Role.ROOT_ADMIN)
 
@@ -45,7 +45,7 @@ class Command:
     wrapper: str
     answer: Callable[[Request], Body]
     least: Role
-    since: str = OLDEST
+    since: str = EVER
 
     @property
     def stem(self) -> str:
@@ -66,7 +66,7 @@ def _command(
     stem: str | None = None,
     bare: str | None = None,
     least: Role = Role.USER,
-    since: str = OLDEST,
+    since: str = EVER,
 ) -> Command:
     """Return a command whose wrapper is `bare`, or else its stem and "response"."""
     return Command(name, bare or f"{stem or name.lower()}response", answer, least, since)
