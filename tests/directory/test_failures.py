@@ -88,6 +88,12 @@ def test_a_secret_that_is_not_in_base64_is_refused_and_not_shown() -> None:
     assert "hunter2" not in str(told.value)
 
 
+def test_no_part_of_a_directory_shows_its_secret() -> None:
+    ours = directory(Pretended())
+    parts = (ours, ours._lookup, ours._updates, ours._updates.key)
+    assert not [part for part in parts if KEY[1] in repr(part)]
+
+
 async def test_without_a_directory_everything_says_what_to_set() -> None:
     none, record = NoDirectory(), Record("app.shop.internal", (ONE,), 5)
     assert none.kind is DirectoryKind.NONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import dns.exception
@@ -41,7 +41,7 @@ class Lookup:
     server: Server
     exchange: Exchange
     ttl_s: int
-    key: dns.tsig.Key | None = None
+    key: dns.tsig.Key | None = field(default=None, repr=False)  # the library's shows its secret
     authoritative: bool = True
 
     async def record(self, name: str) -> Record:
