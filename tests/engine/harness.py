@@ -63,6 +63,7 @@ class Machine:
     clock: VirtualClock | RealClock = field(default_factory=RealClock)
     notes: Notes = field(default_factory=Notes)
     engine: Engine | None = None
+    people: People | None = None
     changes_at_once: int = 10
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class Machine:
         self, bodies: Mapping[str, Body], release: type[DbosEngine] = DbosEngine
     ) -> Engine:
         hands = Hands(
-            World(cast("Cloud", None), self.clock, NoDirectory(), cast("People", None)),
+            World(cast("Cloud", None), self.clock, NoDirectory(), cast("People", self.people)),
             self.notes,
             self.notes,
             self.notes,
