@@ -16,6 +16,8 @@ from bot.domain.probing import Sample, Watched, Watching
 from bot.services.schema import operation, probe_sample, probe_watch
 
 _PLACES: TypeAdapter[tuple[Watched, ...]] = TypeAdapter(tuple[Watched, ...])
+_AT_ONCE = 500
+"""Rows of one statement: SQLite takes 32766 values in one."""
 _SAMPLE: TypeAdapter[Sample] = TypeAdapter(Sample)
 
 
@@ -69,11 +71,14 @@ def keep(connection: sa.Connection, samples: Iterable[Sample]) -> int:
         }
         for one in samples
     ]  # fmt: skip
-    if not rows:
-        return 0
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(probe_sample).on_conflict_do_nothing()
-    return sum(connection.execute(insert.values(row)).rowcount for row in rows)
+    new = 0
+    for first in range(0, len(rows), _AT_ONCE):
+        # By what comes back: psycopg tells no count of rows for these.
+        statement = insert.values(rows[first : first + _AT_ONCE]).returning(probe_sample.c.second)
+        new += len(connection.execute(statement).all())
+    return new
 
 
 def samples(

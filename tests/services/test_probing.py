@@ -56,9 +56,11 @@ class Place:
             await self.desk.once()
 
 
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Place]:
-    async with disk(f"sqlite:///{tmp_path}/journal.db") as one:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def here(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    on_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/j.db" if on_sqlite else request.getfixturevalue("postgres_url")
+    async with disk(url) as one:
         place = Place(one)
         await place.boot()
         yield place
