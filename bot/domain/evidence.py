@@ -84,14 +84,22 @@ class _Sight:
 @dataclass(frozen=True, slots=True)
 class _Watch:
     history: list[Watching]
+    by_second: dict[int, dict[Place, bool]] = field(default_factory=dict)
 
     def counts(self, place: Place, second: int) -> bool | None:
         """Whether a place counted in a second, None where it was not watched at all."""
-        found = [
-            one.counts for w in self._in_force(second, second + 1) for one in w.places
-            if one.at == place
-        ]  # fmt: skip
-        return any(found) if found else None
+        found = self.by_second.get(second)
+        if found is None:
+            found = self.by_second[second] = self._during(second)
+        return found.get(place)
+
+    def _during(self, second: int) -> dict[Place, bool]:
+        """Return what was watched at any moment of a second; it counts if it did at any."""
+        during = [one for one in self.history if second < one.since < second + 1]
+        counts: dict[Place, bool] = {}
+        for one in (*self._at(second), *(place for w in during for place in w.places)):
+            counts[one.at] = counts.get(one.at, False) or one.counts
+        return counts
 
     def sight(
         self, seen: dict[Place, set[int]], newest: dict[tuple[str, Place], int], until: float
@@ -115,10 +123,6 @@ class _Watch:
             watched += bool(counted)
             blind += any(second not in seen.get(place, ()) for place in counted)
         return _Sight(watched, blind, known)
-
-    def _in_force(self, start: float, end: float) -> list[Watching]:
-        before = [one for one in self.history if one.since <= start]
-        return before[-1:] + [one for one in self.history if start < one.since < end]
 
     def _at(self, second: int) -> tuple[Watched, ...]:
         found = [one for one in self.history if one.since <= second]

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import add
 
 BOUNDS_S = (
     0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07,
@@ -34,8 +35,8 @@ class Latency:
         return cls(tuple(buckets), longest_s)
 
     def __add__(self, other: Latency) -> Latency:
-        both = zip(self.buckets, other.buckets, strict=True)
-        return Latency(tuple(a + b for a, b in both), max(self.longest_s, other.longest_s))
+        buckets = tuple(map(add, self.buckets, other.buckets))
+        return Latency(buckets, max(self.longest_s, other.longest_s))
 
     @property
     def answers(self) -> int:
