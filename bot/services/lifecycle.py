@@ -159,6 +159,8 @@ class Lifecycle:
     async def give_up(self, world: World, operation_id: str, outcome: str, reason: str) -> bool:
         """End an operation without a look at the cloud: nobody waits for what never comes."""
         found = await self._operation(operation_id)
+        if found.state is State.APPLYING:
+            await self._measured(world, found, self._runbook(found).probed(plan_of(found)))
         still_open = tuple(state for state in State if state is not State.ENDED)
         return await self._end(found, still_open, Outcome(outcome), reason)
 

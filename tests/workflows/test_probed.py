@@ -91,6 +91,23 @@ async def test_a_roll_that_nobody_watches_goes_on_as_before() -> None:
         assert evidence_in(await home.journal.notes(found.id)) is None
 
 
+async def test_what_was_seen_is_told_of_a_change_that_cannot_be_looked_at() -> None:
+    async with house(vantage=Scripted()) as home:
+        asked = await home.ask("roll", VM)
+
+        def before(command: str) -> None:
+            if command == "stopInternalLoadBalancerVM":
+                home.cloud.kill_server()
+
+        home.wire.before = before
+        found = await home.approve(asked)
+        assert found.outcome is Outcome.PARKED
+        assert "could not be looked at" in found.reason
+        measured = evidence_in(await home.journal.notes(found.id))
+        assert measured is not None
+        assert measured.attempts > 100
+
+
 # a change that must prove itself
 
 
