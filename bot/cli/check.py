@@ -17,6 +17,7 @@ from bot.cli.check_directory import check_directory
 from bot.cli.check_files import check_database, check_state_dir, check_stop_file
 from bot.cli.check_line import CheckLine, Verdict, ok, refused, warning
 from bot.cli.check_policies import check_policies, next_step
+from bot.cli.check_probing import check_probing
 from bot.cli.check_slack import check_slack
 from bot.errors import IlbotError
 from bot.ports import Clock
@@ -40,6 +41,7 @@ async def check(loaded: Loaded, runbooks: Collection[str], clock: Clock) -> list
         lines += await check_slack(settings)
         lines += await check_bus(settings, reach.cloud if reach else None)
     lines.append(await check_directory(settings))
+    lines.append(check_probing(settings))
     lines += await asyncio.to_thread(check_state_dir, settings)
     lines += await asyncio.to_thread(check_database, settings)
     lines += await asyncio.to_thread(check_stop_file, settings.stop_file)
