@@ -25,10 +25,8 @@ from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep, in_words
 from bot.domain.probing import Watched
-from bot.domain.router_acts import forbidden as forbidden_to_routers
 from bot.domain.router_view import ROUTER_KINDS, RouterView
 from bot.domain.service_view import ServiceView
-from bot.domain.topology import router_target_of
 from bot.domain.twins import Pairing, pairing
 from bot.domain.view import ports_in
 from bot.domain.vips import check_vip, next_free
@@ -36,7 +34,8 @@ from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Probing, Runbook, not_probed
 from bot.services.subjects import MOVABLE
-from workflows.steps import host, probe, redundant, twin
+from workflows import pair_routers
+from workflows.steps import host, probe, twin
 
 NAME = "pair"
 _PAIRING: TypeAdapter[Pairing] = TypeAdapter(Pairing)
@@ -61,7 +60,7 @@ class PairRequest(BaseModel):
 def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
     """Choose the strategy that the topology allows and plan it, or refuse with what works."""
     if isinstance(seen, RouterView):
-        return _plan_routers(seen, wish)
+        return pair_routers.plan(seen, wish)
     return _plan_twin(seen, wish)
 
 
@@ -70,7 +69,7 @@ async def apply(run: Run, planned: Plan) -> None:
     if planned.parameter("strategy") == "ilb-twin":
         await _make_twin(run, planned, pairing_of(planned))
     else:
-        await _make_router_pair(run, planned)
+        await pair_routers.apply(run, planned)
 
 
 async def _make_twin(run: Run, planned: Plan, found: Pairing) -> None:
@@ -102,20 +101,10 @@ def _counting(watched: tuple[Watched, ...], counts: bool) -> tuple[Watched, ...]
     return tuple(Watched(one.vip, one.port, counts) for one in watched)
 
 
-async def _make_router_pair(run: Run, planned: Plan) -> None:
-    target = planned.target
-    run.commit()  # the redundant flag and the offering are written before the routers are replaced
-    run.stage("Let CloudStack make the pair, and see one PRIMARY and one BACKUP")
-    network_id = "" if target.vpc_id else target.tier_id
-    await redundant.make_pair(
-        run, target.vpc or target.tier, vpc_id=target.vpc_id, network_id=network_id
-    )
-
-
 def left_to_do(seen: Seen, planned: Plan) -> tuple[str, ...]:
     """Return what is not as planned: planning again must find nothing to do."""
     if isinstance(seen, RouterView):
-        return () if seen.is_healthy_pair else (f"{seen.name}: {_roles(seen)}",)
+        return pair_routers.left_to_do(seen)
     try:
         again = pairing(seen, pairing_of(planned).twin_vip, name=planned.parameter("name"))
     except Refused as no:
@@ -130,8 +119,7 @@ def left_to_do(seen: Seen, planned: Plan) -> tuple[str, ...]:
 def unsafe(seen: Seen, planned: Plan) -> str:
     """Say why a failed pairing must not be left alone: clients are sent where nobody answers."""
     if isinstance(seen, RouterView):
-        down = [one.name for one in seen.routers if one.state is not VmState.RUNNING]
-        return f"{in_words(down)} not Running" if down or not seen.routers else ""
+        return pair_routers.unsafe(seen)
     published = {address for record in seen.records for address in record.addresses}
     for one in (seen.ilb, seen.twin):
         if one is None or one.vip not in published | {seen.ilb.vip}:
@@ -315,75 +303,6 @@ def _warnings(seen: ServiceView, found: Pairing) -> tuple[str, ...]:
     if any(seen.site.stickiness_of(rule) for rule in seen.ilb.rules):
         warnings.append("Each of the two keeps its own table of sticky clients.")
     return tuple(warnings)
-
-
-# routers
-
-
-def _plan_routers(seen: RouterView, wish: Wish) -> Plan | NothingToDo:
-    if seen.busy_with:
-        raise Refused(
-            f"Operation {seen.busy_with} is open on {seen.name}.",
-            until="it ends",
-            instead=f"`why {seen.busy_with}` shows where it stands.",
-        )
-    if wish.parameter("name") or wish.parameter("vip"):
-        raise Refused(
-            "A pair of routers shares its addresses and needs neither `name` nor `vip`.",
-            instead="Leave them out.",
-        )
-    if seen.is_redundant and seen.is_healthy_pair:
-        return NothingToDo(f"{seen.name.capitalize()} are a pair: {_roles(seen)}.")
-    if answer := forbidden_to_routers(router_target_of(seen), (Act.MAKE_PAIR,)):
-        raise Refused(answer.text, instead=answer.instead)
-    down = [f"{one.name} is {one.state}" for one in seen.routers
-            if one.state is not VmState.RUNNING]  # fmt: skip
-    if down:
-        raise Refused(f"{in_words(down)}.", instead="`recover` it first.")
-    is_vpc = seen.vpc is not None
-    command = "restartVPC" if is_vpc else "restartNetwork"
-    return Plan(
-        runbook=NAME,
-        target=seen.target,
-        summary=f"Make {seen.name} a redundant pair",
-        facts=seen.facts(),
-        steps=(
-            PlannedStep(f"{command} makeredundant: CloudStack replaces the routers",
-                        no_return=True),
-            PlannedStep("See exactly one PRIMARY and one BACKUP"),
-        ),
-        exposure=_router_exposure(seen),
-        blast_radius=router_target_of(seen).blast_radius(),
-        warnings=_router_warnings(seen),
-        parameters=(
-            ("strategy", "vpc-router-pair" if is_vpc else "router-pair"),
-            ("proof", "none"),
-        ),
-    )  # fmt: skip
-
-
-def _router_exposure(seen: RouterView) -> Exposure:
-    what = f"everything that passes {seen.name}"
-    if seen.own_outages_s:
-        last = seen.own_outages_s[0]
-        return Exposure(what, last, f"the last operation of ilbot on it took {last:.0f} s")
-    return Exposure(what, None, "not known: CloudStack destroys the old router after the new one "
-                                "runs, and the addresses change over then")  # fmt: skip
-
-
-def _router_warnings(seen: RouterView) -> tuple[str, ...]:
-    warnings = ["There is no way back to a single router."]
-    if seen.vpc is not None:
-        warnings.append(
-            f"The VPC goes from {seen.vpc.offering_name} to the built-in redundant offering: a "
-            "custom one is lost."
-        )
-        warnings.append("ILB VMs stay single; `pair` on an ILB makes twins.")
-    return tuple(warnings)
-
-
-def _roles(seen: RouterView) -> str:
-    return in_words([f"{one.name} is {one.role} ({one.state})" for one in seen.routers]) or "none"
 
 
 RUNBOOK = Runbook(

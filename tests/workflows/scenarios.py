@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
+from bot.sandbox.cloud.build import Builder
+from bot.sandbox.cloud.model import AclList, Host, Kind, Machine, Refusal
 from tests.workflows.harness import House
 from tests.workflows.sweep import Scenario
 
@@ -214,12 +215,123 @@ ACL = Scenario(
     "provision an ACL", "provision", "shop-prod/cache-tier", _nothing, _has_the_new_acl,
     _has_the_old_acl, _spec(OTHER_ACL),
 )  # fmt: skip
+TWIN = "10.20.1.4"
+APP = "app.shop.internal"
+
+
+def _published(home: House) -> list[str]:
+    return sorted(home.nameserver.zone.record(APP)[1])
+
+
+def _answers(home: House, vip: str) -> bool:
+    """Whether an ILB serves both ports of the app tier, with all members."""
+    rules = [one for one in home.cloud.rules_of(home.tier("app-tier")) if one.vip == vip]
+    good = [one for one in rules if one.state == "Active" and len(one.members) == 3]
+    return len(good) == 2 and _is_served(home, "app-tier", vip)
+
+
+def _is_gone(home: House, vip: str) -> bool:
+    tier = home.tier("app-tier")
+    there = [one for one in home.cloud.rules_of(tier) if one.vip == vip]
+    return not there and home.cloud.ilb_vm_at(tier, vip) is None
+
+
+def _paired(home: House) -> None:
+    """Two equal ILBs behind one name, both at the old version, on different hosts."""
+    tier, model = home.tier("app-tier"), home.cloud.machine(VM)
+    build = Builder(home.cloud, home.cloud.at - 86_400.0)
+    for rule in [one for one in home.cloud.rules_of(tier) if one.vip == VIP]:
+        twin = build.rule(
+            tier, f"{rule.name}-twin", TWIN, (rule.source_port, rule.instance_port),
+            list(rule.members), rule.algorithm,
+        )  # fmt: skip
+        twin.tags |= rule.tags | {"ilbot.twin": VIP}
+        rule.tags["ilbot.twin"] = TWIN
+    machine = build.ilb_vm(tier, TWIN, disk=model.disk)
+    machine.host = next(one for one in home.cloud.all(Host) if one is not model.host)
+    home.nameserver.zone.set_record(APP, 5, "A", VIP, TWIN)
+
+
+def _is_paired(home: House) -> bool:
+    return _published(home) == [VIP, TWIN] and _answers(home, VIP) and _answers(home, TWIN)
+
+
+def _is_single(home: House) -> bool:
+    return _published(home) == [VIP] and _answers(home, VIP) and _is_gone(home, TWIN)
+
+
+def _leads_to_what_answers(home: House) -> bool:
+    """Whether clients of the name are served, whatever else is left to do."""
+    return bool(_published(home)) and all(_answers(home, one) for one in _published(home))
+
+
+def _both_are_renewed(home: House) -> bool:
+    tier = home.tier("app-tier")
+    machines = [home.cloud.ilb_vm_at(tier, vip) for vip in (VIP, TWIN)]
+    return _is_paired(home) and all(one and one.version == "4.22.0" for one in machines)
+
+
+def _is_single_and_renewed(home: House) -> bool:
+    return _is_single(home) and home.vm(VM).version == "4.22.0"
+
+
+def _routers(home: House, vpc: str) -> list[Machine]:
+    return [
+        one for one in home.cloud.machines(Kind.ROUTER)
+        if one.tier.vpc is not None and one.tier.vpc.name == vpc
+    ]  # fmt: skip
+
+
+def _routers_are_renewed(home: House) -> bool:
+    return _has_one_primary(home) and {one.version for one in _routers(home, "shop-prod")} == {
+        "4.22.0"
+    }
+
+
+def _has_one_primary(home: House) -> bool:
+    pair = _routers(home, "shop-prod")
+    states = {(one.redundant_state, one.state) for one in pair}
+    return states == {("PRIMARY", "Running"), ("BACKUP", "Running")}
+
+
+def _got_a_pair(home: House) -> bool:
+    roles = sorted(one.redundant_state for one in _routers(home, "shop-stage"))
+    return roles == ["BACKUP", "PRIMARY"]
+
+
+def _has_a_router(home: House) -> bool:
+    return any(one.state == "Running" for one in _routers(home, "shop-stage"))
+
+
+PAIR = Scenario(
+    "pair an ILB", "pair", VM, _nothing, _is_paired, _leads_to_what_answers, watched=True
+)
+UNPAIR = Scenario(
+    "take a twin away", "unpair", VM, _paired, _is_single, _leads_to_what_answers, watched=True
+)
+BESIDE = Scenario(
+    "roll beside a twin", "roll", VM, _nothing, _is_single_and_renewed, _leads_to_what_answers,
+    watched=True,
+)  # fmt: skip
+TWINS = Scenario(
+    "roll twins", "roll", VM, _paired, _both_are_renewed, _leads_to_what_answers, watched=True
+)
+ROUTERS = Scenario(
+    "roll a pair of routers", "roll", "shop-prod", _nothing, _routers_are_renewed,
+    _has_one_primary,
+)  # fmt: skip
+ROUTER_PAIR = Scenario(
+    "make a pair of routers", "pair", "shop-stage", _nothing, _got_a_pair, _has_a_router
+)
 ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
+    PAIR, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
+LONG = (PAIR, UNPAIR, BESIDE, TWINS)
+"""Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(
     "scenario",

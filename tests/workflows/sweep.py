@@ -32,13 +32,15 @@ CALL_TROUBLES = (
     Trouble.LOST,
     Trouble.RESTART,
 )
+POINTS = tuple(Point)
 DEATHS_IN_A_CALL = (Trouble.DIES_BEFORE, Trouble.DIES_AFTER)
 _NO_WORSE = frozenset(
     {Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.REFUSED, Outcome.REJECTED, Outcome.STALE}
 )
 _ACT = re.compile(
     r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job|use the journal|create|"
-    r"delete|assign|remove|set|tag|take|put|add|make|enable|serve)\b.*: "
+    r"delete|assign|remove|set|tag|take|put|add|make|enable|serve|prove|change|go on|migrate|"
+    r"probe|publish)\b.*: "
 )
 
 
@@ -47,7 +49,8 @@ class Scenario:
     """A wish in a cloud that was prepared for it.
 
     `as_planned` says whether the cloud is as a fulfilled wish leaves it, and `as_before` whether
-    it is no worse than it was found; both are asked when everything under way has ended.
+    it is no worse than it was found; both are asked when everything under way has ended. Where it
+    is `watched`, services have names and a vantage point sees their traffic.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Scenario:
     as_planned: Callable[[House], bool]
     as_before: Callable[[House], bool]
     parameters: tuple[tuple[str, str], ...] = ()
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ async def play(
 
     `statement` (from 0) is the one that the journal's database refuses.
     """
-    async with house() as home:
+    async with house(named=scenario.watched, watched=scenario.watched) as home:
         scenario.prepare(home)
         statements = refuse(home, statement)
         first = len(home.cloud.effects)
@@ -120,23 +124,30 @@ async def play(
         )
 
 
-async def crash_sweep(scenario: Scenario) -> int:
+async def crash_sweep(scenario: Scenario, *, in_turn: bool = False) -> int:
     """Die at every step and point of `ask` and `apply`, boot and go on: nothing may differ.
 
-    Returns how often the bot died.
+    Returns how often the bot died. With `in_turn` each step dies at one point, and the next step
+    at the next: long runbooks repeat their verbs.
     """
     calm, wrong = await play(scenario), Complaints()
-    for step, point in product(range(calm.steps), Point):
+    every = product(range(calm.steps), Point)
+    deaths = [one for one in every if not in_turn or one[0] % len(Point) == POINTS.index(one[1])]
+    for step, point in deaths:
         with wrong.about(f"{scenario.name}: died at step {step}, {point}"):
             story = await play(scenario, death=Death(step, point))
             assert story.deaths == 1, "it did not die"
             _is_the_same(story, calm)
     wrong.raise_any()
-    return calm.steps * len(Point)
+    return len(deaths)
 
 
 async def call_crash_sweep(
-    scenario: Scenario, commands: Collection[str], *, begun: bool = False
+    scenario: Scenario,
+    commands: Collection[str],
+    *,
+    begun: bool = False,
+    deaths_in: Collection[Trouble] = DEATHS_IN_A_CALL,
 ) -> int:
     """Die inside the steps: before a call is sent and before its answer is read.
 
@@ -144,7 +155,7 @@ async def call_crash_sweep(
     from the first change on.
     """
     calm, wrong, deaths = await play(scenario), Complaints(), 0
-    for at, trouble in _each(calm.calls, DEATHS_IN_A_CALL, commands, begun):
+    for at, trouble in _each(calm.calls, deaths_in, commands, begun):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
             story = await play(scenario, at=at, trouble=trouble)
             deaths += story.deaths

@@ -6,9 +6,15 @@ import pytest
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import RUNBOOKS
-from tests.workflows.scenarios import ALL, FIRST, every_scenario
-from tests.workflows.sweep import Scenario, call_crash_sweep, crash_sweep, play
-from tests.workflows.wire import CHANGES, READS
+from tests.workflows.scenarios import ALL, FIRST, LONG, every_scenario
+from tests.workflows.sweep import (
+    DEATHS_IN_A_CALL,
+    Scenario,
+    call_crash_sweep,
+    crash_sweep,
+    play,
+)
+from tests.workflows.wire import CHANGES, READS, Trouble
 
 
 def test_every_runbook_is_swept() -> None:
@@ -25,7 +31,7 @@ async def test_undisturbed_it_is_done(scenario: Scenario) -> None:
 @pytest.mark.slow
 @every_scenario
 async def test_a_death_at_any_step_changes_nothing(scenario: Scenario) -> None:
-    assert await crash_sweep(scenario) > 20
+    assert await crash_sweep(scenario, in_turn=scenario in LONG) > 20
 
 
 @every_scenario
@@ -37,4 +43,6 @@ async def test_a_death_around_a_change_changes_nothing(scenario: Scenario) -> No
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_death_in_any_read_changes_nothing(scenario: Scenario) -> None:
-    assert await call_crash_sweep(scenario, READS, begun=scenario not in FIRST) > 5
+    deaths_in = (Trouble.DIES_AFTER,) if scenario in LONG else DEATHS_IN_A_CALL
+    begun = scenario not in FIRST
+    assert await call_crash_sweep(scenario, READS, begun=begun, deaths_in=deaths_in) > 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
-from tests.workflows.scenarios import FIRST, ROLL, every_scenario
+from tests.workflows.scenarios import FIRST, LONG, ROLL, every_scenario
 from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, READS, Trouble
 
@@ -48,7 +48,8 @@ async def test_a_journal_that_refuses_once_costs_no_operation_its_end() -> None:
 async def test_a_journal_that_refuses_anything_costs_no_operation_its_end(
     scenario: Scenario,
 ) -> None:
-    ends = await journal_sweep(scenario, every=1 if scenario in FIRST else 5)
+    every = 1 if scenario in FIRST else 5
+    ends = await journal_sweep(scenario, every=15 if scenario in LONG else every)
     assert ends[Outcome.DONE] > 0
 
 
@@ -62,5 +63,6 @@ async def test_a_roll_outlasts_a_restart_of_the_management_server_at_any_call() 
 @pytest.mark.timeout(900)
 @every_scenario
 async def test_any_failing_read_ends_truthfully(scenario: Scenario) -> None:
-    ends = await fault_sweep(scenario, CALL_TROUBLES, READS, begun=scenario not in FIRST)
+    troubles = [Trouble.FAILED] if scenario in LONG else CALL_TROUBLES
+    ends = await fault_sweep(scenario, troubles, READS, begun=scenario not in FIRST)
     assert ends[Outcome.DONE] > 0

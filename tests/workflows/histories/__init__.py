@@ -10,15 +10,21 @@ from bot.domain.operation import Outcome
 from tests.workflows.harness import house
 from tests.workflows.scenarios import (
     ACL,
+    BESIDE,
     BUILD,
     LONE_ROUTER_FAILING,
     MISSING,
+    PAIR,
     REPLACE,
     ROLL,
     ROUTER_FAILING,
+    ROUTER_PAIR,
     ROUTER_STOPPED,
+    ROUTERS,
     STOPPED,
     STOPPING,
+    TWINS,
+    UNPAIR,
 )
 from tests.workflows.sweep import Scenario
 
@@ -30,6 +36,12 @@ HISTORIES = {
     "recover-router-stopped": ROUTER_STOPPED,
     "recover-router-failing": ROUTER_FAILING,
     "recover-router-alone": LONE_ROUTER_FAILING,
+    "roll-beside": BESIDE,
+    "roll-twins": TWINS,
+    "roll-routers": ROUTERS,
+    "pair-ilb": PAIR,
+    "pair-routers": ROUTER_PAIR,
+    "unpair": UNPAIR,
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,
@@ -40,7 +52,7 @@ Steps = list[tuple[str, str]]
 
 async def record(scenario: Scenario) -> Steps:
     """Run a scenario undisturbed and return the journal of its `apply`."""
-    async with house() as home:
+    async with house(named=scenario.watched, watched=scenario.watched) as home:
         scenario.prepare(home)
         ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
         assert ended.outcome is Outcome.DONE, ended.reason
