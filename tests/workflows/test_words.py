@@ -222,3 +222,23 @@ def test_the_receipt_tells_what_was_measured_line_by_line() -> None:
         "Not served, from the stop to Running: 34 s.\n"
         "Traffic: 83 of &lt;many&gt; failed.\nMeasured from bot."
     )
+
+
+@pytest.mark.parametrize(
+    ("runbook", "strategy", "told"),
+    [
+        ("pair", "ilb-twin", "*b-1-VM* has an equal twin, in 6 s."),
+        ("pair", "vpc-router-pair", "*b-1-VM* are a redundant pair: one PRIMARY, one BACKUP"),
+        ("unpair", "", "The twin of *b-1-VM* is gone, in 6 s; *b-1-VM* serves alone."),
+    ],
+)
+def test_pairs_that_are_done_say_what_they_are_and_what_was_measured(
+    runbook: str, strategy: str, told: str
+) -> None:
+    said = Words().render(
+        runbook, "done", id="op-1", target="b-1-VM", reason="", seconds=6.0,
+        traffic=NOT_MEASURED, parameters={"strategy": strategy},
+    )  # fmt: skip
+    first, second = said.splitlines()
+    assert first.startswith(told)
+    assert second == NOT_MEASURED
