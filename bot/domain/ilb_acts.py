@@ -8,6 +8,7 @@ from types import MappingProxyType
 from bot.domain.acts import Act, Answer, no, yes
 from bot.domain.cloud import Tier, VmState
 from bot.domain.plan import in_words
+from bot.domain.spec import NAME_TAG
 from bot.domain.topology import IlbTarget, Kind
 
 SAFE_ORDER = (
@@ -142,10 +143,19 @@ def _roll(target: IlbTarget) -> Answer:
             "Remove and assign the member again, or delete the rule again.",
         )
     return yes(
-        Act.ROLL,
-        f"Its disk is renewed where its template is a newer one; {ilb.vip} is not served "
-        "meanwhile.",
+        Act.ROLL, f"Its disk is renewed where its template is a newer one; {_meanwhile(target)}."
     )
+
+
+def _meanwhile(target: IlbTarget) -> str:
+    if target.twin:
+        return f"its twin {target.twin} serves while one of the two does not"
+    names = {value for rule in target.ilb.rules for key, value in rule.tags if key == NAME_TAG}
+    if names:
+        return (
+            f"a temporary twin serves {in_words(sorted(names))} meanwhile, where that can be moved"
+        )
+    return f"{target.ilb.vip} is not served meanwhile"
 
 
 def _start(target: IlbTarget) -> Answer:

@@ -224,3 +224,18 @@ def test_who_resizes_or_deploys_again_reads_that_the_offering_is_lost() -> None:
 def test_a_vpc_is_made_redundant_as_a_whole_and_never_by_one_of_its_tiers() -> None:
     assert answers(routers(ALONE))[Act.MAKE_PAIR].text.startswith("restartVPC makeredundant")
     assert not answers(IlbTarget(ILB))[Act.CLEAN_RESTART].can
+
+
+@pytest.mark.parametrize(
+    ("tags", "meanwhile"),
+    [
+        ((), f"{VIP} is not served meanwhile"),
+        ((("ilbot.name", "app.shop.internal"),), "a temporary twin serves app.shop.internal"),
+        ((("ilbot.twin", "10.1.1.11"),), "its twin 10.1.1.11 serves while one of the two does not"),
+    ],
+)
+def test_a_roll_says_who_serves_meanwhile(
+    tags: tuple[tuple[str, str], ...], meanwhile: str
+) -> None:
+    ilb = replace(ILB, rules=tuple(replace(one, tags=tags) for one in ILB.rules))
+    assert meanwhile in answers(IlbTarget(ilb))[Act.ROLL].text

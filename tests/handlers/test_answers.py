@@ -140,9 +140,16 @@ async def test_can_names_the_roles_of_a_pair(inside: House) -> None:
     text = as_plain(await inside.answers.can("shop-prod"))
     assert "VPC router pair of VPC shop-prod" in text
     assert "r-4-VM is PRIMARY (Running) and r-5-VM is BACKUP (Running)" in text
-    assert [line.strip() for line in text.splitlines() if "plans it" in line] == [
-        "recover r-4-VM plans it"
-    ]
+    assert planned_by(text) == ["roll r-4-VM plans it", "recover r-4-VM plans it"]
+
+
+async def test_can_offers_a_pair_to_a_lone_router(inside: House) -> None:
+    text = as_plain(await inside.answers.can("shop-stage"))
+    assert "pair r-36-VM plans it" in planned_by(text)
+
+
+def planned_by(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if "plans it" in line]
 
 
 async def test_can_gives_one_reason_once(inside: House) -> None:
