@@ -22,12 +22,13 @@ from bot.sandbox.cloud.seed import ADMIN, READ_ONLY
 from bot.sandbox.dns.seed import APP_TTL_S, KEY, ZONE
 from bot.sandbox.slack.script import SlackScript
 from bot.sandbox.slack.seed import ANA, APP_TOKEN, BOT_TOKEN, BRUNO, CHEN
-from bot.settings import Settings
 
 CHANNEL = "C0ILBOPS01"
 PEOPLE = {ANA.id: "Ana", BRUNO.id: "Bruno", CHEN.id: "Chen"}
 """Who is who, by Slack user id, as the demo's policies name them."""
 AUTOMATIC_TIERS = ("app-tier", "web-tier")
+ASKED_FOR = ("roll", "pair", "unpair", "provision")
+"""Runbooks that only people ask for, and somebody else approves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +188,16 @@ def _environment(staging: Staging, where: dict[str, Any], folder: Path) -> dict[
         environment["ILBOT_CLOUDSTACK__WRITE_SECRET_KEY"] = ADMIN.secret_key
     if staging.database_url:
         environment["ILBOT_DATABASE__URL"] = staging.database_url
-    return environment | _probing(where) | dict(staging.settings)
+    return environment | _probing(where, staging.pace) | dict(staging.settings)
 
 
-def _probing(where: dict[str, Any]) -> dict[str, str]:
+def _probing(where: dict[str, Any], pace: float) -> dict[str, str]:
     """Let the bot probe, and tell it where it reaches the VIPs of the pretend world."""
-    if "probe" not in Settings.model_fields or not where["vips"]:
+    if not where["vips"]:
         return {}
     return {
         "ILBOT_PROBE__FROM_BOT": "true",
+        "ILBOT_PROBE__BAKE_S": f"{max(3.0, 20 * pace):.0f}",
         "ILBOT_PROBE__ADDRESS_MAP": "\n".join(
             f"{block} = {here}" for block, here in where["vips"].items()
         ),
@@ -246,8 +248,7 @@ async def _write_policies(stage: Stage, staging: Staging) -> None:
             )
         },
         "runbooks": {
-            "roll": {"mode": "approve", "approvers": "approver"},
-            "provision": {"mode": "approve", "approvers": "approver"},
+            **{name: {"mode": "approve", "approvers": "approver"} for name in ASKED_FOR},
             "recover": recover,
         },
         "incidents": {

@@ -14,7 +14,7 @@ from bot.errors import Refused
 from bot.services.policies import load_policies, read_policies
 
 EXAMPLE = Path(__file__).parents[2] / "bot" / "cli" / "policies.example.yaml"
-RUNBOOKS = ("provision", "recover", "roll")
+RUNBOOKS = ("pair", "provision", "recover", "roll", "unpair")
 TIER = "2f1c6f6e-3a53-4d0c-9a4d-0b8a3f1f5c11"
 SHOP = Scope(frozenset({TIER}), "shop", "app-tier")
 
@@ -44,6 +44,7 @@ roles:
 
 def test_the_shipped_example_observes() -> None:
     policies = load_policies(EXAMPLE, RUNBOOKS)
+    assert set(policies.runbooks) == set(RUNBOOKS)
     for runbook in RUNBOOKS:
         assert policies.mode_for(runbook, Source.SLACK, SHOP) is Mode.OBSERVE
     assert {kind.value for kind in policies.incidents} == {kind.value for kind in IncidentKind}
