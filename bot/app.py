@@ -25,6 +25,7 @@ from bot.errors import Permanent, Refused
 from bot.ports import Directory, World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
+from bot.services.change_curve import ChangePlots
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
@@ -260,13 +261,14 @@ class App:
 
     def _cards(self, core: Core, chat: SlackChat) -> Cards:
         slack = self._settings.slack
+        plots = ChangePlots(core.journal, core.progress, core.probes)
         return Cards(
             core.journal,
             core.progress,
             chat,
             Words(),
             RUNBOOKS,
-            CardSettings(slack.channel, self._settings.bot.card_interval_s),
+            CardSettings(slack.channel, self._settings.bot.card_interval_s, plot=plots),
         )
 
     async def _let_wishes_in(

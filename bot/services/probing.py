@@ -11,7 +11,14 @@ import sqlalchemy as sa
 import structlog
 
 from bot.domain.evidence import add_up
-from bot.domain.probing import Evidence, Pacing, Sample, Watched, answered_in_a_row
+from bot.domain.probing import (
+    Evidence,
+    Pacing,
+    Sample,
+    Watched,
+    Watching,
+    answered_in_a_row,
+)
 from bot.errors import IlbotError, Refused
 from bot.ports import Clock, Vantage
 from bot.services import probe_store
@@ -143,6 +150,10 @@ class ProbeDesk:
             return add_up(watched, seen, until)  # here: the loop has probes to keep on time
 
         return await self._journal.transact(look)
+
+    async def history(self, run_id: str) -> tuple[Watching, ...]:
+        """Return what a run has watched, oldest first."""
+        return await self._journal.transact(lambda c: probe_store.history(c, run_id))
 
     # agents
 

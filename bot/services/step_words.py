@@ -101,7 +101,6 @@ def took(step: Step) -> str:
 
 def lines_of(steps: tuple[Step, ...], *, goes_on: bool = False) -> list[dict[str, object]]:
     """Say each step, or each stage of a runbook that has stages: people read what it is for."""
-    shown = [step for step in steps if step.name not in _LOOKS]
     shown = [step for step in steps if step.name not in _LOOKS | _ASIDES]
     if not any(step.stage for step in shown):
         return [_said(step_words(step), step.result, took(step), step.error) for step in shown]
