@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from bot.domain.page import duration
 from bot.services.progress import Step
@@ -100,23 +100,32 @@ def took(step: Step) -> str:
 
 
 def lines_of(steps: tuple[Step, ...], *, goes_on: bool = False) -> list[dict[str, object]]:
-    """Say each step, or each stage of a runbook that has stages: people read what it is for."""
-    shown = [step for step in steps if step.name not in _LOOKS | _ASIDES]
-    if not any(step.stage for step in shown):
-        return [_said(step_words(step), step.result, took(step), step.error) for step in shown]
-    stages = [tuple(group) for _, group in groupby(shown, key=lambda step: step.stage)]
-    return [
-        _stage(stage, is_open=goes_on and number == len(stages))
-        for number, stage in enumerate(stages, start=1)
-    ]
+    """Say each step, or each stage of a runbook that has stages: people read what it is for.
+
+    A stage takes until the next one begins, the waits in it included.
+    """
+    shown = [step for step in steps if step.name not in {"newest", "newest_restart"}]
+    lines: list[dict[str, object]] = []
+    groups = [tuple(group) for _, group in groupby(shown, key=lambda step: step.stage)]
+    for group, following in zip_longest(groups, groups[1:]):
+        if group[0].stage:
+            is_open = goes_on and following is None
+            lines.append(_stage(group, _begin(following[0]) if following else None, is_open))
+        else:
+            lines += [_said(step_words(one), one.result, took(one), one.error) for one in group]
+    return lines
 
 
-def _stage(steps: tuple[Step, ...], *, is_open: bool) -> dict[str, object]:
+def _stage(steps: tuple[Step, ...], ended_at: float | None, is_open: bool) -> dict[str, object]:
     last = steps[-1]
     result = "open" if is_open and last.result == "ok" else last.result
-    seconds = sum(step.seconds for step in steps)
+    seconds = (last.at if ended_at is None else ended_at) - _begin(steps[0])
     words = f"{last.stage} … {step_words(last)}" if result == "open" else last.stage
     return _said(words, result, duration(seconds) if seconds >= 0.05 else "", last.error)
+
+
+def _begin(step: Step) -> float:
+    return step.at - step.seconds
 
 
 def _said(words: str, result: str, how_long: str, error: str) -> dict[str, object]:

@@ -6,8 +6,9 @@ from bot.services.progress import Step
 from bot.services.step_words import lines_of
 
 
-def step(name: str, stage: str = "", result: str = "ok", error: str = "") -> Step:
-    return Step(name, result, 1, 2.0, 0.0, error, (), stage)
+def step(name: str, stage: str = "", result: str = "ok", error: str = "", at: float = 0.0) -> Step:
+    """A step of two seconds that ended at a moment."""
+    return Step(name, result, 1, 2.0, at, error, (), stage)
 
 
 def test_steps_without_stages_are_told_one_by_one() -> None:
@@ -18,9 +19,17 @@ def test_steps_without_stages_are_told_one_by_one() -> None:
 
 
 def test_a_stage_is_one_line_with_what_it_took() -> None:
-    steps = (step("submit_create", "Build"), step("await_job", "Build"), step("expect", "Look"))
-    said = lines_of(steps)
-    assert [(one["words"], one["took"]) for one in said] == [("Build", "4 s"), ("Look", "2 s")]
+    steps = (
+        step("begin", at=2.0),
+        step("submit_create", "Build", at=4.0),
+        step("await_job", "Build", at=6.0),
+        step("expect", "Look", at=68.0),
+    )
+    assert [(one["words"], one["took"]) for one in lines_of(steps)] == [
+        ("Looked again: the plan still holds", "2 s"),
+        ("Build", "64 s"),
+        ("Look", "2 s"),
+    ]
 
 
 def test_the_stage_that_goes_on_says_what_it_does_now() -> None:
