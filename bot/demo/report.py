@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.adapters.clock import SystemClock
+from bot.demo.policies import PEOPLE
 from bot.demo.scenarios import Scenario
-from bot.demo.stage import PEOPLE, Stage, staged
+from bot.demo.stage import Stage, staged
 from bot.domain.operation import Operation
 from bot.errors import IlbotError
 from bot.sandbox.slack.script import ScriptError

@@ -10,7 +10,8 @@ from importlib import resources
 
 from confluent_kafka import Producer
 
-from bot.demo.stage import Stage, Staging, connected, shifted
+from bot.demo.stage import Stage, connected, shifted
+from bot.demo.staging import Staging
 from bot.errors import Permanent
 
 _RECORDED_VM = "7747a5cc-0516-4562-b5c7-2bd6e7a81633"

@@ -6,7 +6,8 @@ import asyncio
 import socket
 import sys
 
-from bot.demo.stage import Staging, staged
+from bot.demo.stage import staged
+from bot.demo.staging import Staging
 
 _WELCOME = """
   ilbot is up, in a pretend world on this machine. Open

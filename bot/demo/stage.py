@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import os
 import tempfile
@@ -16,38 +15,11 @@ from typing import Any
 import httpx
 import yaml
 
+from bot.demo.policies import AUTOMATIC_TIERS, policies
 from bot.demo.processes import Child
+from bot.demo.staging import VANTAGE, Staging, environment
 from bot.errors import Permanent
-from bot.sandbox.cloud.seed import ADMIN, READ_ONLY
-from bot.sandbox.dns.seed import APP_TTL_S, KEY, ZONE
 from bot.sandbox.slack.script import SlackScript
-from bot.sandbox.slack.seed import ANA, APP_TOKEN, BOT_TOKEN, BRUNO, CHEN
-
-CHANNEL = "C0ILBOPS01"
-PEOPLE = {ANA.id: "Ana", BRUNO.id: "Bruno", CHEN.id: "Chen"}
-"""Who is who, by Slack user id, as the demo's policies name them."""
-AUTOMATIC_TIERS = ("app-tier", "web-tier")
-ASKED_FOR = ("roll", "pair", "unpair", "provision")
-"""Runbooks that only people ask for, and somebody else approves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Staging:
-    """How a demo runs: `pace` below 1 makes the cloud faster, `automatic` lets recover act.
-
-    Without `database_url` the bot keeps its state in SQLite files that go with the demo; without
-    `can_write` it has no write key; without `http_port` it serves no health and no metrics.
-    `settings` are variables of its environment that come before the demo's own.
-    """
-
-    pace: float = 0.25
-    automatic: bool = False
-    slack_port: int = 0
-    bus_of_world: bool = True
-    database_url: str = ""
-    can_write: bool = True
-    http_port: int = 0
-    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -124,20 +96,25 @@ async def staged(staging: Staging) -> AsyncIterator[Stage]:
                 httpx.AsyncClient(base_url=cloud_url, timeout=10.0) as cloud,
                 SlackScript(slack_url) as slack,
             ):
-                environment = _environment(staging, where, folder)
-                bot = Child("bot", ["run"], environment, folder / "bot.log")
+                variables = environment(staging, where, folder)
+                bot = Child("bot", ["run"], variables, folder / "bot.log")
                 here = f"sqlite:///{folder / 'state' / 'journal.db'}"
                 journal = staging.database_url or here
                 stage = Stage(
                     bot, sandbox, slack, slack_url, cloud, where["broker"], folder, journal,
-                    environment,
+                    variables,
                 )  # fmt: skip
                 await _write_policies(stage, staging)
                 await bot.start()
+                agent = Child("probe agent", ["probe"], variables, folder / "agent.log")
                 try:
                     await connected(stage)
+                    if staging.probed and where["vips"]:
+                        await agent.start()
+                        await _looks(stage)
                     yield stage
                 finally:
+                    await agent.stop()
                     await bot.stop()
         finally:
             await sandbox.stop()
@@ -154,110 +131,29 @@ async def connected(stage: Stage) -> None:
     await until(hears, 40)
 
 
+async def _looks(stage: Stage) -> None:
+    """Wait until the bot has heard of its probe agent: a plan says who looks."""
+    port = stage.environment["ILBOT_HTTP__PORT"]
+
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+
+        async def is_heard() -> bool:
+            parts = (await http.get("/health/ready")).json()["parts"]
+            return VANTAGE in parts["probing"]["reason"]
+
+        await until(is_heard, 40)
+
+
 def _sandbox_arguments(staging: Staging) -> list[str]:
     arguments = ["sandbox", "--pace", str(staging.pace), "--slack-port", str(staging.slack_port)]
     arguments += ["--parent", str(os.getpid()), "--rate-limits", "4"]
     return arguments if staging.bus_of_world else [*arguments, "--no-bus"]
 
 
-def _environment(staging: Staging, where: dict[str, Any], folder: Path) -> dict[str, str]:
-    slow = max(staging.pace, 0.05)
-    environment = {
-        "ILBOT_CLOUDSTACK__ENDPOINT": where["cloud"],
-        "ILBOT_CLOUDSTACK__READ_API_KEY": READ_ONLY.api_key,
-        "ILBOT_CLOUDSTACK__READ_SECRET_KEY": READ_ONLY.secret_key,
-        "ILBOT_CLOUDSTACK__JOB_POLL_S": f"{max(0.1, slow):.2f}",
-        "ILBOT_CLOUDSTACK__AGAIN_S": f"{8 * slow:.2f}",
-        "ILBOT_CLOUDSTACK__POWER_SYNC_S": f"{120 * slow:.2f}",
-        "ILBOT_SLACK__BOT_TOKEN": BOT_TOKEN,
-        "ILBOT_SLACK__APP_TOKEN": APP_TOKEN,
-        "ILBOT_SLACK__BASE_URL": where["slack"],
-        "ILBOT_SLACK__CHANNEL": CHANNEL,
-        "ILBOT_KAFKA__ENABLED": "true",
-        "ILBOT_KAFKA__BOOTSTRAP": where["broker"],
-        "ILBOT_KAFKA__TOPIC": where["topic"],
-        "ILBOT_KAFKA__CLIENT_MODE": "assign",
-        **_directory(where["dns"]),
-        "ILBOT_BOT__STATE_DIR": str(folder / "state"),
-        "ILBOT_BOT__POLICIES_FILE": str(folder / "policies.yaml"),
-        "ILBOT_BOT__CARD_INTERVAL_S": "1",
-        "ILBOT_HTTP__PORT": str(staging.http_port),
-    }
-    if staging.can_write:
-        environment["ILBOT_CLOUDSTACK__WRITE_API_KEY"] = ADMIN.api_key
-        environment["ILBOT_CLOUDSTACK__WRITE_SECRET_KEY"] = ADMIN.secret_key
-    if staging.database_url:
-        environment["ILBOT_DATABASE__URL"] = staging.database_url
-    return environment | _probing(where, staging.pace) | dict(staging.settings)
-
-
-def _probing(where: dict[str, Any], pace: float) -> dict[str, str]:
-    """Let the bot probe, and tell it where it reaches the VIPs of the pretend world."""
-    if not where["vips"]:
-        return {}
-    return {
-        "ILBOT_PROBE__FROM_BOT": "true",
-        "ILBOT_PROBE__BAKE_S": f"{max(3.0, 20 * pace):.0f}",
-        "ILBOT_PROBE__ADDRESS_MAP": "\n".join(
-            f"{block} = {here}" for block, here in where["vips"].items()
-        ),
-        "ILBOT_PROBE__PORT_OFFSET": str(where["port_offset"]),
-    }
-
-
-def _directory(address: str) -> dict[str, str]:
-    host, _, port = address.rpartition(":")
-    return {
-        "ILBOT_DIRECTORY__KIND": "rfc2136",
-        "ILBOT_DIRECTORY__SERVER": host,
-        "ILBOT_DIRECTORY__PORT": port,
-        "ILBOT_DIRECTORY__ZONE": ZONE,
-        "ILBOT_DIRECTORY__TSIG_NAME": KEY.name,
-        "ILBOT_DIRECTORY__TSIG_SECRET": KEY.secret,
-        "ILBOT_DIRECTORY__TTL_S": str(APP_TTL_S),
-    }
-
-
 async def _write_policies(stage: Stage, staging: Staging) -> None:
     tiers = [t["id"] for t in (await stage.look("state"))["tiers"] if t["name"] in AUTOMATIC_TIERS]
-    mode = "automatic" if staging.automatic else "approve"
-    recover: dict[str, object] = {"mode": mode, "approvers": "approver"}
-    if staging.automatic:
-        recover["automatic_on"] = tiers
-    policies = {
-        "people": [
-            {
-                "slack": ANA.id,
-                "name": PEOPLE[ANA.id],
-                "roles": ["requester"],
-                "login": getpass.getuser(),
-            },
-            {
-                "slack": BRUNO.id,
-                "name": PEOPLE[BRUNO.id],
-                "roles": ["requester", "approver", "admin"],
-            },
-            {"slack": CHEN.id, "name": PEOPLE[CHEN.id], "roles": ["approver"]},
-        ],
-        "roles": {
-            name: {"may": [power], "runbooks": ["*"], "targets": ["*"]}
-            for name, power in (
-                ("requester", "request"),
-                ("approver", "approve"),
-                ("admin", "admin"),
-            )
-        },
-        "runbooks": {
-            **{name: {"mode": "approve", "approvers": "approver"} for name in ASKED_FOR},
-            "recover": recover,
-        },
-        "incidents": {
-            kind: {"runbook": "recover", "mode": mode}
-            for kind in ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping")
-        },
-    }
-    path = stage.folder / "policies.yaml"
-    path.write_text(yaml.safe_dump(policies, sort_keys=False))
+    text = yaml.safe_dump(policies(tiers, automatic=staging.automatic), sort_keys=False)
+    (stage.folder / "policies.yaml").write_text(text)
 
 
 def shifted(line: str, ids: dict[str, str], moment: str) -> tuple[bytes | None, bytes]:

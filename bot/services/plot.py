@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INCHES, DOTS_PER_INCH = (9.0, 3.6), 100
+INCHES, DOTS_PER_INCH = (9.0, 4.0), 100
 MOST_POINTS = 300
 """More would be less than three pixels wide each."""
 MARKS_SHOWN = 9
 NUMBER_WIDTH = 0.026
 """Of the whole width: what a number in its circle takes."""
-LINE = 84
-"""Characters that fit below the picture."""
+LINE, LINES = 96, 3
+"""Characters that fit in a line below the picture, and how many lines do."""
 FONT, SMALL = 12.0, 10.0
 """Points: 17 pixels, of which 7 are left where a phone shows 900 as 390."""
 STYLE = {"font.size": FONT, "axes.spines.top": False, "axes.spines.right": False}
@@ -50,7 +50,7 @@ async def plot(operation_id: str, curve: Curve) -> Picture | None:
 
 
 def draw(curve: Curve) -> bytes:
-    """Draw a curve with at least one point as a PNG of 900 by 360 pixels."""
+    """Draw a curve with at least one point as a PNG of 900 by 400 pixels."""
     with _ONE_AT_A_TIME:
         from matplotlib import rc_context  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415
@@ -73,7 +73,8 @@ def _panels(figure: Figure, curve: Curve) -> None:
     _rates(rates, curve, seconds)
     _latencies(latencies, seconds)
     _marks((rates, latencies), curve, seconds)
-    latencies.set_xlabel(_key(curve))
+    latencies.set_xlabel(_key(curve), fontsize=SMALL)
+    latencies.xaxis.get_major_locator().set_params(integer=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,12 @@ def _marks(panels: tuple[Axes, Axes], curve: Curve, seconds: _Seconds) -> None:
 
 
 def _key(curve: Curve) -> str:
-    """Say what the numbers stand for, as far as one line holds it; the picture's words say all."""
-    shown = [f"{n} {one.words}" for n, one in enumerate(curve.marks[:MARKS_SHOWN], start=1)]
-    line = "   ".join(["seconds", *shown])
-    return line if len(line) <= LINE else f"{line[: LINE - 1]}…"
+    """Say what the numbers stand for, as far as there is room; the picture's words say all."""
+    lines = ["seconds"]
+    for number, mark in enumerate(curve.marks[:MARKS_SHOWN], start=1):
+        words = f"{number} {mark.words}"
+        longer = f"{lines[-1]}   {words}"
+        lines = [*lines[:-1], longer] if len(longer) <= LINE else [*lines, words]
+    return "\n".join(
+        line if len(line) <= LINE else f"{line[: LINE - 1]}…" for line in lines[:LINES]
+    )

@@ -118,6 +118,8 @@ def lines_of(steps: tuple[Step, ...], *, goes_on: bool = False) -> list[dict[str
 
 def _stage(steps: tuple[Step, ...], ended_at: float | None, is_open: bool) -> dict[str, object]:
     last = steps[-1]
+    if not last.stage:
+        return _said(step_words(last), last.result, took(last), last.error)
     result = "open" if is_open and last.result == "ok" else last.result
     seconds = (last.at if ended_at is None else ended_at) - _begin(steps[0])
     words = f"{last.stage} … {step_words(last)}" if result == "open" else last.stage

@@ -15,7 +15,8 @@ import yaml
 from confluent_kafka import Producer
 
 from bot.adapters.clock import SystemClock
-from bot.demo.stage import Stage, Staging, connected, staged, until
+from bot.demo.stage import Stage, connected, staged, until
+from bot.demo.staging import Staging
 from bot.domain.operation import Operation
 from bot.sandbox.cloud.seed import ADMIN, READ_ONLY
 from bot.sandbox.slack.seed import APP_TOKEN, BOT_TOKEN

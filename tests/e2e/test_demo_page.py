@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
-from bot.demo.stage import Staging, staged
+from bot.demo.stage import staged
+from bot.demo.staging import Staging
 from tests.e2e.browser import browser, open_page  # noqa: F401
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(120)]

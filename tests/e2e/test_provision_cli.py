@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import pytest
 
 from bot.demo.scenarios import BATCH, DB_READ, NEW_ILB
-from bot.demo.stage import Stage, Staging, staged
+from bot.demo.stage import Stage, staged
+from bot.demo.staging import Staging
 
 pytestmark = [pytest.mark.slow, pytest.mark.serial, pytest.mark.timeout(120)]
 DB = "shop-prod/db-tier"

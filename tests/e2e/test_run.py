@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.adapters.clock import SystemClock
 from bot.demo.processes import Child
-from bot.demo.stage import Stage, Staging, staged, until
+from bot.demo.stage import Stage, staged, until
+from bot.demo.staging import Staging
 from bot.domain.operation import Operation
 from bot.engine.database import open_database
 from bot.services.journal import Journal

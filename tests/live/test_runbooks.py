@@ -9,7 +9,8 @@ import pytest
 
 from bot.adapters.clock import SystemClock
 from bot.demo.scenarios import fill_in
-from bot.demo.stage import Stage, Staging, staged
+from bot.demo.stage import Stage, staged
+from bot.demo.staging import Staging
 from bot.domain.operation import Operation, Outcome
 from bot.services.journal import Journal
 from tests.live.conftest import URL

@@ -24,9 +24,9 @@ def curve(*, seconds: int = 60, failed: int = 0, resets: int = 0, blind: int = 0
 def pixels(png: bytes, colour: str) -> int:
     """Count the pixels of just this colour."""
     with Image.open(BytesIO(png)) as picture:
-        assert picture.size == (900, 360)
+        assert picture.size == (900, 400)
         wanted = tuple(bytes.fromhex(colour.removeprefix("#")))
-        counts = picture.convert("RGB").getcolors(maxcolors=900 * 360)
+        counts = picture.convert("RGB").getcolors(maxcolors=900 * 400)
     assert counts is not None
     return next((count for count, found in counts if found == wanted), 0)
 

@@ -41,3 +41,8 @@ def test_the_stage_that_goes_on_says_what_it_does_now() -> None:
 def test_a_stage_that_failed_says_why_even_while_the_change_goes_on() -> None:
     [said] = lines_of((step("expect", "Look", "failed", "it is gone"),), goes_on=True)
     assert (said["result"], said["error"]) == ("failed", "it is gone")
+
+
+def test_a_look_before_the_first_stage_has_words_of_its_own() -> None:
+    said = lines_of((step("begin"), step("submit_create", "Build")))
+    assert [one["words"] for one in said] == ["Looked again: the plan still holds", "Build"]
