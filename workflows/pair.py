@@ -33,7 +33,8 @@ from bot.domain.vips import check_vip, next_free
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Probing, Runbook, not_probed
-from bot.services.subjects import MOVABLE
+from bot.services.scope import Scope
+from bot.services.subjects import movable
 from workflows import pair_routers
 from workflows.steps import host, probe, twin
 
@@ -192,6 +193,10 @@ def _plan_twin(seen: ServiceView, wish: Wish) -> Plan | NothingToDo:
     )
 
 
+def _builds(seen: ServiceView) -> bool:
+    return seen.twin is None or seen.twin.vm is None
+
+
 def _refuse_what_stands_in_the_way(seen: ServiceView, act: Act) -> None:
     view = seen.ilb
     if view.busy_with:
@@ -308,7 +313,7 @@ def _warnings(seen: ServiceView, found: Pairing) -> tuple[str, ...]:
 RUNBOOK = Runbook(
     name=NAME,
     summary="twins of an ILB behind one name, or a redundant pair of routers",
-    subject=MOVABLE,
+    subject=movable(Scope(hosts=True, twins=True, builds=_builds)),
     request=PairRequest,
     plan=plan,
     apply=apply,

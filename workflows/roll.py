@@ -25,7 +25,8 @@ from bot.domain.router_view import ROUTER_KINDS, RouterView
 from bot.domain.service_view import ServiceView
 from bot.engine.api import Run
 from bot.services.runbooks import Probing, Runbook, not_probed
-from bot.services.subjects import MOVABLE
+from bot.services.scope import Scope
+from bot.services.subjects import movable
 from workflows import roll_ilb, roll_router
 
 NAME = "roll"
@@ -100,7 +101,7 @@ def probed(planned: Plan) -> Probing:
 RUNBOOK = Runbook(
     name=NAME,
     summary="renew an ILB VM or routers from the current system VM template, backup first",
-    subject=MOVABLE,
+    subject=movable(Scope(templates=True, twins=True, builds=roll_ilb.may_build)),
     request=RollRequest,
     plan=plan,
     apply=apply,

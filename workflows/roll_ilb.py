@@ -146,6 +146,11 @@ async def _roll_beside(run: Run, planned: Plan) -> None:
     await twin.take_away(run, way.twin)
 
 
+def may_build(seen: ServiceView) -> bool:
+    """Whether a temporary twin could carry its traffic."""
+    return seen.twin is None and not why_not_beside(seen)
+
+
 async def _start_again(run: Run, turn: Turn) -> None:
     await ilb_vm.put_back(run, turn.vm_id, turn.vm_name)
 

@@ -24,7 +24,8 @@ from bot.domain.view import ports_in
 from bot.engine.api import Run
 from bot.errors import Refused
 from bot.services.runbooks import Probing, Runbook
-from bot.services.subjects import MOVABLE
+from bot.services.scope import Scope
+from bot.services.subjects import movable
 from workflows.steps import lb_rule, probe, twin
 
 NAME = "unpair"
@@ -167,7 +168,7 @@ def _warnings(seen: ServiceView, found: Parting) -> tuple[str, ...]:
 RUNBOOK = Runbook(
     name=NAME,
     summary="take the twin of an ILB away",
-    subject=MOVABLE,
+    subject=movable(Scope()),
     request=UnpairRequest,
     plan=plan,
     apply=apply,

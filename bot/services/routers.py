@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
-from bot.domain.cloud import CloudEvent, Tier
+from bot.domain.cloud import CloudEvent, Tier, VmState
 from bot.domain.fleet import MINIMUM_VERSION, RECREATE_CHECKS
 from bot.domain.health import CheckResult
 from bot.domain.router_view import RouterView
-from bot.domain.zone import Host, Network, Router, Vpc
+from bot.domain.zone import Network, Router, Vpc
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.lists import Lists
+from bot.services.scope import Scope
 
 _EVENT_KINDS = ("DomainRouter", "VirtualMachine")
 """Resource types under which `listEvents` files a router's rows: what is asked of it under the
@@ -33,45 +35,39 @@ class Place:
 
 
 async def read_routers(
-    cloud: CloudReader,
-    clock: Clock,
-    place: Place,
-    *,
-    own_outages_s: tuple[float, ...] = (),
-    busy_with: str = "",
+    cloud: CloudReader, lists: Lists, clock: Clock, place: Place, scope: Scope
 ) -> RouterView:
     """Read a place and its routers; `Refused` where the place is gone, not where it is idle."""
-    vpc, network, tiers = await _place(cloud, place)
+    vpc, network, tiers = await _place(cloud, lists, place)
     zone_id = vpc.zone_id if vpc else network.zone_id if network else ""
-    routers = await cloud.routers(vpc_id=place.vpc_id, network_id=place.network_id)
-    templates, hosts, minimum, recreate, version, is_empty = await asyncio.gather(
-        cloud.system_templates(),
-        _hosts(cloud, zone_id),
+    routers = await lists.routers(vpc_id=place.vpc_id, network_id=place.network_id)
+    templates, hosts, minimum, recreate, is_empty = await asyncio.gather(
+        scope.if_templates(cloud.system_templates),
+        scope.if_hosts(cloud.hosts),
         cloud.setting(MINIMUM_VERSION, zone_id=zone_id),
         cloud.setting(RECREATE_CHECKS, zone_id=zone_id),
-        cloud.version(),
         _is_empty(cloud, [tier.id for tier in tiers] if vpc else [place.network_id]),
     )
     checks, events, restarts = await asyncio.gather(
         _checks(cloud, routers),
         _events(cloud, routers),
-        _restarts(cloud, {place.id, *(tier.id for tier in tiers)}),
+        _restarts(cloud, routers, {place.id, *(tier.id for tier in tiers)}),
     )
     return RouterView(
         read_at=clock.now(), vpc=vpc, network=network,
         routers=tuple(sorted(routers, key=lambda one: one.name)),
-        tiers=tiers, checks=checks, is_empty=is_empty, templates=templates, hosts=hosts,
+        tiers=tiers, checks=checks, is_empty=is_empty, templates=templates,
+        hosts=tuple(host for host in hosts if host.zone_id == zone_id),
         events=events, restarts=restarts, minimum_version=minimum or "",
-        recreate_checks=recreate or "", version=version, own_outages_s=own_outages_s,
-        busy_with=busy_with,
+        recreate_checks=recreate or "",
     )  # fmt: skip
 
 
 async def _place(
-    cloud: CloudReader, place: Place
+    cloud: CloudReader, lists: Lists, place: Place
 ) -> tuple[Vpc | None, Network | None, tuple[Tier, ...]]:
     if place.vpc_id:
-        vpcs, tiers = await asyncio.gather(cloud.vpcs(vpc_id=place.vpc_id), cloud.tiers())
+        vpcs, tiers = await asyncio.gather(cloud.vpcs(vpc_id=place.vpc_id), lists.tiers())
         if not vpcs:
             raise Refused(f"VPC {place.vpc_id} no longer exists.")
         own = (tier for tier in tiers if tier.vpc_id == place.vpc_id)
@@ -80,10 +76,6 @@ async def _place(
     if not networks:
         raise Refused(f"Network {place.network_id} no longer exists.")
     return None, networks[0], ()
-
-
-async def _hosts(cloud: CloudReader, zone_id: str) -> tuple[Host, ...]:
-    return tuple(host for host in await cloud.hosts() if host.zone_id == zone_id)
 
 
 async def _is_empty(cloud: CloudReader, network_ids: Iterable[str]) -> bool:
@@ -104,7 +96,12 @@ async def _events(cloud: CloudReader, routers: Iterable[Router]) -> tuple[CloudE
     )
 
 
-async def _restarts(cloud: CloudReader, here: set[str]) -> tuple[CloudEvent, ...]:
+async def _restarts(
+    cloud: CloudReader, routers: Iterable[Router], here: set[str]
+) -> tuple[CloudEvent, ...]:
+    """Read them where they may be why a router is down; of those that run nobody asks."""
+    if all(router.state is VmState.RUNNING for router in routers):
+        return ()
     every = await _newest_first(
         cloud.events(event_type=kind, limit=20) for kind in ("VPC.RESTART", "NETWORK.RESTART")
     )

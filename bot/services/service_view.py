@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+from bot.domain.cloud import LbRule
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site
 from bot.domain.view import View
 from bot.domain.zone import Offering
 from bot.ports import CloudReader, Directory, Probe
+from bot.services.lists import Lists
+from bot.services.scope import Scope
 from bot.services.site import seen, stats_port, stickiness_of
 
 OFFERING_SETTING = "internallbvm.service.offering"
@@ -28,39 +31,55 @@ class Outlook:
 
 
 async def read_service(
-    cloud: CloudReader, outlook: Outlook, view: View, twin: View | None
+    cloud: CloudReader,
+    lists: Lists,
+    outlook: Outlook,
+    twins: tuple[View, View | None],
+    scope: Scope,
 ) -> ServiceView:
     """Read it around an ILB and its twin; what a role may not see of hosts is left out."""
-    rules = (*view.rules, *(twin.rules if twin else ()))
-    machines, routers, port, sticky = await asyncio.gather(
-        cloud.tier_vms(view.tier.id),
-        seen(cloud.routers(), ()),
-        stats_port(cloud),
-        stickiness_of(cloud, rules),
+    view, twin = twins
+    hosts, vantage_points = await asyncio.gather(
+        seen(scope.if_hosts(cloud.hosts), ()), outlook.probe.vantage_points()
     )
-    hosts, offering, vantage_points = await asyncio.gather(
-        seen(cloud.hosts(), ()),
-        seen(_default_offering(cloud), None),
-        outlook.probe.vantage_points(),
-    )
-    tier_id = view.tier.id
     site = Site(
         read_at=view.read_at,
         tier=view.tier,
         tiers=(view.tier,),
         rules=view.tier_rules,
         vms=view.tier_vms,
-        machines=machines,
-        taken=tuple(a for router in routers for net, a in router.addresses if net == tier_id),
-        stickiness=sticky,
-        stats_port=port,
         recreate_checks=view.recreate_checks,
         busy_with=view.busy_with,
     )
     found = ServiceView(
-        view, site, twin, hosts, offering, outlook.directory.kind, (), vantage_points
+        view, site, twin, hosts, directory=outlook.directory.kind, vantage_points=vantage_points
     )
-    return replace(found, records=await _records(outlook.directory, found.names))
+    found = replace(found, records=await _records(outlook.directory, found.names))
+    builds = scope.builds(found)
+    if builds or (scope.twins and twin):
+        found = await _with_its_rules(cloud, found, (*view.rules, *(twin.rules if twin else ())))
+    return await _with_room(cloud, lists, found) if builds else found
+
+
+async def _with_its_rules(
+    cloud: CloudReader, found: ServiceView, rules: tuple[LbRule, ...]
+) -> ServiceView:
+    """Add what makes rules equal beyond what their list says."""
+    machines, port, sticky = await asyncio.gather(
+        cloud.tier_vms(found.ilb.tier.id), stats_port(cloud), stickiness_of(cloud, rules)
+    )
+    site = replace(found.site, machines=machines, stats_port=port, stickiness=sticky)
+    return replace(found, site=site)
+
+
+async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> ServiceView:
+    """Add what tells which addresses are free, and what a new ILB VM comes with."""
+    routers, offering = await asyncio.gather(
+        seen(lists.routers(), ()), seen(_default_offering(cloud), None)
+    )
+    tier_id = found.ilb.tier.id
+    taken = tuple(a for router in routers for net, a in router.addresses if net == tier_id)
+    return replace(found, site=replace(found.site, taken=taken), default_offering=offering)
 
 
 async def _records(directory: Directory, names: tuple[str, ...]) -> tuple[Record, ...]:

@@ -14,6 +14,7 @@ from bot.domain.spec import Stickiness
 from bot.domain.zone import Provider
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.lists import Lists
 
 STATS_PORT = "network.loadbalancer.haproxy.stats.port"
 _DEFAULT_STATS_PORT = 8081
@@ -21,24 +22,26 @@ _DEFAULT_STATS_PORT = 8081
 T = TypeVar("T")
 
 
-async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with: str = "") -> Site:
+async def read_site(
+    cloud: CloudReader, lists: Lists, clock: Clock, tier_id: str, *, busy_with: str = ""
+) -> Site:
     """Read the tier; what a role may not see of provider, ACL or routers is left out."""
     read_at = clock.now()
-    every = await cloud.tiers()
+    every = await lists.tiers()
     tier = next((one for one in every if one.id == tier_id), None)
     if tier is None:
         raise Refused(f"Tier {tier_id} no longer exists.", instead="`status` lists what there is.")
     rules, vms, machines, recreate, port = await asyncio.gather(
-        cloud.rules(tier_id=tier_id),
-        cloud.ilb_vms(tier_id=tier_id),
+        lists.rules(tier_id),
+        lists.ilb_vms(tier_id),
         cloud.tier_vms(tier_id),
         cloud.setting(RECREATE_CHECKS, zone_id=tier.zone_id),
         stats_port(cloud),
     )
-    providers, lists, routers = await asyncio.gather(
+    providers, acl_lists, routers = await asyncio.gather(
         seen(cloud.providers(), ()),
         seen(_lists(cloud, tier.vpc_id), ()),
-        seen(cloud.routers(), ()),
+        seen(lists.routers(), ()),
     )
     own = tuple(rule for rule in rules if rule.tier_id == tier_id)
     return Site(
@@ -51,8 +54,8 @@ async def read_site(cloud: CloudReader, clock: Clock, tier_id: str, *, busy_with
         taken=tuple(a for router in routers for net, a in router.addresses if net == tier_id),
         stickiness=await stickiness_of(cloud, own),
         provider=_provider(providers, tier),
-        acl=next((one for one in lists if one.id == tier.acl_id), None),
-        acl_lists=lists,
+        acl=next((one for one in acl_lists if one.id == tier.acl_id), None),
+        acl_lists=acl_lists,
         stats_port=port,
         recreate_checks=recreate or "",
         busy_with=busy_with,

@@ -19,7 +19,9 @@ from bot.domain.topology import IlbTarget, RouterTarget, router_target_of, targe
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.fleet import Fleet
+from bot.services.look import Look
 from bot.services.routers import Place
+from bot.services.scope import Scope
 
 
 class Seen(Protocol):
@@ -53,88 +55,97 @@ class Subject(Generic[S]):
 
 
 async def _find_ilb(fleet: Fleet, wish: Wish, ours: str) -> View:
-    return await fleet.view((await fleet.find(wish.target)).target_id, ours=ours)
+    look = fleet.look()
+    found = await look.find(wish.target)
+    return await look.view(found.target_id, ours=ours, tier_id=found.tier.id, scope=_BARE)
 
 
 async def _ilb_again(fleet: Fleet, planned: Plan, ours: str) -> View:
     """By address where the machine is gone: an ILB is its VIP, whatever machine carries it."""
+    look, target = fleet.look(), planned.target
     try:
-        return await fleet.view(planned.target.id, ours=ours)
+        return await look.view(target.id, ours=ours, tier_id=target.tier_id, scope=_BARE)
     except Refused:
-        by_address = f"{planned.target.tier_id}/{planned.parameter('vip')}"
-        return await fleet.view(by_address, ours=ours)
+        return await look.view(_by_address(planned), ours=ours, scope=_BARE)
+
+
+def _by_address(planned: Plan) -> str:
+    return f"{planned.target.tier_id}/{planned.parameter('vip')}"
 
 
 def _ilb_forbids(view: View, acts: tuple[Act, ...]) -> Answer | None:
     return forbidden(target_of(view), acts)
 
 
+_BARE = Scope()
 ILB: Subject[View] = Subject(_find_ilb, _ilb_again, _ilb_forbids)
 """One ILB: a tier and a VIP, and the machine where there is one."""
 
 
 async def _find_tier(fleet: Fleet, wish: Wish, ours: str) -> Site:
-    return await fleet.site((await fleet.find_tier(wish.target)).id, ours=ours)
+    look = fleet.look()
+    return await look.site((await look.find_tier(wish.target)).id, ours=ours)
 
 
 async def _tier_again(fleet: Fleet, planned: Plan, ours: str) -> Site:
-    return await fleet.site(planned.target.tier_id, ours=ours)
+    return await fleet.look().site(planned.target.tier_id, ours=ours)
 
 
 TIER: Subject[Site] = Subject(_find_tier, _tier_again, forbidden_in)
 """One tier with all of its load balancing and its network ACL list."""
 
 
-async def _find_movable(fleet: Fleet, wish: Wish, ours: str) -> ServiceView | RouterView:
-    found = await fleet.find_target(wish.target)
-    if isinstance(found, IlbTarget):
-        return await fleet.service(found.ilb.target_id, ours=ours)
-    return await _routers_of(fleet, found, ours)
+def movable(scope: Scope) -> Subject[ServiceView | RouterView]:
+    """As `EITHER`, an ILB with what is needed to move its traffic to another address."""
 
+    async def find(fleet: Fleet, wish: Wish, ours: str) -> ServiceView | RouterView:
+        look = fleet.look()
+        found = await look.find_target(wish.target)
+        if isinstance(found, IlbTarget):
+            ilb_id, tier_id = found.ilb.target_id, found.ilb.tier.id
+            return await look.service(ilb_id, ours=ours, tier_id=tier_id, scope=scope)
+        return await _routers_of(look, found, ours, scope)
 
-async def _movable_again(fleet: Fleet, planned: Plan, ours: str) -> ServiceView | RouterView:
-    target = planned.target
-    if target.kind in ROUTER_KINDS:
-        return await _routers_again(fleet, target, ours)
-    try:
-        return await fleet.service(target.id, ours=ours)
-    except Refused:
-        return await fleet.service(f"{target.tier_id}/{planned.parameter('vip')}", ours=ours)
+    async def again(fleet: Fleet, planned: Plan, ours: str) -> ServiceView | RouterView:
+        look, target = fleet.look(), planned.target
+        if target.kind in ROUTER_KINDS:
+            return await _routers_again(look, target, ours, scope)
+        try:
+            return await look.service(target.id, ours=ours, tier_id=target.tier_id, scope=scope)
+        except Refused:
+            return await look.service(_by_address(planned), ours=ours, scope=scope)
+
+    return Subject(find, again, _movable_forbids)
 
 
 def _movable_forbids(seen: ServiceView | RouterView, acts: tuple[Act, ...]) -> Answer | None:
     return _either_forbids(seen.ilb if isinstance(seen, ServiceView) else seen, acts)
 
 
-MOVABLE: Subject[ServiceView | RouterView] = Subject(
-    _find_movable, _movable_again, _movable_forbids
-)
-"""As `EITHER`, an ILB with all that is needed to move its traffic to another address."""
-
-
 async def _find_either(fleet: Fleet, wish: Wish, ours: str) -> View | RouterView:
-    found = await fleet.find_target(wish.target)
+    look = fleet.look()
+    found = await look.find_target(wish.target)
     if isinstance(found, IlbTarget):
-        return await fleet.view(found.ilb.target_id, ours=ours)
-    return await _routers_of(fleet, found, ours)
+        ilb_id, tier_id = found.ilb.target_id, found.ilb.tier.id
+        return await look.view(ilb_id, ours=ours, tier_id=tier_id, scope=_BARE)
+    return await _routers_of(look, found, ours, _BARE)
 
 
-async def _routers_of(fleet: Fleet, found: RouterTarget, ours: str) -> RouterView:
+async def _routers_of(look: Look, found: RouterTarget, ours: str, scope: Scope) -> RouterView:
     first = found.routers[0]
     network_id = "" if first.vpc_id else first.network_id
-    return await fleet.router_view(Place(first.vpc_id, network_id), ours=ours)
+    return await look.router_view(Place(first.vpc_id, network_id), ours=ours, scope=scope)
 
 
-async def _routers_again(fleet: Fleet, target: Target, ours: str) -> RouterView:
+async def _routers_again(look: Look, target: Target, ours: str, scope: Scope) -> RouterView:
     network_id = "" if target.vpc_id else target.tier_id
-    return await fleet.router_view(Place(target.vpc_id, network_id), ours=ours)
+    return await look.router_view(Place(target.vpc_id, network_id), ours=ours, scope=scope)
 
 
 async def _either_again(fleet: Fleet, planned: Plan, ours: str) -> View | RouterView:
-    target = planned.target
-    if target.kind not in ROUTER_KINDS:
+    if planned.target.kind not in ROUTER_KINDS:
         return await _ilb_again(fleet, planned, ours)
-    return await _routers_again(fleet, target, ours)
+    return await _routers_again(fleet.look(), planned.target, ours, _BARE)
 
 
 def _either_forbids(seen: View | RouterView, acts: tuple[Act, ...]) -> Answer | None:

@@ -1,0 +1,69 @@
+"""One look asks CloudStack for nothing twice, and for nothing that its runbook does not rely on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.domain.operation import Wish
+from bot.services.subjects import EITHER
+from tests.workflows.harness import RUNBOOKS, House, house
+
+VM, VIP = "b-31-VM", "10.20.1.10"
+
+
+@pytest.fixture
+async def home() -> AsyncIterator[House]:
+    async with house() as made:
+        yield made
+
+
+async def calls_of_a_look(home: House, runbook: str, target: str) -> Counter[str]:
+    """Let a runbook find its target once; return what that asked CloudStack for."""
+    await home.fleet.release.version()
+    before = len(home.wire.calls)
+    await RUNBOOKS[runbook].find(home.fleet, Wish(runbook, target))
+    return Counter(home.wire.calls[before:])
+
+
+@pytest.mark.parametrize("target", [VM, VIP, "app-tier"])
+@pytest.mark.parametrize("runbook", ["roll", "pair", "unpair", "recover"])
+async def test_finding_and_reading_share_their_lists(
+    home: House, runbook: str, target: str
+) -> None:
+    calls = await calls_of_a_look(home, runbook, target)
+    shared = ("listNetworks", "listInternalLoadBalancerVMs", "listLoadBalancers", "listRouters")
+    assert {name: calls[name] for name in shared} == dict.fromkeys(shared, 1)
+
+
+async def test_each_runbook_reads_what_it_relies_on(home: House) -> None:
+    looks = {name: await calls_of_a_look(home, name, VM) for name in ("roll", "pair", "unpair")}
+    assert [looks[one]["listTemplates"] for one in looks] == [2, 0, 0], "only a roll boots anew"
+    assert [looks[one]["listHosts"] for one in looks] == [0, 1, 0], "only twins stand apart"
+    assert [looks[one]["listServiceOfferings"] for one in looks] == [0, 1, 0], "a twin is built"
+
+
+async def test_restarts_are_asked_for_only_where_they_may_be_the_cause(home: House) -> None:
+    running = await calls_of_a_look(home, "recover", VM)
+    home.cloud.power_off(VM)
+    home.later(200.0)
+    stopped = await calls_of_a_look(home, "recover", VM)
+    assert stopped["listEvents"] == running["listEvents"] + 2
+
+
+async def test_looking_again_is_looking(home: House) -> None:
+    await EITHER.find(home.fleet, Wish("recover", VM), "")
+    home.cloud.power_off(VM)
+    home.later(200.0)
+    seen = await EITHER.find(home.fleet, Wish("recover", VM), "")
+    assert getattr(seen, "state", "") == "Stopped"
+
+
+async def test_a_part_of_a_list_is_as_that_part_asked_for_alone(home: House) -> None:
+    one, tier = home.fleet.look(), home.tier("app-tier").id
+    alone = await home.fleet.look().view(f"{tier}/{VIP}")
+    await one.find(VM)
+    shared = await one.view(f"{tier}/{VIP}")
+    assert (shared.tier_vms, shared.tier_rules) == (alone.tier_vms, alone.tier_rules)
