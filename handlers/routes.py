@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from bot.services.subjects import EITHER, MOVABLE
 from workflows import pair, provision, recover, roll, unpair
 
 RUNBOOKS: Runbooks = {
@@ -116,7 +115,7 @@ def _entry(runbook: Runbook[Any]) -> Entry:
     example = f"{runbook.name} app-tier"
     return Entry(
         runbook.name, Kind.RUNBOOK, usage_line, runbook.summary, example, hints,
-        routers=runbook.subject in (EITHER, MOVABLE),
+        routers=runbook.subject.takes_routers,
     )  # fmt: skip
 
 

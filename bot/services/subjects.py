@@ -52,6 +52,8 @@ class Subject(Generic[S]):
     again: Callable[[Fleet, Plan, str], Awaitable[S]]
     forbids: Callable[[S, tuple[Act, ...]], Answer | None]
     """Why the platform does not let the first of these acts be done; None where it does all."""
+    takes_routers: bool = False
+    """Whether it may also be the routers of a VPC or of an isolated network."""
 
 
 async def _find_ilb(fleet: Fleet, wish: Wish, ours: str) -> View:
@@ -115,7 +117,7 @@ def movable(scope: Scope) -> Subject[ServiceView | RouterView]:
         except Refused:
             return await look.service(_by_address(planned), ours=ours, scope=scope)
 
-    return Subject(find, again, _movable_forbids)
+    return Subject(find, again, _movable_forbids, takes_routers=True)
 
 
 def _movable_forbids(seen: ServiceView | RouterView, acts: tuple[Act, ...]) -> Answer | None:
@@ -154,7 +156,9 @@ def _either_forbids(seen: View | RouterView, acts: tuple[Act, ...]) -> Answer | 
     return forbidden_to_routers(router_target_of(seen), acts)
 
 
-EITHER: Subject[View | RouterView] = Subject(_find_either, _either_again, _either_forbids)
+EITHER: Subject[View | RouterView] = Subject(
+    _find_either, _either_again, _either_forbids, takes_routers=True
+)
 """An ILB, or the routers of a VPC or an isolated network; planners go by the type of what is seen.
 
 A name means what `find_target` takes it for: a router's own name means all routers of its place.
