@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot import logs
-from bot.cli.around import read_text, settings_of, until_told, with_books, with_core
+from bot.cli.around import read_spec_file, settings_of, until_told, with_books, with_core
 from bot.errors import IlbotError, Refused
 
 if TYPE_CHECKING:
@@ -260,8 +260,10 @@ def provision(
     """Compare a tier with its spec; with --ask, have it approved in chat and carried out."""
     from bot.cli.provision import Asked, ask_for, show_plan
 
-    text = sys.stdin.read() if str(file) == "-" else read_text(file)
-    asked = Asked(text, str(file), overwrite, because)
+    if ask and as_json:
+        raise Refused("--json shows a plan, and --ask carries one out: say one of them.")
+    text, name = read_spec_file(file)
+    asked = Asked(text, name, overwrite, because)
     if ask:
         with_core(config, lambda core: ask_for(core, asked, typer.echo))
     else:

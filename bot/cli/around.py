@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import typer
 
 from bot import logs
+from bot.domain.spelling import one_line
 from bot.errors import Refused
 
 if TYPE_CHECKING:
@@ -24,14 +26,32 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-def read_text(file: Path) -> str:
-    """Return what a file says; `Refused` where it cannot be read."""
+STDIN = "standard input"
+_LONGEST_NAME = 200
+_MOST_BYTES = 4 * 1024 * 1024
+"""A spec of as many letters as are read, in UTF-8; a device or a pipe may have no end."""
+
+
+def read_spec_file(file: Path) -> tuple[str, str]:
+    """Return what a file says (`-` is standard input) and its name; `Refused` where it cannot be.
+
+    Line ends of any kind become those of Unix.
+    """
+    name = STDIN if str(file) == "-" else one_line(str(file))[:_LONGEST_NAME]
     try:
-        return file.read_text(encoding="utf-8")
+        if str(file) == "-":
+            said = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with file.open("rb") as opened:
+                said = opened.read(_MOST_BYTES + 1)
+        text = said.decode("utf-8-sig")
     except OSError as exc:
-        raise Refused(f"The spec {file} cannot be read: {exc.strerror}.") from exc
+        raise Refused(f"The spec {name} cannot be read: {exc.strerror}.") from exc
     except UnicodeDecodeError as exc:
-        raise Refused(f"The spec {file} is not UTF-8.") from exc
+        raise Refused(f"The spec {name} is not UTF-8.") from exc
+    if len(said) > _MOST_BYTES:
+        raise Refused(f"The spec {name} is longer than {_MOST_BYTES // 2**20} MiB.")
+    return text.replace("\r\n", "\n").replace("\r", "\n"), name
 
 
 class Open(Protocol[T_co]):
@@ -72,7 +92,12 @@ def _print(config: Path | None, open_: Open[T], ask: Callable[[T], Awaitable[Tol
             return await ask(await open_(settings_of(config), stack, lambda _: None))
 
     text, is_good = asyncio.run(answer())
-    typer.echo(text)
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise  # whoever read it has read enough, and typer ends quietly
+    except OSError as exc:
+        raise Refused(f"The answer cannot be written: {exc.strerror}.") from exc
     if not is_good:
         raise typer.Exit(1)
 

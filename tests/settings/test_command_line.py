@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.__main__ import cli
+from bot.cli.around import read_spec_file
 from bot.domain.operation import Mode
 from bot.errors import Refused
 from bot.services.policy_file import PolicyFile
@@ -114,3 +116,35 @@ def test_an_unknown_scenario_is_answered_with_those_there_are(type_: Type) -> No
     told = type_("demo", "--scenario", "rol")
     assert told.exit_code == 2
     assert "roll-approved" in told.stderr
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+def test_a_spec_is_read_whatever_its_line_ends_are(tmp_path: Path, end: str) -> None:
+    spec = tmp_path / "ilb.yaml"
+    spec.write_bytes(b"\xef\xbb\xbf" + f"tier: a{end}ilbs: []{end}".encode())
+    assert read_spec_file(spec) == ("tier: a\nilbs: []\n", str(spec))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("/dev/zero", "longer than 4 MiB"), ("/", "Is a directory"), ("a\nb", "spec a b cannot"),
+        ("/nowhere/ilb.yaml", "No such file"), ("x" * 300, "File name too long"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_spec_ends_with_a_sentence(name: str, why: str) -> None:
+    with pytest.raises(Refused, match=why) as refusal:
+        read_spec_file(Path(name))
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_answer_that_cannot_be_written_ends_with_a_sentence(
+    type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("typer.echo", full)
+    assert str(type_("op", "list").exception) == (
+        "The answer cannot be written: No space left on device."
+    )
