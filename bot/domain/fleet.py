@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from bot.domain.cloud import IlbVm, LbRule, Template, Tier, VmState
 from bot.domain.plan import in_words
-from bot.domain.spelling import goes_by, nearest
+from bot.domain.spelling import goes_by, nearest, quoted
 from bot.domain.zone import Host, Network, Offering, Provider, Router, Vpc, Zone
 from bot.errors import Refused
 
@@ -164,13 +164,14 @@ def find_ilb(ilbs: Iterable[Ilb], tiers: Iterable[Tier], named: str) -> Ilb:
     if hits:
         choices = in_words([hit.words() for hit in hits[:8]])
         raise Refused(
-            f"{len(hits)} ILBs go by the name “{named}”.", instead=f"Say which one: {choices}."
+            f"{len(hits)} ILBs go by the name {quoted(named)}.",
+            instead=f"Say which one: {choices}.",
         )
     if any(goes_by(named, tier_names(tier)) for tier in tiers):
-        raise Refused(f"Tier “{named}” has no internal load balancer.")
+        raise Refused(f"Tier {quoted(named)} has no internal load balancer.")
     near = nearest(named, {name for ilb in every for name in ilb.names})
     hint = f"Did you mean `{near}`?" if near else "`status` lists every ILB."
-    raise Refused(f"No ILB, tier or VIP is called “{named}”.", instead=hint)
+    raise Refused(f"No ILB, tier or VIP is called {quoted(named)}.", instead=hint)
 
 
 def find_tier(tiers: Iterable[Tier], named: str) -> Tier:
@@ -185,11 +186,12 @@ def find_tier(tiers: Iterable[Tier], named: str) -> Tier:
     if hits:
         choices = in_words([f"`{tier.vpc_name}/{tier.name}` ({tier.id})" for tier in hits[:8]])
         raise Refused(
-            f"{len(hits)} tiers go by the name “{named}”.", instead=f"Say which one: {choices}."
+            f"{len(hits)} tiers go by the name {quoted(named)}.",
+            instead=f"Say which one: {choices}.",
         )
     near = nearest(named, {name for tier in every for name in tier_names(tier)})
     hint = f"Did you mean `{near}`?" if near else "`status` lists every tier with an ILB."
-    raise Refused(f"No tier is called “{named}”.", instead=hint)
+    raise Refused(f"No tier is called {quoted(named)}.", instead=hint)
 
 
 def tier_names(tier: Tier) -> frozenset[str]:

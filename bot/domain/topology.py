@@ -16,7 +16,7 @@ from bot.domain.fleet import RECREATE_CHECKS, Ilb, Snapshot
 from bot.domain.plan import in_words
 from bot.domain.router_view import RouterView
 from bot.domain.site import twin_in
-from bot.domain.spelling import goes_by, nearest
+from bot.domain.spelling import goes_by, nearest, quoted
 from bot.domain.view import View
 from bot.domain.zone import Network, Router, Vpc
 from bot.errors import Refused
@@ -187,11 +187,12 @@ def find_target(snapshot: Snapshot, named: str) -> Target:
     if hits:
         choices = in_words([f"`{typed(hit)}` ({hit.where})" for hit in hits[:8]])
         raise Refused(
-            f"{len(hits)} targets go by the name “{named}”.", instead=f"Say which one: {choices}."
+            f"{len(hits)} targets go by the name {quoted(named)}.",
+            instead=f"Say which one: {choices}.",
         )
     near = nearest(named, {name for one in every for name in one.names})
     hint = f"Did you mean `{near}`?" if near else "`status` lists every ILB."
-    raise Refused(f"No ILB, tier, router or VPC is called “{named}”.", instead=hint)
+    raise Refused(f"No ILB, tier, router or VPC is called {quoted(named)}.", instead=hint)
 
 
 def _ilb_targets(snapshot: Snapshot) -> Iterable[IlbTarget]:

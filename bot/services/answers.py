@@ -10,6 +10,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who
 from bot.domain.policy import Denied, Person, Policies, Power
 from bot.domain.rule_words import hidden_words
+from bot.domain.spelling import quoted
 from bot.domain.tier_acts import refuse_without_internal_lb
 from bot.domain.topology import IlbTarget, find_target
 from bot.errors import IlbotError, Refused
@@ -281,7 +282,9 @@ class Answers:
         operations = Section("Operations", tuple(_operation_row(one) for one in found))
         sections = tuple(section for section in (operations, noticed) if section.rows)
         if not sections:
-            raise Refused(f"Nothing is on record about “{named}”.", instead="`status` shows all.")
+            raise Refused(
+                f"Nothing is on record about {quoted(named)}.", instead="`status` shows all."
+            )
         return Page(f"Why: {name}", sections)
 
     async def _target_name(self, named: str) -> str:

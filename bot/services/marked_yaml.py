@@ -48,10 +48,18 @@ def read(text: str) -> Marked:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return _Reader().document(node)
     except yaml.MarkedYAMLError as exc:
-        why = exc.problem or "it cannot be read"
-        raise NotPlainYaml(why, exc.problem_mark or exc.context_mark) from exc
+        raise NotPlainYaml(_why(exc), exc.problem_mark or exc.context_mark) from exc
     except yaml.YAMLError as exc:
         raise NotPlainYaml(_first_line(exc)) from exc
+
+
+def _why(exc: yaml.MarkedYAMLError) -> str:
+    problem = exc.problem or "it cannot be read"
+    if problem.startswith("found character '\\t'"):
+        return "a tab; YAML takes spaces there"
+    if problem.startswith("but "):  # PyYAML says only half of it there
+        return f"{exc.context}, {problem}"
+    return problem
 
 
 def _first_line(exc: Exception) -> str:

@@ -19,7 +19,7 @@ from bot.domain.spec import (
     Stickiness,
 )
 from bot.services import marked_yaml
-from bot.services.marked_document import Problems, read_marked
+from bot.services.marked_document import Problems, read_marked, refused
 from bot.services.spec_checks import nonsense
 from bot.services.spec_format import (
     AclPart,
@@ -52,9 +52,10 @@ def read_spec(text: str, name: str) -> Spec:
     CloudStack ignores what it does not know and takes nonsense (port 0, another tier's address):
     what it would take and what it cannot do is refused here, with the reason.
     """
-    problems = Problems(
-        name, read_marked(text.encode(errors="surrogatepass"), name, _TITLE), _EXPECTATIONS
-    )
+    marked = read_marked(text.encode(errors="surrogatepass"), name, _TITLE)
+    if marked.value is None:
+        raise refused(_TITLE, [f"{name}: it is empty"])
+    problems = Problems(name, marked, _EXPECTATIONS)
     document = problems.model(Document, names_at, explain=_impossible)
     if document is not None:
         for path, why in nonsense(document):
@@ -73,6 +74,8 @@ _EXPECTATIONS = {
 
 def _impossible(path: marked_yaml.Path) -> str:
     """Say why a name that people hope for is not there, and what works instead."""
+    if path[-1] in {"id", "tag"} and "members" in path:
+        return "a member is named once: by its name, or by id, or by tag"
     word, in_acl = re.sub("[_-]", "", str(path[-1]).casefold()), path[0] == "acl"
     if word in {"protocol", "udp"} and not in_acl:
         answer = NEVER[Act.BALANCE_UDP]

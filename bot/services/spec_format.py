@@ -9,10 +9,12 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StrictBool,
     StrictInt,
     StrictStr,
+    Tag,
 )
 
 from bot.domain.spec import Algorithm
@@ -34,7 +36,22 @@ class MemberByTag(Part):
     tag: Annotated[_Text, Field(pattern=r"^[^=]+=.*$")]
 
 
-MemberPart = _Text | MemberById | MemberByTag
+def _kind_of_member(said: object) -> str | None:
+    if isinstance(said, str):
+        return "a name"
+    return ("a tag" if "tag" in said else "an id") if isinstance(said, dict) else None
+
+
+MemberPart = Annotated[
+    Annotated[_Text, Tag("a name")]
+    | Annotated[MemberById, Tag("an id")]
+    | Annotated[MemberByTag, Tag("a tag")],
+    Discriminator(
+        _kind_of_member,
+        custom_error_type="member",
+        custom_error_message="expected the name of a VM, {id: …} or {tag: key=value}",
+    ),
+]
 
 
 class StickinessPart(Part):
@@ -135,4 +152,6 @@ def names_at(path: marked_yaml.Path) -> Iterable[str]:
     inside = [part for part in path[:-1] if isinstance(part, str)]
     if inside[:1] == ["acl"] and inside[-1:] == ["rules"]:
         return [field.alias or name for name, field in EntryPart.model_fields.items()]
-    return (_MODELS.get(inside[-1], MemberById) if inside else Document).model_fields
+    if inside[-1:] == ["members"]:
+        return (*MemberById.model_fields, *MemberByTag.model_fields)
+    return (_MODELS[inside[-1]] if inside else Document).model_fields

@@ -19,6 +19,7 @@ from bot.domain.spec import (
     ServiceSpec,
     Spec,
 )
+from bot.domain.spelling import one_line
 
 EXAMPLE = """\
 tier: VPC/TIER
@@ -42,7 +43,8 @@ def spec_text(spec: Spec, notes: Iterable[str] = ()) -> str:
     document["ilbs"] = [_ilb_document(ilb) for ilb in spec.ilbs]
     if spec.acl is not None:
         document["acl"] = _acl_document(spec.acl)
-    comments = "".join(f"# {_one_line(note)}\n" for note in notes)
+    # People choose the names in notes: a line break in one would end the comment.
+    comments = "".join(f"# {one_line(note)}\n" for note in notes)
     body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96)
     return comments + body
 
@@ -57,11 +59,6 @@ def _text_node(dumper: _Dumper, text: str) -> yaml.Node:
 
 
 _Dumper.add_representer(str, _text_node)
-
-
-def _one_line(note: str) -> str:
-    """People choose the names in it: a line break in one would end the comment."""
-    return " ".join("".join(c if c.isprintable() else " " for c in note).split())
 
 
 def _ilb_document(ilb: IlbSpec) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bot.domain.cloud import LbRule, Tier, VmState
 from bot.domain.fleet import Ilb, Snapshot, Use, tier_names
 from bot.domain.page import Code, Mark, Row, Section, Strong, duration
-from bot.domain.spelling import goes_by, nearest
+from bot.domain.spelling import goes_by, nearest, quoted
 from bot.domain.topology import IlbTarget
 from bot.domain.zone import Router
 from bot.errors import Refused
@@ -39,12 +39,12 @@ def selection(snapshot: Snapshot, about: str) -> Selection:
     if ilbs or routers:
         return Selection(about.strip(), ilbs, routers)
     if any(goes_by(about, _tier_and_above(tier)) for tier in snapshot.tiers):
-        raise Refused(f"There is no internal load balancer in “{about}”.")
+        raise Refused(f"There is no internal load balancer in {quoted(about)}.")
     known = (_ilb_names(ilb) for ilb in snapshot.ilbs)
     others = (_router_names(router) for router in snapshot.routers)
     near = nearest(about, {name for names in (*known, *others) for name in names})
     hint = f"Did you mean `{near}`?" if near else "`status` lists every ILB."
-    raise Refused(f"No zone, VPC, tier, ILB or router is called “{about}”.", instead=hint)
+    raise Refused(f"No zone, VPC, tier, ILB or router is called {quoted(about)}.", instead=hint)
 
 
 def fleet_sections(snapshot: Snapshot, age_s: float, shown: Selection) -> tuple[Section, ...]:

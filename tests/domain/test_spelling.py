@@ -11,7 +11,7 @@ from bot.domain.fleet import Snapshot, find_tier
 from bot.domain.members import members_of
 from bot.domain.site import Site
 from bot.domain.spec import MemberBy, MemberRef
-from bot.domain.spelling import goes_by, nearest
+from bot.domain.spelling import SHOWN_LENGTH, goes_by, nearest, quoted
 from bot.domain.zone import Role, Router
 from bot.errors import Refused
 from bot.services.status import selection
@@ -28,6 +28,11 @@ def test_a_hint_is_the_name_as_it_is_written() -> None:
     assert nearest("r-5-vn", ["b-31-VM", "r-5-VM"]) == "r-5-VM"
     assert nearest("SHOP-PRD", ["shop-prod"]) == "shop-prod"
     assert nearest("anything", ["shop-prod"]) == ""
+
+
+def test_what_was_typed_is_said_back_short_and_harmless() -> None:
+    assert quoted("app\n\x1b[2Jtier") == "“app [2Jtier”"
+    assert len(quoted("x" * 10_000)) == SHOWN_LENGTH + 3
 
 
 def test_a_tier_is_named_as_it_is_written() -> None:

@@ -240,6 +240,44 @@ def test_a_value_that_means_nothing_is_said_beside_one_of_a_wrong_kind() -> None
     ]  # fmt: skip
 
 
+ODD = {
+    "a member of no kind": ("members: [5]", ["members.1: expected the name of a VM, {id"]),
+    "a member named twice": ("members: [{id: x, tag: a=b}]", ["members.1.id: a member is named o"]),
+    "an unknown way to name one": (
+        "members: [{nam: x}]", ["members.1: id is missing", "nam: unknown; expected one of id,"],
+    ),
+    "a name given three times": ("to: 1, to: 2, to: 3", ["rules.1.to: given twice"]),
+    "a name with an escape": ('"a\\e[2J\\nb": 1', ["rules.1.a [2J b: unknown"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "says"), ODD.values(), ids=ODD.keys())
+def test_each_thing_is_said_once_in_words_of_the_format(rule: str, says: list[str]) -> None:
+    said = complaint(
+        f"tier: a\nilbs: [{{vip: 10.20.1.10, services: [{{rules: [{{port: 80, {rule}}}]}}]}}]"
+    )
+    lines = said.splitlines()[1:]
+    assert len(lines) == len(says), said
+    for line, words in zip(lines, says, strict=True):
+        assert words in line
+
+
+def test_of_very_many_things_that_are_wrong_the_first_are_said() -> None:
+    rules = "".join(f"        - {{prot: {port}}}\n" for port in range(5000))
+    said = complaint(f"tier: a\nilbs:\n  - vip: 10.20.1.10\n    services:\n      - rules:\n{rules}")
+    assert len(said.splitlines()) == 42
+    assert said.endswith("and 9960 more")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "ilb.yaml: it is empty"), ("# nothing\n", "ilb.yaml: it is empty"),
+     ("tier: a\n---\ntier: b\n", "expected a single document"), ("tier:\ta\n", "a tab;")],
+)  # fmt: skip
+def test_a_text_that_is_no_document_is_told_as_that(text: str, says: str) -> None:
+    assert says in complaint(text)
+
+
 def test_the_spec_in_the_guide_is_one() -> None:
     guide = Path("docs/PROVISION.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)

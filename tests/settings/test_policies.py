@@ -181,10 +181,10 @@ def test_a_key_given_twice_is_told() -> None:
     ("text", "why"),
     [
         ("a: [1", "line 1, column 6: expected ',' or ']'"),
-        ("a:\tb: c", "line 1, column 3: found character"),
+        ("a:\tb: c", "line 1, column 3: a tab"),
         ("x: &a [1]\ny: *a\n", "line 2, column 4: aliases"),
         ("x: !!python/object/apply:os.system [ls]", "line 1, column 4: tags"),
-        ("--- 1\n--- 2\n", "line 2, column 1: but found another document"),
+        ("--- 1\n--- 2\n", "line 2, column 1: expected a single document"),
         ("[" * 200, "too deeply nested"),
         ("? [1, 2]\n: 3\n", "a name is expected before the colon"),
         ("a\x00b", "special characters are not allowed"),
