@@ -29,18 +29,20 @@ async def test_undisturbed_it_is_done(scenario: Scenario) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @every_scenario
 async def test_a_death_at_any_step_changes_nothing(scenario: Scenario) -> None:
     assert await crash_sweep(scenario, in_turn=scenario in LONG) > 20
 
 
+@pytest.mark.timeout(300)
 @every_scenario
 async def test_a_death_around_a_change_changes_nothing(scenario: Scenario) -> None:
     assert await call_crash_sweep(scenario, CHANGES) >= 2
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @every_scenario
 async def test_a_death_in_any_read_changes_nothing(scenario: Scenario) -> None:
     deaths_in = (Trouble.DIES_AFTER,) if scenario in LONG else DEATHS_IN_A_CALL

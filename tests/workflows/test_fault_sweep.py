@@ -18,12 +18,14 @@ PASSING = tuple(
 )
 
 
+@pytest.mark.timeout(600)
 @every_scenario
 async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
     ends = await fault_sweep(scenario, PASSING, CHANGES)
     assert set(ends) == {Outcome.DONE}
 
 
+@pytest.mark.timeout(600)
 @every_scenario
 async def test_a_change_that_fails_is_told_as_it_is(scenario: Scenario) -> None:
     ends = await fault_sweep(scenario, [Trouble.FAILED, Trouble.JOB_FAILS], CHANGES)
@@ -43,7 +45,7 @@ async def test_a_journal_that_refuses_once_costs_no_operation_its_end() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @every_scenario
 async def test_a_journal_that_refuses_anything_costs_no_operation_its_end(
     scenario: Scenario,
