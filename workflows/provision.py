@@ -23,14 +23,15 @@ from bot.domain.cloud import VmState
 from bot.domain.comparison import Comparison, RuleChange, Verdict
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep, in_words
+from bot.domain.probing import Watched
 from bot.domain.reconcile import compare
 from bot.domain.site import Site
 from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
-from bot.services.runbooks import Runbook
+from bot.services.runbooks import Probing, Runbook
 from bot.services.spec_file import read_spec
 from bot.services.subjects import TIER
-from workflows.steps import acl, lb_rule, provider, tier
+from workflows.steps import acl, lb_rule, probe, provider, tier
 
 NAME = "provision"
 _COMPARISON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
@@ -74,6 +75,7 @@ def plan(site: Site, wish: Wish) -> Plan | NothingToDo:
             ("spec", wish.parameter("spec")),
             ("overwrite", wish.parameter("overwrite")),
             ("comparison", _COMPARISON.dump_json(found).decode()),
+            ("serving", " ".join(str(one) for one in _serving(site, found))),
         ),
         diff=tuple(one.text for one in found.differences),
     )
@@ -90,6 +92,7 @@ async def apply(run: Run, planned: Plan) -> None:
         await provider.enable(run, found.provider_id)
     for change in found.rules:
         await lb_rule.carry_out(run, target.tier_id, change)
+        await probe.within_budget(run)
     for vip in _served(found):
         if not await run.step(tier.ilb_at, target.tier_id, vip):
             text = f"serve {vip}: its rules are in place, and no ILB VM with it became Running"
@@ -141,6 +144,20 @@ def _broken(site: Site, change: RuleChange) -> str:
 def comparison_of(planned: Plan) -> Comparison:
     """Return the comparison that a plan was made of."""
     return _COMPARISON.validate_json(planned.parameter("comparison"))
+
+
+def probed(planned: Plan) -> Probing:
+    """Watch what serves and is not replaced: all rules of the tier are sent again with any change,
+    and their traffic ought not to notice."""
+    at = (one.rsplit(":", 1) for one in planned.parameter("serving").split())
+    return Probing(tuple(Watched(vip, int(port)) for vip, port in at), judged=True)
+
+
+def _serving(site: Site, found: Comparison) -> tuple[Watched, ...]:
+    gone = {(one.vip, one.port) for one in found.rules if one.is_replaced or one.after is None}
+    broken = {(one.vip, one.port) for one in found.rules if one.is_broken}
+    serving = (Watched(one.vip, one.source_port) for one in site.rules if one.is_active)
+    return tuple(sorted(one for one in serving if (one.vip, one.port) not in gone | broken))
 
 
 def acts(planned: Plan) -> tuple[Act, ...]:
@@ -272,6 +289,7 @@ RUNBOOK = Runbook(
     left_to_do=left_to_do,
     unsafe=unsafe,
     acts=acts,
+    probed=probed,
     not_measured="Traffic through the VIPs was not measured.",
     by_form=True,
 )

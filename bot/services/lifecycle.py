@@ -328,6 +328,8 @@ class Lifecycle:
             return (Outcome.PARKED if unsafe else Outcome.FAILED), "; ".join(left)
         if probing.must_prove:
             return proof.judge(measured, world.proof, unsafe)
+        if probing.judged and (lost := proof.loss(measured, world.proof)):
+            return proof.judge_loss(lost, unsafe)
         return Outcome.DONE, ""
 
     async def _measured(self, world: World, found: Operation, probing: Probing) -> Evidence:

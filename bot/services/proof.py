@@ -69,8 +69,13 @@ def unproven(found: Evidence, proof: Proof) -> str:
 def judge(found: Evidence, proof: Proof, unsafe: str) -> tuple[Outcome, str]:
     """Say what a change that is as planned comes to, by its traffic: no loss is ever done."""
     if lost := loss(found, proof):
-        text = f"it is as planned, but {lost}"
-        return (Outcome.PARKED, f"{text}; {unsafe}") if unsafe else (Outcome.FAILED, text)
+        return judge_loss(lost, unsafe)
     if why := unproven(found, proof):
         return Outcome.UNVERIFIED, f"it is as planned, but its traffic is not proven: {why}"
     return Outcome.DONE, ""
+
+
+def judge_loss(lost: str, unsafe: str) -> tuple[Outcome, str]:
+    """Say what a change that is as planned comes to when it lost more than it may."""
+    text = f"it is as planned, but {lost}"
+    return (Outcome.PARKED, f"{text}; {unsafe}") if unsafe else (Outcome.FAILED, text)

@@ -23,11 +23,13 @@ class Probing:
     """What is probed from the start of a change to its end, where there is a vantage point.
 
     Where it `must_prove`, an end without proof is unverified, and one with more loss than the
-    budget has failed. A change that states its outage is measured and not judged by it.
+    budget has failed. Where it is `judged`, only a loss that was seen counts: what it touches is
+    sent again and ought not to notice. A change that states its outage is measured alone.
     """
 
     places: tuple[Watched, ...] = ()
     must_prove: bool = False
+    judged: bool = False
 
 
 def not_probed(_planned: Plan) -> Probing:

@@ -14,6 +14,7 @@ from bot.sandbox.cloud.model import AclList, Provider, Rule
 from bot.services.account import account_of
 from bot.services.operations import plan_of
 from bot.services.spec_text import spec_text
+from bot.services.traffic import evidence_in
 from tests.workflows.harness import House, house
 from tests.workflows.scenarios import NEW_ILB, OTHER_ACL, OTHER_RULE, SAME_RULE
 
@@ -355,3 +356,27 @@ async def test_the_account_shows_the_diff_and_the_spec_as_it_was_given(home: Hou
     assert "+ create 10.20.3.4:80" in page
     assert NEW_ILB.strip() in page
     assert "with overwrite" not in page
+
+
+async def test_what_serves_beside_a_change_is_watched_and_a_loss_takes_it_back() -> None:
+    async with house(watched=True) as watched:
+
+        def lose_when_the_new_rule_is_there(command: str) -> None:
+            if any(one.vip == "10.20.3.4" for one in watched.cloud.all(Rule)):
+                watched.wire.before = lambda command: None
+                watched.cloud.lose_connections("10.20.3.10", 5432, seconds=5.0)
+
+        watched.wire.before = lose_when_the_new_rule_is_there
+        ended = await watched.do("provision", DB, spec=NEW_ILB)
+        assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+        assert "most at 10.20.3.10:5432" in ended.reason
+        assert not any(one.vip == "10.20.3.4" for one in watched.cloud.all(Rule))
+
+
+async def test_a_provision_that_is_watched_loses_nothing_of_its_neighbours() -> None:
+    async with house(watched=True) as watched:
+        done = await watched.do("provision", DB, spec=NEW_ILB)
+        assert done.outcome is Outcome.DONE, done.reason
+        seen = evidence_in(await watched.journal.notes(done.id))
+        assert seen is not None
+        assert (seen.lost, {one.vip for one in seen.tallies}) == (0, {"10.20.3.10"})
