@@ -138,6 +138,7 @@ ACTIONS: dict[str, Act] = {
         heals=bool(body.get("heals", True)),
     ),
     "set-cpu": lambda world, body: world.set_cpu(body["target"], float(body["percent"])),
+    "close-hosts": lambda world, body: world.close_hosts(body.get("besides", "")),
     "set-version": lambda world, body: world.set_version(body["version"]),
     "set-role": lambda world, body: world.set_role(body["target"], body.get("role")),
     "publish-template": _publish_template,
@@ -174,6 +175,7 @@ ABOUT: dict[str, str] = {
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and "
     "event, and what `heals` passes some minutes after a start",
     "set-cpu": "let a machine or a host be busy (`percent`)",
+    "close-hosts": "let hosts take no more machines, all but the one named (`besides`)",
     "set-version": "be a server of another `version` from now on",
     "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",
     "publish-template": "add a system VM template (`name`, `version`, `points_to_it`)",

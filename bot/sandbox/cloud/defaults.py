@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from bot.sandbox.cloud.model import Setting
 from bot.sandbox.cloud.state import CloudState
 
@@ -13,6 +15,7 @@ JOBS = ("Advanced", "Management Server", "Jobs")
 ROUTERS = "VirtualNetworkApplianceManagerImpl"
 SERVER = "management-server"
 
+ROLE_CHECK = "router.check.interval"
 VISIBILITIES = "global,guest-network,link-local,disabled,all,default"
 
 Row = tuple[str, str | None, str, tuple[str, str, str], str, str]
@@ -177,6 +180,14 @@ ROWS: tuple[Row, ...] = (
         "Number",
     ),
     (
+        ROLE_CHECK,
+        "30",
+        "Interval (in seconds) to report redundant router status.",
+        ADVANCED,
+        SERVER,
+        "Number",
+    ),
+    (
         "vpc.max.networks",
         "3",
         "Maximum number of networks per vpc",
@@ -210,6 +221,7 @@ NOT_DYNAMIC = {
 
 
 def add_default_settings(state: CloudState) -> None:
+    """Add them; a world that is faster than a real one says so where the bot waits by a setting."""
     for name, value, description, (category, group, subgroup), component, type_ in ROWS:
         is_child = name.startswith(UNDER_HEALTH_CHECKS) and not name.endswith(".enabled")
         state.settings[name] = Setting(
@@ -227,3 +239,4 @@ def add_default_settings(state: CloudState) -> None:
             options=VISIBILITIES if type_ == "Select" else None,
             parent="router.health.checks.enabled" if is_child else None,
         )
+    state.settings[ROLE_CHECK].value = str(max(1, ceil(state.latencies.role_check_s)))

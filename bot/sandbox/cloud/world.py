@@ -217,6 +217,12 @@ class World(CloudState):
         busy = hosts[0] if hosts else self.machine(name)
         busy.cpu_percent = percent
 
+    def close_hosts(self, besides: str = "") -> None:
+        """Let hosts take no more machines, all but the one of that name; what runs goes on."""
+        self.advance()
+        for host in self.all(Host):
+            host.resource_state = "Enabled" if host.name == besides else "Disabled"
+
     # templates and rules
 
     def publish_template(self, name: str, version: str, *, points_to_it: bool = True) -> Template:
