@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.plan import Fact, Plan, Target, changes
-from bot.domain.site import Site
+from bot.domain.site import Site, names_in
 from bot.domain.spec import NAME_TAG
 from bot.domain.topology import IlbTarget, target_of
 from bot.domain.view import View
@@ -54,8 +54,7 @@ class ServiceView:
     @property
     def names(self) -> tuple[str, ...]:
         """The names on its rules, each once."""
-        tags = (tag for rule in self.ilb.rules for tag in rule.tags)
-        return tuple(sorted({value for key, value in tags if key == NAME_TAG}))
+        return names_in(self.ilb.rules)
 
     @property
     def nameless_ports(self) -> tuple[int, ...]:
@@ -73,8 +72,7 @@ class ServiceView:
             *self.ilb.facts(),
             *(Fact(f"twin's {fact.name}", fact.value) for fact in (twin.facts() if twin else ())
               if fact.name not in _OF_THE_TIER),
-            *(Fact(f"marks of port {rule.source_port}", _marks(rule.tags))
-              for rule in self.ilb.rules),
+            *marks_of(self.ilb),
             *(Fact(f"name {one.name}", ", ".join(one.addresses)) for one in self.records),
             Fact("directory", self.directory),
         )  # fmt: skip
@@ -85,6 +83,11 @@ class ServiceView:
 
 
 _OF_THE_TIER = frozenset({"tier state", "minimum template version", "checks that recreate routers"})
+
+
+def marks_of(ilb: View) -> tuple[Fact, ...]:
+    """Return what our tags on its rules say, by port."""
+    return tuple(Fact(f"marks of port {rule.source_port}", _marks(rule.tags)) for rule in ilb.rules)
 
 
 def _marks(tags: tuple[tuple[str, str], ...]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.domain.cloud import IlbVm, LbRule, Tier
 from bot.domain.plan import Fact, Plan, Target, changes, digest
-from bot.domain.spec import TWIN_TAG, Stickiness
+from bot.domain.spec import NAME_TAG, TWIN_TAG, Stickiness
 from bot.domain.zone import Provider
 
 
@@ -178,6 +178,12 @@ class Site:
 def twin_in(rules: Iterable[LbRule]) -> str:
     """Return the address that the rules of an ILB name as its twin's, `""` where none does."""
     return next((value for rule in rules for key, value in rule.tags if key == TWIN_TAG), "")
+
+
+def names_in(rules: Iterable[LbRule]) -> tuple[str, ...]:
+    """Return the names on the rules of an ILB, each once."""
+    tags = (tag for rule in rules for tag in rule.tags)
+    return tuple(sorted({value for key, value in tags if key == NAME_TAG}))
 
 
 def _digest(acl: AclList) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Member, Template, Tier
+from bot.domain.cloud import CloudEvent, IlbVm, LbRule, Member, Template, Tier, VmState
+from bot.domain.health import CheckResult, failing_of_ilb
 from bot.domain.plan import Fact, Plan, Target, changes, digest
 
 _RULE_ON = "rule on port "
@@ -16,7 +17,8 @@ class View:
 
     `vm` is None where no ILB VM has the VIP. `events` are those of the machine, newest first;
     `restarts` those of its VPC and tier. `own_outages_s` are measured by earlier operations of
-    ours on this target, newest first; `busy_with` names an open operation of ours on it.
+    ours on this target, newest first; `busy_with` names an open operation of ours on it. `checks`
+    are its health checks as last collected, read only where a repair is planned.
     """
 
     read_at: float
@@ -32,6 +34,7 @@ class View:
     recreate_checks: str = ""
     own_outages_s: tuple[float, ...] = ()
     busy_with: str = ""
+    checks: tuple[CheckResult, ...] = ()
 
     @property
     def rules(self) -> tuple[LbRule, ...]:
@@ -71,6 +74,15 @@ class View:
     def last_move(self) -> CloudEvent | None:
         """The newest start or stop of the machine that CloudStack recorded."""
         return next((event for event in self.events if is_move(event)), None)
+
+    @property
+    def failing_checks(self) -> tuple[CheckResult, ...]:
+        """The checks that fail and mean it, collected since the last start of what runs."""
+        if self.vm is None or self.vm.state is not VmState.RUNNING:
+            return ()
+        last = self.last_move
+        since = last.created if last is not None and last.type in _STARTS else None
+        return failing_of_ilb(check for check in self.checks if check.is_since(since))
 
     def facts(self) -> tuple[Fact, ...]:
         """What every plan about this ILB relies on, in words that say what changed when it did."""
@@ -119,6 +131,9 @@ MOVES = frozenset(
 )
 """Event types (CloudStack `EventTypes`) that start or stop a system VM; an ILB VM also takes
 `rebootRouter` and `destroyRouter`."""
+
+
+_STARTS = frozenset({"INTERNALLBVM.START", "ROUTER.REBOOT", "VM.START"})
 
 
 def is_move(event: CloudEvent) -> bool:

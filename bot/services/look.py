@@ -23,6 +23,7 @@ from bot.domain.router_view import RouterView
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, twin_in
 from bot.domain.topology import Target, find_target
+from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
@@ -30,7 +31,7 @@ from bot.services.lists import Lists
 from bot.services.release import Release
 from bot.services.routers import Place, read_routers
 from bot.services.scope import EVERYTHING, Scope
-from bot.services.service_view import Outlook, read_service
+from bot.services.service_view import Outlook, read_service, read_twin
 from bot.services.site import read_site
 from bot.services.snapshot import Allowed
 
@@ -127,6 +128,22 @@ class Look:
         twin = await self._twin(view, twin_vip, ours) if twin_vip else None
         senses = self._senses
         return await read_service(self._cloud, self._lists, senses.outlook, (view, twin), scope)
+
+    async def repairable(
+        self, target_id: str, *, ours: str = "", tier_id: str = "", scope: Scope = EVERYTHING
+    ) -> View | TwinView:
+        """Read an ILB as `view` does, with the checks of what runs, and with its twin if it is one
+        of twins."""
+        view = await self.view(target_id, ours=ours, tier_id=tier_id, scope=scope)
+        twin_vip = twin_in(view.rules)
+        twin = await self._twin(view, twin_vip, ours) if twin_vip else None
+        if view.vm is not None and view.vm.state is VmState.RUNNING:
+            view = replace(view, checks=await self._cloud.ilb_checks(view.vm.id))
+        if view.failing_checks:
+            view = replace(view, restarts=await self._restarts(view.tier, None))
+        if twin is None:
+            return view
+        return await read_twin(self._cloud, self._senses.outlook, view, twin)
 
     async def site(self, tier_id: str, *, ours: str = "") -> Site:
         """Read everything about the load balancing of one tier; `ours` is who looks."""

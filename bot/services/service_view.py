@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from bot.domain.cloud import LbRule
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
-from bot.domain.site import Site
+from bot.domain.site import Site, names_in
+from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.domain.zone import Offering
+from bot.errors import IlbotError
 from bot.ports import CloudReader, Directory, Probe
 from bot.services.lists import Lists
 from bot.services.scope import Scope
@@ -80,6 +82,20 @@ async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> Se
     tier_id = found.ilb.tier.id
     taken = tuple(a for router in routers for net, a in router.addresses if net == tier_id)
     return replace(found, site=replace(found.site, taken=taken), default_offering=offering)
+
+
+async def read_twin(cloud: CloudReader, outlook: Outlook, view: View, twin: View) -> TwinView:
+    """Read what is around one of twins; a directory that does not answer is told, not raised."""
+    offering, vantage_points = await asyncio.gather(
+        seen(_default_offering(cloud), None), outlook.probe.vantage_points()
+    )
+    records: tuple[Record, ...] = ()
+    trouble = ""
+    try:
+        records = await _records(outlook.directory, names_in(view.rules))
+    except IlbotError as error:
+        trouble = str(error)
+    return TwinView(view, twin, outlook.directory.kind, records, trouble, offering, vantage_points)
 
 
 async def _records(directory: Directory, names: tuple[str, ...]) -> tuple[Record, ...]:

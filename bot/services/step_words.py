@@ -75,6 +75,10 @@ STEP_WORDS = {
     "put_question": "Asked a person",
     "hear": "Listened for an answer",
     "close_question": "Asked no longer",
+    "published": "Looked what its names lead to",
+    "stands_in": "Looked whether its twin serves",
+    "budget_kept_at": "Compared its lost connections with the budget",
+    "ilb_checked_again": "Waited until its checks were collected again",
     "begin": "Looked again: the plan still holds",
     "finish": "Looked at the result",
 }

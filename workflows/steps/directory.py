@@ -6,7 +6,7 @@ import math
 
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.question import Question
-from bot.engine.api import Run, Settled, StepFailed, verb
+from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
 from workflows.steps import person
@@ -54,6 +54,12 @@ async def record_shows(world: World, after: Record, seconds: float) -> Record:
     return await until(world, seconds, shows) or await world.directory.look(after.name)
 
 
+@verb(retry=Retry(attempts=3))
+async def published(world: World, names: tuple[str, ...]) -> tuple[Record, ...]:
+    """Return what is published for these names now; it gives up soon where nobody answers."""
+    return tuple([await world.directory.look(name) for name in names])
+
+
 @verb(retry=PATIENT)
 async def goes_on(world: World) -> bool:
     """Do nothing but hear of a stop, which every step does."""
@@ -74,15 +80,20 @@ async def publish(run: Run, before: Record, after: Record) -> None:
     """
     if before.addresses == after.addresses:
         return
-    if await run.step(directory_kind) is DirectoryKind.MANUAL:
-        await _by_a_person(run, before, after)
-    else:
-        await _by_an_update(run, before, after)
+    await change(run, before, after)
     first, *more = pieces(before.ttl_s)
     await run.sleep(first)
     for piece in more:
         await run.step(goes_on)
         await run.sleep(piece)
+
+
+async def change(run: Run, before: Record, after: Record) -> None:
+    """Bring a name from `before` to `after` as `publish` does, and wait for nobody's memory."""
+    if await run.step(directory_kind) is DirectoryKind.MANUAL:
+        await _by_a_person(run, before, after)
+    else:
+        await _by_an_update(run, before, after)
 
 
 async def _by_an_update(run: Run, before: Record, after: Record) -> None:

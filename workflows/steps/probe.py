@@ -48,6 +48,16 @@ async def budget_kept(world: World, run_id: str) -> int:
     return found.lost
 
 
+@verb(retry=PATIENT)
+async def budget_kept_at(world: World, run_id: str, vip: str) -> int:
+    """Fail where one VIP lost more connections than may be; return how many it lost."""
+    found = await proof.evidence_until_now(world, run_id)
+    own = [one.seen.lost for one in found.tallies if one.counts and one.vip == vip]
+    if sum(own) > world.proof.budget and not found.not_valid:
+        raise Permanent(f"go on with {vip} published: it lost {sum(own)} connections")
+    return sum(own)
+
+
 async def watch(run: Run, places: Sequence[Watched]) -> None:
     """Watch just these from now on; what does not count is tried too, and loses nothing."""
     await run.step(watched, run.id, tuple(places))
@@ -76,3 +86,9 @@ async def bake(run: Run) -> None:
     """Go on looking for a while, where somebody looks, and stop where it lost more than it may."""
     await run.sleep(await run.step(bake_s))
     await within_budget(run)
+
+
+async def bake_at(run: Run, vip: str) -> None:
+    """Go on looking as `bake` does, and stop only for what one VIP lost since it counts."""
+    await run.sleep(await run.step(bake_s))
+    await run.step(budget_kept_at, run.id, vip)

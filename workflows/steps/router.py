@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from bot.domain.cloud import VmState
-from bot.domain.health import CheckStatus, failing
+from bot.domain.health import failing
 from bot.domain.version import is_same
 from bot.domain.zone import Role, Router
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
+from workflows.steps.checks import what_still_fails
 from workflows.steps.jobs import PATIENT, at_rest, await_job, until
 
 STOP = "ROUTER.STOP"
@@ -175,18 +177,8 @@ async def expect_standby(world: World, router_id: str, version: str, empty: bool
 async def checked_again(world: World, router_id: str, names: Sequence[str]) -> str:
     """Wait until these checks were collected after its last start and pass; say what does not."""
     since = await _last_start(world, router_id)
-
-    async def all_fresh() -> str | None:
-        checks = {one.name: one for one in await world.cloud.router_checks(router_id)}
-        fresh = [checks[n] for n in names if n in checks and checks[n].updated is not None]
-        fresh = [one for one in fresh if one.is_since(since)]
-        bad = [one for one in fresh if one.status is CheckStatus.FAILED]
-        if len(fresh) < len(names):
-            return None
-        return f"{bad[0].name} still fails: {bad[0].details or 'no details'}" if bad else ""
-
-    said = await until(world, world.pace.checks_deadline_s, all_fresh, world.pace.role_poll_s)
-    return "its checks were not collected again" if said is None else said
+    read = partial(world.cloud.router_checks, router_id)
+    return await what_still_fails(world, read, since, names)
 
 
 async def _last_start(world: World, router_id: str) -> datetime | None:

@@ -9,7 +9,7 @@ from bot.domain.twins import Move, Pairing
 from bot.engine.api import Retry, Run, StepFailed, verb
 from bot.ports import World
 from workflows.steps import directory, ilb_vm, lb_rule, offering, probe
-from workflows.steps.jobs import until
+from workflows.steps.jobs import PATIENT, until
 
 
 @verb(retry=Retry(attempts=1), timeout_s=3600.0)
@@ -21,6 +21,16 @@ async def running_at(world: World, tier_id: str, vip: str) -> IlbVm | None:
         return next((v for v in vms if v.vip == vip and v.state is VmState.RUNNING), None)
 
     return await until(world, world.pace.settle_deadline_s, running)
+
+
+@verb(retry=PATIENT)
+async def stands_in(world: World, tier_id: str, vip: str) -> IlbVm | None:
+    """Return the Running ILB VM of a VIP whose rules carry traffic, None where nothing serves."""
+    vms = await world.cloud.ilb_vms(tier_id=tier_id)
+    rules = await world.cloud.rules(tier_id=tier_id)
+    if not any(rule.is_active for rule in rules if rule.vip == vip):
+        return None
+    return next((v for v in vms if v.vip == vip and v.state is VmState.RUNNING), None)
 
 
 async def build(run: Run, found: Pairing) -> None:
