@@ -16,6 +16,7 @@ from bot.domain.service_view import ServiceView
 from bot.domain.site import Site
 from bot.domain.tier_acts import forbidden_in
 from bot.domain.topology import IlbTarget, RouterTarget, router_target_of, target_of
+from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.fleet import Fleet
@@ -124,12 +125,12 @@ def _movable_forbids(seen: ServiceView | RouterView, acts: tuple[Act, ...]) -> A
     return _either_forbids(seen.ilb if isinstance(seen, ServiceView) else seen, acts)
 
 
-async def _find_either(fleet: Fleet, wish: Wish, ours: str) -> View | RouterView:
+async def _find_either(fleet: Fleet, wish: Wish, ours: str) -> View | TwinView | RouterView:
     look = fleet.look()
     found = await look.find_target(wish.target)
     if isinstance(found, IlbTarget):
         ilb_id, tier_id = found.ilb.target_id, found.ilb.tier.id
-        return await look.view(ilb_id, ours=ours, tier_id=tier_id, scope=_BARE)
+        return await look.repairable(ilb_id, ours=ours, tier_id=tier_id, scope=_BARE)
     return await _routers_of(look, found, ours, _BARE)
 
 
@@ -144,22 +145,27 @@ async def _routers_again(look: Look, target: Target, ours: str, scope: Scope) ->
     return await look.router_view(Place(target.vpc_id, network_id), ours=ours, scope=scope)
 
 
-async def _either_again(fleet: Fleet, planned: Plan, ours: str) -> View | RouterView:
-    if planned.target.kind not in ROUTER_KINDS:
-        return await _ilb_again(fleet, planned, ours)
-    return await _routers_again(fleet.look(), planned.target, ours, _BARE)
+async def _either_again(fleet: Fleet, planned: Plan, ours: str) -> View | TwinView | RouterView:
+    look, target = fleet.look(), planned.target
+    if target.kind in ROUTER_KINDS:
+        return await _routers_again(look, target, ours, _BARE)
+    try:
+        return await look.repairable(target.id, ours=ours, tier_id=target.tier_id, scope=_BARE)
+    except Refused:
+        return await look.repairable(_by_address(planned), ours=ours, scope=_BARE)
 
 
-def _either_forbids(seen: View | RouterView, acts: tuple[Act, ...]) -> Answer | None:
-    if isinstance(seen, View):
-        return _ilb_forbids(seen, acts)
-    return forbidden_to_routers(router_target_of(seen), acts)
+def _either_forbids(seen: View | TwinView | RouterView, acts: tuple[Act, ...]) -> Answer | None:
+    if isinstance(seen, RouterView):
+        return forbidden_to_routers(router_target_of(seen), acts)
+    return _ilb_forbids(seen.ilb if isinstance(seen, TwinView) else seen, acts)
 
 
-EITHER: Subject[View | RouterView] = Subject(
+EITHER: Subject[View | TwinView | RouterView] = Subject(
     _find_either, _either_again, _either_forbids, takes_routers=True
 )
-"""An ILB, or the routers of a VPC or an isolated network; planners go by the type of what is seen.
+"""An ILB, one of twins with what is around it, or the routers of a VPC or an isolated network;
+planners go by the type of what is seen.
 
 A name means what `find_target` takes it for: a router's own name means all routers of its place.
 """

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cloud.build import Builder
-from bot.sandbox.cloud.model import AclList, Host, Kind, Machine, Refusal
+from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
+from tests.workflows.paired import NAME as APP
+from tests.workflows.paired import TWIN, VIP, VM, paired
 from tests.workflows.sweep import Scenario
-
-VM = "b-31-VM"
-VIP = "10.20.1.10"
 
 
 def _nothing(home: House) -> None:
@@ -215,8 +213,6 @@ ACL = Scenario(
     "provision an ACL", "provision", "shop-prod/cache-tier", _nothing, _has_the_new_acl,
     _has_the_old_acl, _spec(OTHER_ACL),
 )  # fmt: skip
-TWIN = "10.20.1.4"
-APP = "app.shop.internal"
 
 
 def _published(home: House) -> list[str]:
@@ -234,22 +230,6 @@ def _is_gone(home: House, vip: str) -> bool:
     tier = home.tier("app-tier")
     there = [one for one in home.cloud.rules_of(tier) if one.vip == vip]
     return not there and home.cloud.ilb_vm_at(tier, vip) is None
-
-
-def _paired(home: House) -> None:
-    """Two equal ILBs behind one name, both at the old version, on different hosts."""
-    tier, model = home.tier("app-tier"), home.cloud.machine(VM)
-    build = Builder(home.cloud, home.cloud.at - 86_400.0)
-    for rule in [one for one in home.cloud.rules_of(tier) if one.vip == VIP]:
-        twin = build.rule(
-            tier, f"{rule.name}-twin", TWIN, (rule.source_port, rule.instance_port),
-            list(rule.members), rule.algorithm,
-        )  # fmt: skip
-        twin.tags |= rule.tags | {"ilbot.twin": VIP}
-        rule.tags["ilbot.twin"] = TWIN
-    machine = build.ilb_vm(tier, TWIN, disk=model.disk)
-    machine.host = next(one for one in home.cloud.all(Host) if one is not model.host)
-    home.nameserver.zone.set_record(APP, 5, "A", VIP, TWIN)
 
 
 def _is_paired(home: House) -> bool:
@@ -307,14 +287,14 @@ PAIR = Scenario(
     "pair an ILB", "pair", VM, _nothing, _is_paired, _leads_to_what_answers, watched=True
 )
 UNPAIR = Scenario(
-    "take a twin away", "unpair", VM, _paired, _is_single, _leads_to_what_answers, watched=True
+    "take a twin away", "unpair", VM, paired, _is_single, _leads_to_what_answers, watched=True
 )
 BESIDE = Scenario(
     "roll beside a twin", "roll", VM, _nothing, _is_single_and_renewed, _leads_to_what_answers,
     watched=True,
 )  # fmt: skip
 TWINS = Scenario(
-    "roll twins", "roll", VM, _paired, _both_are_renewed, _leads_to_what_answers, watched=True
+    "roll twins", "roll", VM, paired, _both_are_renewed, _leads_to_what_answers, watched=True
 )
 ROUTERS = Scenario(
     "roll a pair of routers", "roll", "shop-prod", _nothing, _routers_are_renewed,
@@ -323,14 +303,64 @@ ROUTERS = Scenario(
 ROUTER_PAIR = Scenario(
     "make a pair of routers", "pair", "shop-stage", _nothing, _got_a_pair, _has_a_router
 )
+
+
+def _one_of_twins_dies(home: House) -> None:
+    paired(home)
+    _dies(home)
+
+
+def _one_of_twins_is_lost(home: House) -> None:
+    paired(home)
+    _is_lost(home)
+
+
+def _one_of_twins_fails_a_check(home: House) -> None:
+    paired(home)
+    _fails_a_check(home)
+
+
+def _fails_a_check(home: House) -> None:
+    home.cloud.set_check(VM, "haproxy_check.py", "FAILED", "no answer on port 80")
+
+
+def _is_paired_and_well(home: House) -> bool:
+    return _is_paired(home) and _all_well([home.vm(VM)])
+
+
+def _serves_and_is_well(home: House) -> bool:
+    return _serves(home) and _all_well([home.vm(VM)])
+
+
+def _no_name_leads_to_nobody(home: House) -> bool:
+    """It was dead before; a repair that failed leaves its twin in the name."""
+    return TWIN in _published(home) and _answers(home, TWIN)
+
+
+TWIN_STOPPED = Scenario(
+    "recover a dead twin", "recover", VM, _one_of_twins_dies, _is_paired,
+    _no_name_leads_to_nobody, watched=True,
+)  # fmt: skip
+TWIN_MISSING = Scenario(
+    "recover a missing twin", "recover", VIP, _one_of_twins_is_lost, _is_paired,
+    _no_name_leads_to_nobody, watched=True,
+)  # fmt: skip
+TWIN_FAILING = Scenario(
+    "recover a failing twin", "recover", VM, _one_of_twins_fails_a_check, _is_paired_and_well,
+    _leads_to_what_answers, watched=True,
+)  # fmt: skip
+FAILING = Scenario(
+    "recover a failing one", "recover", VM, _fails_a_check, _serves_and_is_well, _serves
+)
 ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
+    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, UNPAIR, BESIDE, TWINS)
+LONG = (PAIR, UNPAIR, BESIDE, TWINS, TWIN_FAILING)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.acts import Act
 from bot.domain.operation import Wish
 from bot.domain.plan import Exposure, Plan
 from bot.domain.router_view import NETWORK_ROUTERS, VPC_ROUTERS, RouterView
+from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.domain.zone import Role
 from bot.errors import Refused
@@ -15,13 +18,14 @@ from bot.services.routers import Place
 from bot.services.subjects import EITHER
 from tests.workflows.harness import House
 from tests.workflows.networks import isolated_network
+from tests.workflows.paired import TWIN, paired
 
 
-async def found(home: House, name: str) -> View | RouterView:
+async def found(home: House, name: str) -> View | TwinView | RouterView:
     return await EITHER.find(home.fleet, Wish("recover", name), "")
 
 
-def plan_for(seen: View | RouterView) -> Plan:
+def plan_for(seen: View | TwinView | RouterView) -> Plan:
     exposure = Exposure("nothing", 0.0, "a test")
     return Plan("recover", seen.target, "test", seen.facts(), (), exposure, ())
 
@@ -40,6 +44,23 @@ async def test_an_ilb_vm_its_address_or_its_tier_means_the_ilb(home: House, name
     seen = await found(home, name)
     assert isinstance(seen, View)
     assert seen.name == "b-31-VM"
+
+
+async def test_one_of_twins_is_seen_with_its_twin(home: House) -> None:
+    paired(home)
+    seen = await found(home, "b-31-VM")
+    assert isinstance(seen, TwinView)
+    assert (seen.ilb.name, seen.twin.vip, seen.twin_serves) == ("b-31-VM", TWIN, True)
+
+
+async def test_one_of_twins_that_was_deployed_again_is_the_same(home: House) -> None:
+    paired(home)
+    before = plan_for(await found(home, TWIN))
+    home.cloud.lose_ilb_vm(home.vm_at(TWIN))
+    planned = replace(before, parameters=(("vip", TWIN),))
+    after = await EITHER.again(home.fleet, planned, "")
+    assert isinstance(after, TwinView)
+    assert (after.ilb.vip, after.ilb.vm) == (TWIN, None)
 
 
 async def test_what_nothing_is_called_is_refused(home: House) -> None:

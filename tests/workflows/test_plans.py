@@ -86,9 +86,6 @@ CHANGED_FACTS: dict[str, Change] = {
     "it was moved since": lambda seen: replace(
         seen, events=(event("INTERNALLBVM.START", 1), *seen.events)
     ),
-    "a neighbour stopped": lambda seen: replace(
-        seen, tier_vms=(seen.tier_vms[0], replace(NEIGHBOUR, state=VmState.STOPPED))
-    ),
 }
 CHANGED_COSTS: dict[str, Change] = {
     "time passed": lambda seen: replace(seen, read_at=seen.read_at + 60),
@@ -102,6 +99,13 @@ CHANGED_COSTS: dict[str, Change] = {
         seen, tier_vms=seen.tier_vms[::-1]
     ),
 }
+
+
+def neighbour_stopped(seen: View) -> View:
+    stopped = replace(NEIGHBOUR, state=VmState.STOPPED)
+    return replace(seen, tier_vms=(seen.tier_vms[0], stopped, *seen.tier_vms[2:]))
+
+
 THIRD = replace(NEIGHBOUR, id="m-3", name="b-33-VM", vip="10.20.1.12")
 EVENTS = (event("VM.STOP", 60), event("INTERNALLBVM.START", 900))
 PLANNABLE = {
@@ -219,6 +223,17 @@ def test_a_changed_fact_is_another_plan(runbook: Runbook[Any], change: Change) -
     before, after = planned(runbook, seen, wish), planned(runbook, change(seen), wish)
     assert isinstance(before, Plan)
     assert not isinstance(after, Plan) or after.fingerprint != before.fingerprint
+
+
+def test_a_neighbour_that_stopped_is_another_plan_of_a_roll_and_none_of_a_repair() -> None:
+    """Where several died at once, the repair of one must not make the plan for another stale."""
+    same = []
+    for name in ("roll", "recover"):
+        seen, wish = PLANNABLE[name], Wish(name, VM.name)
+        plans = [planned(RUNBOOKS[name], one, wish) for one in (seen, neighbour_stopped(seen))]
+        before, after = (one for one in plans if isinstance(one, Plan))
+        same.append(before.fingerprint == after.fingerprint)
+    assert same == [False, True]
 
 
 @every_runbook

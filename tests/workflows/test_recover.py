@@ -235,8 +235,7 @@ async def test_a_missing_ones_plan_names_the_neighbours_it_starts(home: House) -
     plan = await home.plan(await home.ask("recover", "10.20.2.10"))
     assert plan.blast_radius == (
         "10.20.2.10 ports 80, 443: served again",
-        f"{home.vm_at('10.20.2.11')} (10.20.2.11, Running): its rules are sent again, started if "
-        "stopped",
+        f"{home.vm_at('10.20.2.11')} (10.20.2.11): its rules are sent again, started if stopped",
         "the routers of VPC shop-prod get the tier's configuration again",
     )
 

@@ -9,7 +9,8 @@ import pytest
 from bot.domain.operation import Outcome
 from bot.engine.memory import Death, Point
 from tests.workflows.harness import House
-from tests.workflows.scenarios import ROLL, VM
+from tests.workflows.paired import VM
+from tests.workflows.scenarios import ROLL
 from tests.workflows.sweep import Complaints, Scenario, Story, play
 
 pytestmark = pytest.mark.slow
