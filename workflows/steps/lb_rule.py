@@ -1,232 +1,42 @@
 """Brings the LB rule on one VIP and port to a wanted state, from whatever is there.
 
 Every act looks first and is looked at afterwards: a job's success says little, the rule on its
-place is what counts. Bringing back what was there before is the same walk to another state.
+place is what counts. What one look saw serves all that is decided on it. Bringing back what was
+there before is the same walk to another state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.domain.comparison import RuleChange
-from bot.domain.rule_state import OUR_TAGS, Place, RuleState, state_of
+from bot.domain.rule_state import Place, RuleState
 from bot.domain.spec import KEEPER_TAG, Stickiness
-from bot.engine.api import Retry, Run, Settled, StepFailed, verb
-from bot.errors import Permanent
-from bot.ports import World
-from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken, until
+from bot.engine.api import Run, StepFailed
+from workflows.steps.jobs import JobEnd, await_job
+from workflows.steps.rule_acts import (
+    Found,
+    at_rest,
+    expect,
+    gone,
+    in_words,
+    look,
+    look_closely,
+    stale,
+    submit_assign,
+    submit_create,
+    submit_delete,
+    submit_remove,
+    submit_stickiness,
+    submit_tag,
+    submit_untag,
+)
 
 TRIES = 3
 """How often a refused deletion or a half-done change of members is tried before a person is
 asked."""
 KEEPER_NAME = "ilbot-keeper"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is on a place: `state` is None where there is no rule; `policy_id` is its stickiness."""
-
-    id: str = ""
-    state: RuleState | None = None
-    is_half_done: bool = False
-    is_going: bool = False
-    policy_id: str = ""
-
-    def is_at_rest_with(self, members: tuple[str, ...]) -> bool:
-        """Whether it has just these members and no change of them is half done."""
-        return self.state is not None and self.state.members == members and not self.is_half_done
-
-
-async def _look(world: World, place: Place, *, sticky: bool = False) -> Found:
-    """Read the rule, and its stickiness only where that is asked for: it takes a second call."""
-    rules = await world.cloud.rules(tier_id=place.tier_id)
-    rule = next((r for r in rules if (r.vip, r.source_port) == (place.vip, place.port)), None)
-    if rule is None:
-        return Found()
-    policy = await world.cloud.stickiness(rule.id) if sticky else None
-    policy_id, stickiness = policy or ("", None)
-    tags = tuple(tag for tag in rule.tags if tag[0] in {*OUR_TAGS, KEEPER_TAG})
-    state = replace(state_of(rule, stickiness), tags=tuple(sorted(tags)))
-    return Found(rule.id, state, rule.is_half_done, rule.state == "Deleting", policy_id)
-
-
-async def _there(
-    world: World, place: Place, what: str, *, sticky: bool = False
-) -> tuple[Found, RuleState]:
-    found = await _look(world, place, sticky=sticky)
-    if found.state is None:
-        raise Permanent(f"{what} of {place}: there is no rule on it any more")
-    return found, found.state
-
-
-@verb(retry=PATIENT)
-async def look(world: World, place: Place) -> Found:
-    """Return what is on the place now."""
-    return await _look(world, place)
-
-
-@verb(retry=PATIENT)
-async def look_closely(world: World, place: Place) -> Found:
-    """Return what is on the place now, its stickiness too."""
-    return await _look(world, place, sticky=True)
-
-
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
-async def at_rest(world: World, place: Place) -> Found:
-    """Wait until no change of the rule is half done, or the deadline passed.
-
-    While an assign deploys an ILB VM its rule is in `Add` with the member listed for as long.
-    """
-
-    async def resting() -> Found | None:
-        found = await _look(world, place)
-        return None if found.is_half_done else found
-
-    return await until(world, world.pace.settle_deadline_s, resting) or await _look(world, place)
-
-
-async def _create_taken(world: World, place: Place, wanted: RuleState) -> Settled[str] | None:
-    return Settled("") if (await _look(world, place)).id else None
-
-
-@verb(settle=_create_taken, retry=PATIENT)
-async def submit_create(world: World, place: Place, wanted: RuleState) -> str:
-    """Submit the creation and return its job id, `""` where the rule is there already."""
-    if (await _look(world, place)).id:
-        return ""
-    created = await world.cloud.create_rule(
-        place.tier_id,
-        vip=place.vip,
-        port=place.port,
-        to=wanted.to,
-        algorithm=wanted.algorithm,
-        name=wanted.name,
-    )
-    return created.job_id
-
-
-async def _delete_taken(world: World, place: Place) -> Settled[str] | None:
-    async def shows() -> bool:
-        found = await _look(world, place)
-        return not found.id or found.is_going
-
-    return await taken(world, shows)
-
-
-@verb(settle=_delete_taken, retry=PATIENT)
-async def submit_delete(world: World, place: Place) -> str:
-    """Submit the deletion and return its job id, `""` where there is no rule."""
-    found = await _look(world, place)
-    return await world.cloud.delete_rule(found.id) if found.id else ""
-
-
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
-async def gone(world: World, place: Place) -> bool:
-    """Wait until no rule is on the place; False where one is still there at the deadline."""
-
-    async def shows() -> bool | None:
-        return not (await _look(world, place)).id or None
-
-    return await until(world, world.pace.power_sync_s, shows) or False
-
-
-async def _assign_taken(world: World, place: Place, vm_ids: tuple[str, ...]) -> Settled[str] | None:
-    async def shows() -> bool:
-        _, state = await _there(world, place, "assign members")
-        return set(vm_ids) <= set(state.members)
-
-    return await taken(world, shows)
-
-
-@verb(settle=_assign_taken, retry=PATIENT)
-async def submit_assign(world: World, place: Place, vm_ids: tuple[str, ...]) -> str:
-    """Submit all new members in one call and return its job id: the ILB VM comes with the first."""
-    found, _ = await _there(world, place, "assign members")
-    return await world.cloud.assign(found.id, vm_ids)
-
-
-async def _remove_taken(world: World, place: Place, vm_ids: tuple[str, ...]) -> Settled[str] | None:
-    async def shows() -> bool:
-        _, state = await _there(world, place, "remove members")
-        return not set(vm_ids) & set(state.members)
-
-    return await taken(world, shows)
-
-
-@verb(settle=_remove_taken, retry=PATIENT)
-async def submit_remove(world: World, place: Place, vm_ids: tuple[str, ...]) -> str:
-    """Submit the removal of members and return its job id; removing a stranger succeeds."""
-    found, _ = await _there(world, place, "remove members")
-    return await world.cloud.remove(found.id, vm_ids)
-
-
-async def _untag_taken(
-    world: World, place: Place, wanted: tuple[tuple[str, str], ...]
-) -> Settled[str] | None:
-    async def shows() -> bool:
-        _, state = await _there(world, place, "take tags")
-        return not _stale(state, wanted)
-
-    return await taken(world, shows)
-
-
-@verb(settle=_untag_taken, retry=PATIENT)
-async def submit_untag(world: World, place: Place, wanted: tuple[tuple[str, str], ...]) -> str:
-    """Take away our tags that are not as wanted: one that exists is never overwritten (530)."""
-    found, state = await _there(world, place, "take tags")
-    stale = _stale(state, wanted)
-    return await world.cloud.delete_tags(found.id, stale) if stale else ""
-
-
-async def _tag_taken(
-    world: World, place: Place, wanted: tuple[tuple[str, str], ...]
-) -> Settled[str] | None:
-    async def shows() -> bool:
-        _, state = await _there(world, place, "tag the rule")
-        return set(wanted) <= set(state.tags)
-
-    return await taken(world, shows)
-
-
-@verb(settle=_tag_taken, retry=PATIENT)
-async def submit_tag(world: World, place: Place, wanted: tuple[tuple[str, str], ...]) -> str:
-    """Set the tags that are missing and return the job id, `""` where none is."""
-    found, state = await _there(world, place, "tag the rule")
-    missing = {key: value for key, value in wanted if (key, value) not in state.tags}
-    return await world.cloud.create_tags(found.id, missing) if missing else ""
-
-
-async def _stick_taken(
-    world: World, place: Place, wanted: Stickiness | None
-) -> Settled[str] | None:
-    async def shows() -> bool:
-        _, state = await _there(world, place, "set the stickiness", sticky=True)
-        return state.stickiness == wanted
-
-    return await taken(world, shows)
-
-
-@verb(settle=_stick_taken, retry=PATIENT)
-async def submit_stickiness(world: World, place: Place, wanted: Stickiness | None) -> str:
-    """Set or take away the stickiness policy; a second policy replaces the first."""
-    found, state = await _there(world, place, "set the stickiness", sticky=True)
-    if state.stickiness == wanted:
-        return ""
-    if wanted is None:
-        return await world.cloud.unstick(found.policy_id)
-    return (await world.cloud.stick(found.id, f"{state.name}-sticky", wanted)).job_id
-
-
-@verb(retry=PATIENT)
-async def expect(world: World, place: Place, wanted: RuleState) -> str:
-    """Fail unless the rule is as wanted, whatever the jobs said; return its id."""
-    found = await _look(world, place, sticky=True)
-    if found.state is None or found.is_half_done or not found.state.is_like(wanted):
-        is_ = "there is none" if found.state is None else f"it has {_in_words(found)}"
-        raise Permanent(f"compare the rule on {place} with the plan: {is_}; somebody may have "
-                        "changed it meanwhile")  # fmt: skip
-    return found.id
 
 
 async def carry_out(run: Run, tier_id: str, change: RuleChange) -> None:
@@ -242,7 +52,7 @@ async def mark(run: Run, tier_id: str, change: RuleChange) -> None:
     assert change.before is not None and change.after is not None
     place, before, after = Place(tier_id, change.vip, change.port), change.before, change.after
     run.undo(f"tags of {place} as they were", lambda: set_tags(run, place, before.tags))
-    await set_tags(run, place, after.tags)
+    await set_tags(run, place, after.tags, known=before.tags)
 
 
 async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 0) -> None:
@@ -251,7 +61,7 @@ async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 
     `keeper` is a port on which a second rule holds the VIP while this one is deleted and created
     again; with the last rule of a VIP CloudStack destroys its ILB VM.
     """
-    now = await run.step(look, place)
+    now = await run.step(look if wanted is None else look_closely, place)
     away = now.state is not None and (
         wanted is None or now.is_going or not now.state.is_made_like(wanted)
     )
@@ -261,13 +71,14 @@ async def bring(run: Run, place: Place, wanted: RuleState | None, keeper: int = 
         await _delete(run, place)
     if wanted is None:
         return
-    is_new = away or now.state is None
-    if is_new:
-        await _create(run, place, wanted)
-    await _set_members(run, place, wanted.members)
-    await _set_stickiness(run, place, wanted.stickiness)
-    if not is_new:
-        await set_tags(run, place, wanted.tags)
+    was = None if away else now.state
+    if was is None:
+        now = await _create(run, place, wanted)
+    await _set_members(run, place, wanted.members, now)
+    if wanted.stickiness != (was and was.stickiness):
+        await _set_stickiness(run, place, wanted.stickiness)
+    if was is not None:
+        await set_tags(run, place, wanted.tags, known=was.tags)
     if keeper:
         await _delete(run, replace(place, port=keeper))
     await run.step(expect, place, wanted)
@@ -279,29 +90,29 @@ async def _hold(run: Run, place: Place, now: Found, wanted: RuleState) -> None:
     One that is there already, from the change that is being undone, serves as it is.
     """
     assert now.state is not None
-    held = (await run.step(look, place)).state
-    if held is None:
+    held = await run.step(look, place)
+    if held.state is None:
         holder = RuleState(KEEPER_NAME, wanted.to, wanted.algorithm, tags=((KEEPER_TAG, "true"),))
-        await _create(run, place, holder)
-    if held is None or not held.members:
-        await _set_members(run, place, now.state.members[:1])
+        held = await _create(run, place, holder)
+    if held.state is None or not held.state.members:
+        await _set_members(run, place, now.state.members[:1], held)
 
 
-async def _create(run: Run, place: Place, wanted: RuleState) -> None:
+async def _create(run: Run, place: Place, wanted: RuleState) -> Found:
     """Create and tag at once: an unfinished rule of ours must be known as ours."""
     job = await run.step(submit_create, place, wanted)
     end = await run.step(await_job, job)
-    if not (await run.step(look, place)).id:
+    made = await run.step(look, place)
+    if made.state is None:
         raise _failed(f"create the rule on {place}", end)
-    await set_tags(run, place, wanted.tags)
+    await set_tags(run, place, wanted.tags, known=made.state.tags)
+    return made
 
 
 async def _delete(run: Run, place: Place) -> None:
     """Delete what is on a place; after a refusal it stays `Deleting`, and again is the repair."""
     end = JobEnd(False, False, "")
     for _ in range(TRIES):
-        if not (await run.step(look, place)).id:
-            return
         job = await run.step(submit_delete, place)
         end = await run.step(await_job, job)
         if (end.succeeded or not end.is_known) and await run.step(gone, place):
@@ -309,15 +120,13 @@ async def _delete(run: Run, place: Place) -> None:
     raise _failed(f"delete the rule on {place}", end)
 
 
-async def _set_members(run: Run, place: Place, wanted: tuple[str, ...]) -> None:
+async def _set_members(run: Run, place: Place, wanted: tuple[str, ...], now: Found) -> None:
     """Bring the members about: new ones before old ones go, and what is half done repaired.
 
     A rule in `Add` with a member listed is repaired by removing one member and assigning it
     again; the same assign again fails (LoadBalancingRulesManagerImpl).
     """
-    now = Found()
     for _ in range(TRIES):
-        now = await run.step(look, place)
         if now.is_half_done and now.state is not None:
             listed = now.state.members
             surplus = tuple(one for one in listed if one not in wanted)
@@ -334,7 +143,7 @@ async def _set_members(run: Run, place: Place, wanted: tuple[str, ...]) -> None:
             now = await run.step(look, place)
         if now.is_at_rest_with(wanted):
             return
-    text = f"set the members of {place}: after {TRIES} tries it has {_in_words(now)}"
+    text = f"set the members of {place}: after {TRIES} tries it has {in_words(now)}"
     raise StepFailed("members", "permanent", text, in_doubt=now.is_half_done)
 
 
@@ -356,12 +165,23 @@ async def _set_stickiness(run: Run, place: Place, wanted: Stickiness | None) -> 
         await _follow(run, place, what, job, lambda state: state.stickiness == wanted)
 
 
-async def set_tags(run: Run, place: Place, wanted: tuple[tuple[str, str], ...]) -> None:
-    """Bring our tags on a rule to these; a tag that exists is deleted before it is set again."""
+async def set_tags(
+    run: Run,
+    place: Place,
+    wanted: tuple[tuple[str, str], ...],
+    *,
+    known: tuple[tuple[str, str], ...] | None = None,
+) -> None:
+    """Bring our tags on a rule to these; a tag that exists is deleted before it is set again.
+
+    What is `known` of them needs no look; where it is wrong by now, CloudStack refuses (530).
+    """
     what = f"tag the rule on {place}"
-    if job := await run.step(submit_untag, place, wanted):
-        await _follow(run, place, what, job, lambda state: not _stale(state, wanted))
-    if job := await run.step(submit_tag, place, wanted):
+    surplus = known is None or any(tag not in wanted for tag in known)
+    if surplus and (job := await run.step(submit_untag, place, wanted)):
+        await _follow(run, place, what, job, lambda state: not stale(state, wanted))
+    missing = known is None or any(tag not in known for tag in wanted)
+    if missing and (job := await run.step(submit_tag, place, wanted)):
         await _follow(run, place, what, job, lambda state: set(wanted) <= set(state.tags))
 
 
@@ -381,19 +201,6 @@ async def _follow(
             raise _failed(what, end)
 
 
-def _stale(state: RuleState, wanted: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    return tuple(key for key, value in state.tags if (key, value) not in wanted)
-
-
 def _failed(what: str, end: JobEnd) -> StepFailed:
     why = end.text if end.is_known else "CloudStack does not say how it ended"
     return StepFailed("lb_rule", "permanent", f"{what}: {why}", in_doubt=not end.is_known)
-
-
-def _in_words(found: Found) -> str:
-    if found.state is None:
-        return "no rule"
-    count = len(found.state.members)
-    half = ", half done" if found.is_half_done else ""
-    members = "1 member" if count == 1 else f"{count} members"
-    return f"{members}, {found.state.algorithm} to port {found.state.to}{half}"
