@@ -82,7 +82,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of the journal; times are unix seconds, empty texts mean not yet."""
+    """One row of the journal; times are unix seconds, empty texts mean not yet.
+
+    `parent` is the operation that opened it as a part of its own change, `""` for most.
+    """
 
     id: str
     wish: Wish
@@ -105,6 +108,7 @@ class Operation:
     reason: str = ""
     channel: str = ""
     message: str = ""
+    parent: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -7,13 +7,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+FLEET = "fleet"
+"""The kind of target that is many targets, each with a lane of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a change is done to; `lane` names the VPC or network that takes one change at a time.
 
     For an isolated network `tier` is the network and `vpc` is empty; for the routers of a VPC
-    `tier` is empty.
+    `tier` is empty. A fleet is that of a VPC, or where `vpc` is empty that of a zone.
     """
 
     kind: str
@@ -27,12 +30,16 @@ class Target:
 
     @property
     def lane(self) -> str:
-        """The VPC or the isolated network, which takes one change at a time."""
+        """The VPC or the isolated network, which takes one change at a time; `""` for a fleet."""
+        if self.kind == FLEET:
+            return ""
         return f"vpc:{self.vpc_id}" if self.vpc_id else f"network:{self.tier_id}"
 
     @property
     def where(self) -> str:
         """Where it is, in words."""
+        if self.kind == FLEET:
+            return f"VPC {self.vpc}, zone {self.zone}" if self.vpc_id else f"zone {self.zone}"
         if not self.vpc_id:
             return f"network {self.tier}, zone {self.zone}"
         tier = f"tier {self.tier} of " if self.tier_id else ""
