@@ -3,6 +3,7 @@
 Every method raises `Refused`, `Transient` or `Permanent` with the act and its target in the text.
 """
 
+from bot.ports.children import Children, NoChildren, Standing
 from bot.ports.cloud import Cloud, CloudReader, CloudServers, Created
 from bot.ports.people import Chat, People, Posted
 from bot.ports.traffic import Directory, NobodyLooks, Probe, Proof, Vantage
@@ -10,6 +11,7 @@ from bot.ports.world import Clock, Intents, Pace, World
 
 __all__ = [
     "Chat",
+    "Children",
     "Clock",
     "Cloud",
     "CloudReader",
@@ -17,12 +19,14 @@ __all__ = [
     "Created",
     "Directory",
     "Intents",
+    "NoChildren",
     "NobodyLooks",
     "Pace",
     "People",
     "Posted",
     "Probe",
     "Proof",
+    "Standing",
     "Vantage",
     "World",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.children import Children, NoChildren
 from bot.ports.cloud import Cloud
 from bot.ports.people import People
 from bot.ports.traffic import Directory, NobodyLooks, Probe, Proof
@@ -58,6 +59,7 @@ class Pace:
 
 _NOBODY = NobodyLooks()
 _PROOF = Proof()
+_NO_CHILDREN = NoChildren()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +73,4 @@ class World:
     pace: Pace = Pace()
     probe: Probe = _NOBODY
     proof: Proof = _PROOF
+    children: Children = _NO_CHILDREN

@@ -42,6 +42,8 @@ def account_of(
 def _asked(found: Operation, notes: tuple[Entry, ...]) -> Section:
     by = Who(found.requested_by.id, found.requested_by.name)
     rows: list[Row] = [(by, f", by {found.source.value}, ", When(found.created_at))]
+    if found.parent:
+        rows.append(("part of ", Code(found.parent)))
     short = [f"{name}={value}" for name, value in found.wish.parameters if "\n" not in value]
     if short:
         rows.append(("with ", Code(", ".join(short))))

@@ -12,14 +12,16 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bot.domain.operation import Mode, Operation, Outcome, Source, State
-from bot.domain.plan import NothingToDo, Plan, Target, in_words
+from bot.domain.plan import NothingToDo, Plan, Target
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.domain.probing import Evidence
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock, World
 from bot.services import proof, traffic
+from bot.services.children import Parents
 from bot.services.cloud_watch import Pause
+from bot.services.failure import Failure, weighed
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations, plan_of, scope_of, standing
@@ -31,21 +33,6 @@ _READ_RETRY = Retry(attempts=6, first_wait_s=1.0, max_wait_s=20.0)
 _PROOF_RETRY = Retry(attempts=12, first_wait_s=1.0, max_wait_s=30.0)
 """About 3.5 minutes: a change is proven after a restart of the management server too."""
 _LOOK_AGAIN_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """How a runbook's body ended, as JSON between two steps; `kind` is empty where it succeeded.
-
-    `stands` is what had been done for good by then.
-    """
-
-    kind: str = ""
-    text: str = ""
-    in_doubt: bool = False
-    undone: tuple[str, ...] = ()
-    undo_failed: str = ""
-    stands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +56,7 @@ class Lifecycle:
 
     def __init__(self, office: Office) -> None:
         self._office = office
+        self._parents = Parents(office.journal, office.runbooks)
         self._consider: Verb[[str], float] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.consider)
         self._expire: Verb[[str], float] = verb()(self.expire)
         self._begin: Verb[[str], str] = verb(retry=_READ_RETRY, timeout_s=300.0)(self.begin)
@@ -229,6 +217,8 @@ class Lifecycle:
         now = self._office.clock.now()
         if mode in {Mode.OBSERVE, Mode.SUGGEST}:
             await self._end(found, (State.ASKED,), Outcome.OBSERVED, why, **changes)
+        elif found.parent:
+            await self._by_its_parent(found, planned, changes)
         elif mode is Mode.AUTOMATIC:
             by = f"policy {self._office.policies().version}"
             await self._office.journal.move(
@@ -242,6 +232,21 @@ class Lifecycle:
                 found.id, (State.ASKED,), "planned",
                 state=State.WAITING, deadline_at=now + expiry_s, reason=why, **changes,
             )  # fmt: skip
+
+    async def _by_its_parent(
+        self, found: Operation, planned: Plan, changes: dict[str, object]
+    ) -> None:
+        parent, why_not = await self._parents.approval(found, planned)
+        if why_not:
+            await self._end(
+                found, (State.ASKED,), Outcome.FAILED, f"not begun: {why_not}", **changes
+            )
+            return
+        await self._office.journal.move(
+            found.id, (State.ASKED,), "approved",
+            state=State.APPROVED, decided_by=parent.decided_by, decided_at=parent.decided_at,
+            deadline_at=self._office.clock.now() + 900.0, **changes,
+        )  # fmt: skip
 
     async def _mode(self, found: Operation, scope: Scope) -> tuple[Mode, str]:
         """How far this operation may go: the least of the policy, the keys and the wish's own."""
@@ -268,9 +273,8 @@ class Lifecycle:
     async def _refuse_unless_allowed(self, found: Operation, scope: Scope) -> None:
         if not found.requested_by.is_person:
             return
-        answer = self._office.policies().may_request(
-            found.requested_by.id, found.wish.runbook, scope
-        )
+        runbook = await self._parents.runbook_of(found)
+        answer = self._office.policies().may_request(found.requested_by.id, runbook, scope)
         if isinstance(answer, Denied):
             raise Refused(str(answer))
 
@@ -285,24 +289,32 @@ class Lifecycle:
                     instead=f"`why {other.id}` shows it.",
                 )
         parked = await self._office.operations.parked(target_id)
-        if parked is not None and not found.requested_by.is_person:
+        if parked is not None and (found.parent or not found.requested_by.is_person):
             raise Refused(
                 f"Operation {parked.id} on {parked.target_name} is parked: nothing automatic "
                 "touches it until a person has looked.",
                 instead="A person may ask for a runbook on it.",
             )
 
-    async def _still_holds(self, found: Operation) -> tuple[Outcome | None, str]:
-        planned = plan_of(found)
+    async def _still_approved(self, found: Operation) -> tuple[Outcome | None, str]:
+        if reason := await self._parents.orphaned(found):
+            return Outcome.STALE, reason
         if found.requested_by.is_person or not found.decided_by.startswith("policy"):
             asked_by = found.requested_by.id if found.requested_by.is_person else ""
             answer = self._office.policies().may_decide(
-                found.decided_by, asked_by, planned.runbook, scope_of(found)
+                found.decided_by, asked_by, await self._parents.runbook_of(found), scope_of(found)
             )
             if isinstance(answer, Denied):
                 return Outcome.REFUSED, f"the approval no longer counts: {answer}"
         elif reason := await self._why_people_decide():
             return Outcome.STALE, f"nobody approved it, and {reason}"
+        return None, ""
+
+    async def _still_holds(self, found: Operation) -> tuple[Outcome | None, str]:
+        outcome, reason = await self._still_approved(found)
+        if outcome is not None:
+            return outcome, reason
+        planned = plan_of(found)
         try:
             runbook = self._office.runbooks[planned.runbook]
             seen = await runbook.subject.again(self._office.fleet, planned, found.id)
@@ -323,7 +335,7 @@ class Lifecycle:
         measured = await self._measured(world, found, probing)
         unsafe = runbook.unsafe(seen, planned)
         if failure.kind:
-            return _of_failure(failure, unsafe)
+            return weighed(failure, unsafe)
         if left := runbook.left_to_do(seen, planned):
             return (Outcome.PARKED if unsafe else Outcome.FAILED), "; ".join(left)
         if probing.must_prove:
@@ -366,22 +378,6 @@ class Lifecycle:
 
 
 _FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
-
-
-def _of_failure(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
-    """Weigh a failure: compensation never turns it green, and what is in doubt is parked."""
-    if failure.undo_failed:
-        return Outcome.PARKED, f"{failure.text}; undoing failed too: {failure.undo_failed}"
-    if unsafe:
-        return Outcome.PARKED, f"{failure.text}; {unsafe}"
-    if failure.kind == "bug" or failure.in_doubt:
-        return Outcome.PARKED, failure.text
-    undone = f"; undone: {', '.join(failure.undone)}" if failure.undone else ""
-    if failure.stands:
-        return Outcome.FAILED, f"{failure.text}{undone}; done and kept: {in_words(failure.stands)}"
-    if failure.kind == "stopped" and not undone:
-        return Outcome.REJECTED, f"{failure.text}; nothing was changed"
-    return (Outcome.ROLLED_BACK if undone else Outcome.FAILED), f"{failure.text}{undone}"
 
 
 def _clause(error: IlbotError) -> str:

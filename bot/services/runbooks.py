@@ -59,6 +59,12 @@ class Runbook(Generic[S]):
     acts: Callable[[Plan], tuple[Act, ...]]
     """What a plan does to its target, in the words of the topology."""
     probed: Callable[[Plan], Probing] = not_probed
+    covers: Callable[[Plan, Plan], str] | None = None
+    """Of one that opens changes of single targets: why an approval of its plan (the first) is none
+    of such a change's plan (the second), `""` where it is."""
+    named_by: str = "TARGET"
+    """How what it works on is said."""
+    example: str = "app-tier"
     by_form: bool = False
     """Whether it is asked for with a text of many lines: by a form in chat, or by a file."""
 

@@ -31,6 +31,7 @@ operation = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("channel", sa.String(80), nullable=False),
     sa.Column("message", sa.String(80), nullable=False),
+    sa.Column("parent", sa.String(40), nullable=False, server_default="", index=True),
 )
 
 audit = sa.Table(

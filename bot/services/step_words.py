@@ -79,6 +79,10 @@ STEP_WORDS = {
     "stands_in": "Looked whether its twin serves",
     "budget_kept_at": "Compared its lost connections with the budget",
     "ilb_checked_again": "Waited until its checks were collected again",
+    "hosts_apart": "Looked which of them stand on hosts of their own",
+    "open_child": "Opened a change of one target",
+    "children_seen": "Looked how the changes of its targets stand",
+    "end_here": "Went no further",
     "begin": "Looked again: the plan still holds",
     "finish": "Looked at the result",
 }
