@@ -35,7 +35,10 @@ async def test_finding_and_reading_share_their_lists(
 ) -> None:
     calls = await calls_of_a_look(home, runbook, target)
     shared = ("listNetworks", "listInternalLoadBalancerVMs", "listLoadBalancers", "listRouters")
-    assert {name: calls[name] for name in shared} == dict.fromkeys(shared, 1)
+    wanted = dict.fromkeys(shared, 1)
+    if runbook == "recover":
+        wanted["listInternalLoadBalancerVMs"] += 1  # with the checks of the one that was meant
+    assert {name: calls[name] for name in shared} == wanted
 
 
 async def test_each_runbook_reads_what_it_relies_on(home: House) -> None:
