@@ -21,7 +21,8 @@ class TwinView:
     Plans rely on the ILB and the marks on its rules, and on nothing around it: where both twins
     are repaired, each repair changes what the other one saw, and neither must be stale for that.
     `twin` is without machine and rules where it is gone. `records` are those of the names on its
-    rules; none were read where there is `trouble`. A new ILB VM comes with `default_offering`.
+    rules; none were read where there is `trouble`. Where it has no machine, a new one comes with
+    `default_offering`, None where that is not shown.
     """
 
     ilb: View

@@ -86,16 +86,15 @@ async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> Se
 
 async def read_twin(cloud: CloudReader, outlook: Outlook, view: View, twin: View) -> TwinView:
     """Read what is around one of twins; a directory that does not answer is told, not raised."""
-    offering, vantage_points = await asyncio.gather(
-        seen(_default_offering(cloud), None), outlook.probe.vantage_points()
-    )
+    offering = None if view.vm else await seen(_default_offering(cloud), None)
     records: tuple[Record, ...] = ()
     trouble = ""
     try:
         records = await _records(outlook.directory, names_in(view.rules))
     except IlbotError as error:
         trouble = str(error)
-    return TwinView(view, twin, outlook.directory.kind, records, trouble, offering, vantage_points)
+    lookers = await outlook.probe.vantage_points()
+    return TwinView(view, twin, outlook.directory.kind, records, trouble, offering, lookers)
 
 
 async def _records(directory: Directory, names: tuple[str, ...]) -> tuple[Record, ...]:
