@@ -68,7 +68,7 @@ async def _withdraw(run: Run, planned: Plan) -> tuple[str, ...]:
             for move in withdrawals(await _published(run, planned), vip, twin_vip):
                 done.append(move.after.name)  # before it is done: in doubt, it was
                 await directory.change(run, move.before, move.after)
-        await probe.watch(run, _places(planned, twin_vip))
+        await run.step(probe.looked_at, run.id, _places(planned, twin_vip))
     except StepFailed:
         pass  # the step has told it; what is dead is brought back all the same
     return tuple(done)

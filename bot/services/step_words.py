@@ -75,6 +75,7 @@ STEP_WORDS = {
     "put_question": "Asked a person",
     "hear": "Listened for an answer",
     "close_question": "Asked no longer",
+    "looked_at": "Began to probe the services",
     "published": "Looked what its names lead to",
     "stands_in": "Looked whether its twin serves",
     "budget_kept_at": "Compared its lost connections with the budget",

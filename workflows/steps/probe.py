@@ -18,6 +18,13 @@ async def watched(world: World, run_id: str, places: tuple[Watched, ...]) -> int
     return await proof.begin_to_watch(world, run_id, places)
 
 
+@verb(retry=PATIENT)
+async def looked_at(world: World, run_id: str, places: tuple[Watched, ...]) -> bool:
+    """Watch just these from now on, and wait for nobody to look: what is next is urgent."""
+    await world.probe.watch(run_id, places)
+    return True
+
+
 @verb(retry=Retry(attempts=1), timeout_s=3600.0)
 async def answered(world: World, run_id: str, vip: str) -> bool:
     """Wait until enough attempts in a row were answered at every port of a VIP, from everywhere.
