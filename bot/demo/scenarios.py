@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 from bot.demo.stage import Stage, connected, shifted
 from bot.demo.staging import Staging
 from bot.errors import Permanent
+from bot.sandbox.dns.seed import APP
 
 _RECORDED_VM = "7747a5cc-0516-4562-b5c7-2bd6e7a81633"
 _RECORDED_NAME = "b-31-VM"
@@ -112,6 +113,18 @@ async def ilb_down(stage: Stage) -> None:
     await asyncio.to_thread(_publish, stage.broker, "ilb_vm_stopped_by_admin.jsonl", stopped)
     await asyncio.to_thread(_publish, stage.broker, "ilb_vm_died.jsonl", dead)
     await told(stage, "Receipt of")
+
+
+async def twin_dies(stage: Stage) -> None:
+    """An ILB gets a twin; then its own VM dies, and nobody has to do anything."""
+    machine = await stage.machine("app-tier")
+    await stage.control("dns/set-record", name=APP, values=[machine["guestipaddress"]], ttl=1)
+    await stage.slack.says("ana", "/ilb pair app-tier", wait=False)
+    await stage.slack.sees("ana", _PLANNED, timeout_s=20)
+    await approved_by_bruno(stage)
+    await told(stage, "Receipt of")
+    await stage.control("power-off", target=machine["name"])
+    await told(stage, "beside its twin")
 
 
 async def crash(stage: Stage) -> None:
@@ -223,6 +236,12 @@ def _publish(broker: str, file: str, machine: dict[str, str]) -> None:
 
 
 _RECORDED_BUS = Staging(pace=0.02, automatic=True, bus_of_world=False)
+_HURRIED = Staging(
+    pace=0.02,
+    automatic=True,
+    settings=(("ILBOT_DIRECTORY__TTL_S", "1"), ("ILBOT_PROBE__BAKE_S", "1")),
+)
+"""For two changes in one story: clients remember a name for a second, not for five."""
 SCENARIOS = {
     one.name: one
     for one in (
@@ -243,6 +262,13 @@ SCENARIOS = {
             ("done",),
             ilb_down,
             _RECORDED_BUS,
+        ),
+        Scenario(
+            "twin-dies",
+            "one of twins dies: withdrawn from its name, repaired, proven, published again",
+            ("done", "done"),
+            twin_dies,
+            _HURRIED,
         ),
         Scenario("crash", "the bot is killed between two steps", ("done",), crash),
         Scenario(

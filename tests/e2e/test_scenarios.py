@@ -67,6 +67,20 @@ async def test_a_dead_ilb_vm_is_brought_back_and_a_stopped_one_left_alone() -> N
     assert _effects(played, "b-32-VM") == {"ilb_vm.stopped": 1}
 
 
+async def test_one_of_twins_that_dies_comes_back_by_itself_and_its_clients_lose_nothing() -> None:
+    played = await _played("twin-dies")
+    assert played.as_expected, played.document
+    _, repaired = played.document["operations"]
+    assert repaired["runbook"] == "recover"
+    assert repaired["source"] in {"kafka", "poll"}
+    assert repaired["approved_by"].startswith("policy ")
+    names = [step["name"] for step in repaired["steps"]]
+    order = ["submit_record", "submit_start", "answered", "submit_record"]
+    rest = iter(names)
+    assert all(name in rest for name in order), names
+    assert _effects(played)["ilb_vm.started"] == 1
+
+
 async def test_a_form_becomes_an_ilb_with_its_rules() -> None:
     played = await _played("provision")
     assert played.as_expected, played.document
