@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.demo.scenarios import BATCH, DB_READ, NEW_ILB
+from bot.demo.scripts.provision import BATCH, DB_READ, NEW_ILB
 from bot.demo.stage import Stage, staged
 from bot.demo.staging import Staging
 

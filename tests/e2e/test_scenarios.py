@@ -20,7 +20,7 @@ async def _played(name: str, database_url: str = "") -> Played:
     return await play(replace(scenario, staging=staging))
 
 
-def _effects(played: Played, target: str = "b-31-VM") -> dict[str, int]:
+def _effects(played: Played, target: str = "b-32-VM") -> dict[str, int]:
     counted = Counter(e["kind"] for e in played.document["effects"] if e["target"] == target)
     return dict(counted)
 
@@ -63,8 +63,8 @@ async def test_a_dead_ilb_vm_is_brought_back_and_a_stopped_one_left_alone() -> N
     (operation,) = played.document["operations"]
     assert (operation["runbook"], operation["source"]) == ("recover", "kafka")
     assert operation["approved_by"].startswith("policy ")
-    assert _effects(played)["ilb_vm.started"] == 1
-    assert _effects(played, "b-32-VM") == {"ilb_vm.stopped": 1}
+    assert _effects(played, "b-31-VM")["ilb_vm.started"] == 1
+    assert _effects(played) == {"ilb_vm.stopped": 1}
 
 
 async def test_one_of_twins_that_dies_comes_back_by_itself_and_its_clients_lose_nothing() -> None:
@@ -117,6 +117,70 @@ async def test_an_idle_tier_is_refused_and_nothing_is_touched() -> None:
     assert played.as_expected, played.document
     assert "can hang it for good" in played.document["operations"][0]["reason"]
     assert played.document["effects"] == []
+
+
+@pytest.mark.parametrize("name", ["pair", "roll-beside"])
+async def test_no_connection_is_lost_where_a_twin_serves(name: str) -> None:
+    played = await _played(name)
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    measured = operation["measured"]
+    assert measured["attempts"] > 100
+    assert (measured["failed"], measured["resets"], measured["not_valid"]) == (0, 0, "")
+
+
+async def test_a_twin_is_rolled_while_the_other_one_serves() -> None:
+    played = await _played("roll-twin")
+    assert played.as_expected, played.document
+    pairing, roll = played.document["operations"]
+    assert (pairing["measured"]["failed"], roll["measured"]["failed"]) == (0, 0)
+    assert _effects(played, "b-31-VM") == CHANGED_ONCE
+
+
+async def test_what_cannot_be_made_redundant_is_refused_with_what_works() -> None:
+    played = await _played("pair-refused")
+    assert played.as_expected, played.document
+    assert played.document["effects"] == []
+
+
+async def test_with_one_host_the_plan_says_what_is_not_survived() -> None:
+    played = await _played("pair-one-host")
+    assert played.as_expected, played.document
+    assert "migrateSystemVm" not in played.document["cloud_calls"]
+
+
+async def test_without_a_vantage_point_a_pair_is_unverified() -> None:
+    played = await _played("pair-unverified")
+    assert played.as_expected, played.document
+    assert "there was no vantage point" in played.document["operations"][0]["reason"]
+
+
+async def test_the_lone_router_of_a_vpc_becomes_a_pair() -> None:
+    played = await _played("vpc-router-pair")
+    assert played.as_expected, played.document
+    assert played.document["cloud_calls"]["restartVPC"] == 1
+
+
+async def test_routers_are_rolled_one_after_the_other() -> None:
+    played = await _played("roll-pair")
+    assert played.as_expected, played.document
+    moves = [
+        (effect["kind"], effect["target"])
+        for effect in played.document["effects"]
+        if effect["kind"] in {"router.stopped", "router.started"}
+    ]
+    assert moves == [
+        ("router.stopped", "r-5-VM"), ("router.started", "r-5-VM"),
+        ("router.stopped", "r-4-VM"), ("router.started", "r-4-VM"),
+    ]  # fmt: skip
+
+
+async def test_two_primaries_are_no_hand_over() -> None:
+    played = await _played("split-brain")
+    assert played.as_expected, played.document
+    reason = played.document["operations"][0]["reason"]
+    assert "r-4-VM is PRIMARY (Running) and r-5-VM is PRIMARY (Running)" in reason
+    assert "router.stopped" not in _effects(played, "r-4-VM")
 
 
 async def test_the_same_on_postgresql(postgres_url: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from bot.adapters.clock import SystemClock
-from bot.demo.scenarios import fill_in
+from bot.demo.scripts.acting import fill_in
 from bot.demo.stage import Stage, staged
 from bot.demo.staging import Staging
 from bot.domain.operation import Operation, Outcome
@@ -31,7 +31,7 @@ async def stage() -> AsyncIterator[Stage]:
         "ILBOT_CLOUDSTACK__WRITE_API_KEY": _KEY, "ILBOT_CLOUDSTACK__WRITE_SECRET_KEY": _SECRET,
     }  # fmt: skip
     pace = float(os.environ.get("CLOUDSTACK_POLL_S", "2")) / 2
-    staging = Staging(pace=pace, bus_of_world=False, settings=tuple(settings.items()))
+    staging = Staging(pace=pace, bus_of_world=False, probed=False, settings=tuple(settings.items()))
     async with staged(staging) as opened:
         yield opened
 

@@ -1,0 +1,1 @@
+"""The scripts of the demo's scenarios, by what they are about."""
