@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 
+from bot.domain.clients import Kind, clients
+from bot.domain.counted import Clients
 from bot.domain.probing import (
     LAG_S,
     TIMEOUT_S,
@@ -58,18 +60,22 @@ def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float)
     by_second: dict[int, Seen] = defaultdict(Seen)
     seconds: dict[Place, set[int]] = defaultdict(set)
     newest: dict[tuple[str, Place], int] = {}
-    for one in sorted(samples, key=lambda one: one.second):
-        counts = watch.counts(one.at, one.second)
-        if counts is None or one.second >= until:
+    of_time = [one for one in samples if one.second < until]
+    for one in sorted(of_time, key=lambda one: one.second):
+        kind = watch.kind(one.at, one.second)
+        if kind is None:
             continue
-        piles[one.vantage, one.at, counts].add(one)
         seconds[one.at].add(one.second)
         newest[one.vantage, one.at] = one.second
+        counts, tried = kind
+        if tried:
+            piles[one.vantage, one.at, counts].add(one)
         if counts:
             by_second[one.second] += one.seen
     tallies = tuple(_tally(*key, pile) for key, pile in sorted(piles.items()))
     series = tuple(_second(second, total) for second, total in sorted(by_second.items()))
-    return _evidence(tallies, series, watch.sight(seconds, newest, until))
+    others = clients(watch.places(), of_time, watch.kind)
+    return _evidence(tallies, series, others, watch.sight(seconds, newest, until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +90,27 @@ class _Sight:
 @dataclass(frozen=True, slots=True)
 class _Watch:
     history: list[Watching]
-    by_second: dict[int, dict[Place, bool]] = field(default_factory=dict)
+    by_second: dict[int, dict[Place, Kind]] = field(default_factory=dict)
 
-    def counts(self, place: Place, second: int) -> bool | None:
-        """Whether a place counted in a second, None where it was not watched at all."""
+    def places(self) -> set[Place]:
+        """Return all that was ever watched."""
+        return {place.at for watching in self.history for place in watching.places}
+
+    def kind(self, place: Place, second: int) -> Kind | None:
+        """Whether a place counted and was tried in a second, None where it was not watched."""
         found = self.by_second.get(second)
         if found is None:
             found = self.by_second[second] = self._during(second)
         return found.get(place)
 
-    def _during(self, second: int) -> dict[Place, bool]:
-        """Return what was watched at any moment of a second; it counts if it did at any."""
+    def _during(self, second: int) -> dict[Place, Kind]:
+        """Return what was watched at any moment of a second; what was so at any is so."""
         during = [one for one in self.history if second < one.since < second + 1]
-        counts: dict[Place, bool] = {}
+        kinds: dict[Place, Kind] = {}
         for one in (*self._at(second), *(place for w in during for place in w.places)):
-            counts[one.at] = counts.get(one.at, False) or one.counts
-        return counts
+            counts, tried = kinds.get(one.at, (False, False))
+            kinds[one.at] = counts or one.counts, tried or one.tried
+        return kinds
 
     def sight(
         self, seen: dict[Place, set[int]], newest: dict[tuple[str, Place], int], until: float
@@ -139,7 +150,12 @@ def _second(second: int, total: Seen) -> Second:
     return Second(second, total.attempts, total.failed, total.resets, p50_s, p99_s)
 
 
-def _evidence(tallies: tuple[Tally, ...], series: tuple[Second, ...], sight: _Sight) -> Evidence:
+def _evidence(
+    tallies: tuple[Tally, ...],
+    series: tuple[Second, ...],
+    others: tuple[Clients, ...],
+    sight: _Sight,
+) -> Evidence:
     counted = [one for one in tallies if one.counts]
     total = reduce(Seen.__add__, (one.seen for one in counted), Seen())
     return Evidence(
@@ -158,6 +174,7 @@ def _evidence(tallies: tuple[Tally, ...], series: tuple[Second, ...], sight: _Si
         blind_s=sight.blind_s,
         seen_until=sight.until,
         tallies=tallies,
+        clients=others,
         series=series,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address
 
+from bot.domain.counted import Clients, Counted
 from bot.domain.latency import Latency
 from bot.domain.stretch import Stretch
 
@@ -48,11 +49,13 @@ class Watched:
 
     `counts` says whether clients are sent there, so that a loss is a loss; one that has been
     withdrawn from its name is still tried, to see it come back, and its losses are told apart.
+    One that is not `tried` is left alone, so that what HAProxy counts there is other clients'.
     """
 
     vip: str
     port: int
     counts: bool = True
+    tried: bool = True
 
     def __str__(self) -> str:
         return f"{self.vip}:{self.port}"
@@ -143,7 +146,9 @@ class Seen:
 class Sample:
     """What one vantage point saw at one place of what was due in one second (unix seconds).
 
-    `held` connections were open at its end; the last `in_a_row` attempts of it were answered.
+    `held` connections were open at its end, `renewed` ones of them were opened in it; the last
+    `in_a_row` attempts of it were answered. `counted` is what HAProxy said at its end, None where
+    its stats page was not read.
     """
 
     vantage: str
@@ -154,6 +159,8 @@ class Sample:
     held: int = 0
     in_a_row: int = 0
     stretch: Stretch | None = None
+    renewed: int = 0
+    counted: Counted | None = None
 
     @property
     def at(self) -> tuple[str, int]:
@@ -206,7 +213,7 @@ class Evidence:
     `slow` took `SLOW_S` or longer. `resets` are held connections that were cut.
     `not_valid` says why this proves nothing (the prober itself lagged), `""` where it does.
     Of `watched_s` seconds nobody saw `blind_s`; what was due before `seen_until` (unix seconds) is
-    known as far as it ever will be.
+    known as far as it ever will be. `clients` is what others than us did, as HAProxy counts.
     """
 
     vantage_points: tuple[str, ...] = ()
@@ -224,6 +231,7 @@ class Evidence:
     blind_s: int = 0
     seen_until: float = 0.0
     tallies: tuple[Tally, ...] = ()
+    clients: tuple[Clients, ...] = ()
     series: tuple[Second, ...] = field(default=(), repr=False)
 
     @property
@@ -244,10 +252,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The held connections of a place in one second: open at its end, and cut during it."""
+    """The held connections of a place in one second: open at its end, cut and opened during it."""
 
     open: int = 0
     resets: int = 0
+    opened: int = 0
 
 
 def sample_of(
@@ -276,7 +285,9 @@ def sample_of(
     )
     stretch = Stretch.of((one.due, one.is_good) for one in made)
     row = _in_a_row(ordered)
-    return Sample(vantage, place.vip, place.port, second, seen, held.open, row, stretch)
+    return Sample(
+        vantage, place.vip, place.port, second, seen, held.open, row, stretch, held.opened
+    )
 
 
 def is_possible(one: Sample) -> bool:
@@ -290,6 +301,7 @@ def is_possible(one: Sample) -> bool:
         and seen.failed + seen.latency.answers == seen.attempts
         and max(seen.slow, one.in_a_row) <= seen.attempts
         and (one.stretch is None or 0.0 <= one.stretch.longest_s <= _MOST)
+        and (one.counted is None or one.counted.is_possible)
     )
 
 
@@ -302,7 +314,7 @@ def _numbers(one: Sample) -> list[float]:
     )  # fmt: skip
     return [
         seen.attempts, seen.refused, seen.closed, seen.timed_out, seen.slow, seen.resets,
-        seen.unable, seen.lag_s, seen.latency.longest_s, one.held, one.in_a_row,
+        seen.unable, seen.lag_s, seen.latency.longest_s, one.held, one.in_a_row, one.renewed,
         *seen.latency.buckets, *moments,
     ]  # fmt: skip
 

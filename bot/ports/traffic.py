@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.counted import Drain
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Pacing, Sample, Watched
 
@@ -48,6 +49,10 @@ class Probe(Protocol):
         """Return how many attempts in a row were answered at every watched port of a VIP."""
         ...
 
+    async def drain(self, run_id: str, vip: str) -> Drain:
+        """Say how far the other clients of a VIP have gone, by what HAProxy itself counts."""
+        ...
+
     async def evidence(self, run_id: str) -> Evidence:
         """Return what was seen for a run until now."""
         ...
@@ -62,7 +67,10 @@ class Vantage(Protocol):
         ...
 
     def set_places(self, places: Sequence[Watched], pacing: Pacing) -> None:
-        """Probe just these from now on; one that stops counting lets go of what it holds."""
+        """Probe just these from now on; one that stops counting lets go of what it holds.
+
+        Of one that is not tried only what HAProxy says is told.
+        """
         ...
 
     def collect(self, now: float) -> tuple[Sample, ...]:
@@ -85,6 +93,10 @@ class NobodyLooks:
         """Nothing was tried."""
         return 0
 
+    async def drain(self, run_id: str, vip: str) -> Drain:
+        """Nobody can tell."""
+        return Drain()
+
     async def evidence(self, run_id: str) -> Evidence:
         """Nothing was seen."""
         return Evidence()
@@ -96,7 +108,8 @@ class Proof:
 
     `budget` connections may be lost, and `blind_s` seconds unseen. A service is proven by
     `in_a_row` answered attempts at each of its ports from every vantage point, within
-    `deadline_s`; after a change it is watched for `bake_s` more.
+    `deadline_s`; after a change it is watched for `bake_s` more. An address that was withdrawn is
+    left for at most `drain_s` to the clients that still use it.
     """
 
     budget: int = 0
@@ -104,3 +117,4 @@ class Proof:
     in_a_row: int = 20
     deadline_s: float = 120.0
     bake_s: float = 60.0
+    drain_s: float = 60.0

@@ -41,7 +41,7 @@ def watch(connection: sa.Connection, run_id: str, places: Sequence[Watched], now
 
 
 def watched_now(connection: sa.Connection) -> tuple[Watched, ...]:
-    """Return what the runs of open operations watch, each place once; it counts if for any."""
+    """Return what the runs of open operations watch, each place once; as it is for any of them."""
     query = (
         sa.select(probe_watch)
         .join(operation, probe_watch.c.run == operation.c.id + ":apply")
@@ -49,11 +49,12 @@ def watched_now(connection: sa.Connection) -> tuple[Watched, ...]:
         .order_by(probe_watch.c.since)
     )
     newest = {row.run: _PLACES.validate_json(row.places) for row in connection.execute(query)}
-    counts: dict[tuple[str, int], bool] = {}
+    kinds: dict[tuple[str, int], tuple[bool, bool]] = {}
     for places in newest.values():
         for one in places:
-            counts[one.at] = counts.get(one.at, False) or one.counts
-    return tuple(Watched(*place, counts[place]) for place in sorted(counts))
+            counts, tried = kinds.get(one.at, (False, False))
+            kinds[one.at] = counts or one.counts, tried or one.tried
+    return tuple(Watched(*place, *kinds[place]) for place in sorted(kinds))
 
 
 def ended_at(connection: sa.Connection, run_id: str) -> float:

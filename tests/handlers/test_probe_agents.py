@@ -85,7 +85,7 @@ async def test_an_agent_hears_what_to_watch(door: Door) -> None:
     answer = await door.get()
     assert answer.json() == {
         "now": 1000.5,
-        "places": [{"vip": "10.20.1.10", "port": 80, "counts": True}],
+        "places": [{"vip": "10.20.1.10", "port": 80, "counts": True, "tried": True}],
         "pacing": {"rate": 10.0, "held": 5, "hold_s": 15.0},
     }
     assert door.desk.asked == ["web-1"]

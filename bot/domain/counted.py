@@ -1,0 +1,90 @@
+"""What HAProxy itself counted of a rule, and what is left of it without our own connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+QUIET_S = 5
+"""Seconds without another client's connection, new or open, after which a place is quiet."""
+_MOST = 10**7
+_MOST_TOTAL = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the stats page showed of one rule at one moment; everybody's connections, also ours.
+
+    `open` is FRONTEND's `scur`, `rate` its `rate` (sessions in the last second) and `total` its
+    `stot`, which begins again with every HAProxy process: a reload starts one (HAProxy management
+    guide, 9.1). `up` and `down` count the rule's servers.
+    """
+
+    open: int = 0
+    rate: int = 0
+    total: int = 0
+    up: int = 0
+    down: int = 0
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether these can be the numbers of an HAProxy, where somebody sent them."""
+        counts = (self.open, self.rate, self.up, self.down)
+        return all(0 <= one <= _MOST for one in counts) and 0 <= self.total <= _MOST_TOTAL
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What other clients did at a place in a row of seconds in which it was watched alike.
+
+    `counts` and `tried` are those of the watch. Of `known_s` seconds it is known that `new`
+    connections were not ours; `open` ones were there at its end, and for `quiet_s` seconds until
+    then there was nobody.
+    """
+
+    counts: bool
+    tried: bool
+    since: int
+    known_s: int = 0
+    new: int = 0
+    open: int = 0
+    quiet_s: int = 0
+
+    @property
+    def per_s(self) -> float:
+        """New connections a second."""
+        return self.new / self.known_s if self.known_s else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What HAProxy says of the other clients of one place; without periods its page was not seen.
+
+    `restarts` is how often it was seen to count from zero: its process was a new one.
+    """
+
+    vip: str
+    port: int
+    periods: tuple[Period, ...] = ()
+    restarts: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.vip}:{self.port}"
+
+    @property
+    def drain(self) -> Period | None:
+        """Return the last wait for its clients to go, None where there was none that was seen."""
+        return next((one for one in reversed(self.periods) if not one.tried), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How far the other clients of a VIP have gone; `is_visible` says whether anybody can tell."""
+
+    is_visible: bool = False
+    quiet_s: int = 0
+    open: int = 0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody was there for long enough."""
+        return self.is_visible and self.quiet_s >= QUIET_S
