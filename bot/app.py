@@ -17,7 +17,6 @@ from bot.adapters import kafka as kafka_client
 from bot.adapters.clock import SystemClock
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.servers import CloudStackServers
-from bot.adapters.prober import Prober
 from bot.adapters.slack import SlackChat
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
@@ -119,7 +118,7 @@ async def open_core(
     client = connections.cloud_client(settings.cloudstack, access, http, books.clock)
     cloud = CloudStackCloud(client)
     directory = connections.directory(settings.directory)
-    probes = _probe_desk(books, stack)
+    probes = await _probe_desk(books, stack)
     outlook = Outlook(directory, probes)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
@@ -128,12 +127,11 @@ async def open_core(
     )  # fmt: skip
 
 
-def _probe_desk(books: Books, stack: AsyncExitStack) -> ProbeDesk:
+async def _probe_desk(books: Books, stack: AsyncExitStack) -> ProbeDesk:
     """A prober of our own opens no connection before a run has something to watch."""
     probe, local = books.settings.probe, None
     if probe.from_bot:
-        local = Prober(BOT, connections.address_map(probe))
-        stack.push_async_callback(local.close)
+        local = await stack.enter_async_context(connections.prober(probe, BOT))
     keep_s = probe.keep_days * 86400.0
     return ProbeDesk(books.journal, books.clock, local, connections.pacing(probe), keep_s)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,10 @@ from bot.adapters.cloudstack.signing import Keys
 from bot.adapters.directory.exchange import Server, over_network
 from bot.adapters.directory.manual import ManualDirectory, NoDirectory
 from bot.adapters.directory.rfc2136 import Rfc2136Directory, UpdateKey, Updates
+from bot.adapters.haproxy_stats import Page, StatsPages
 from bot.adapters.kafka import KafkaSettings
+from bot.adapters.prober import Prober
+from bot.adapters.steady_time import Now
 from bot.domain.address_map import AddressMap
 from bot.domain.probing import Pacing
 from bot.errors import Refused
@@ -117,12 +123,34 @@ def proof(settings: ProbeSettings) -> Proof:
         in_a_row=settings.in_a_row,
         deadline_s=settings.deadline_s,
         bake_s=settings.bake_s,
+        drain_s=settings.drain_s,
     )
 
 
 def address_map(settings: ProbeSettings) -> AddressMap:
     """Return what is connected to instead of a VIP."""
     return AddressMap.of(settings.address_map, settings.port_offset)
+
+
+@asynccontextmanager
+async def prober(settings: ProbeSettings, name: str, now: Now = time.time) -> AsyncIterator[Prober]:
+    """Return a prober with what it reads stats pages by; at the end it lets go of everything."""
+    reach = address_map(settings)
+    # A VIP is not behind anybody's proxy, and plain HTTP needs no trust store.
+    async with httpx.AsyncClient(trust_env=False, verify=False) as http:  # noqa: S501
+        read = StatsPages(http, reach, stats_page(settings)).read if settings.stats else None
+        one = Prober(name, reach, now=now, read=read)
+        try:
+            yield one
+        finally:
+            await one.close()
+
+
+def stats_page(settings: ProbeSettings) -> Page:
+    """Return where HAProxy's stats page is, and who may see it."""
+    known = Page(settings.stats_port, settings.stats_uri, settings.stats_user)
+    password = settings.stats_password
+    return replace(known, password=password) if password else known
 
 
 def agent_http(settings: ProbeAgentSettings) -> httpx.AsyncClient:

@@ -7,7 +7,6 @@ import socket
 
 from bot import connections
 from bot.adapters.probe_agent import Agent, ServerTime
-from bot.adapters.prober import Prober
 from bot.settings import Settings
 
 
@@ -15,8 +14,10 @@ async def probe(settings: Settings, name: str, stop: asyncio.Event) -> None:
     """Work for the bot of the settings; `Refused` where they do not say which."""
     clock = ServerTime()
     called = name or settings.probe_agent.name or socket.gethostname().partition(".")[0]
-    async with connections.agent_http(settings.probe_agent) as http:
-        prober = Prober(called, connections.address_map(settings.probe), now=clock)
+    async with (
+        connections.agent_http(settings.probe_agent) as http,
+        connections.prober(settings.probe, called, clock) as prober,
+    ):
         working = asyncio.create_task(Agent(http, prober, clock).run())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -27,4 +28,3 @@ async def probe(settings: Settings, name: str, stop: asyncio.Event) -> None:
             stopping.cancel()
             working.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
-            await prober.close()

@@ -145,6 +145,46 @@ class ProbeSettings(Group):
             " minute to show"
         ),
     )
+    drain_s: Seconds = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description=(
+            "How long an address that was withdrawn is left to the clients that still use it,"
+            " before its ILB VM is stopped; longer than the 50 s after which HAProxy on an ILB VM"
+            " ends a silent connection"
+        ),
+    )
+    stats: bool = Field(
+        default=True,
+        description=(
+            "Read HAProxy's stats page on each VIP once a second, to see what other clients do."
+            " Where it is not visible nothing fails, and the receipt says so"
+        ),
+    )
+    stats_port: Count = Field(
+        default=8081,
+        ge=1,
+        le=65535,
+        description="Its port: network.loadbalancer.haproxy.stats.port of CloudStack",
+    )
+    stats_uri: str = Field(
+        default="/admin?stats",
+        pattern=r"^/[!-~]{0,200}$",
+        description="Its path: network.loadbalancer.haproxy.stats.uri of CloudStack",
+    )
+    stats_user: str = Field(
+        default="admin1",
+        pattern=r"^[!-9;-~]{1,100}$",
+        description=(
+            "Its user, the first part of network.loadbalancer.haproxy.stats.auth. HAProxy takes"
+            " user and password in the clear"
+        ),
+    )
+    stats_password: Secret | None = Field(
+        default=None,
+        description="Its password, the second part. Unset: the one CloudStack is published with",
+    )
     keep_days: Seconds = Field(
         default=7.0,
         gt=0,

@@ -9,12 +9,16 @@ import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
 from bot.adapters.prober import Prober
 from bot.domain.address_map import AddressMap
-from bot.domain.probing import Pacing, Sample, Seen, Watched
+from bot.domain.counted import Counted, Period
+from bot.domain.evidence import add_up
+from bot.domain.probing import Pacing, Sample, Seen, Watched, Watching
+from bot.errors import Transient
 from tests.adapters.servers import answering, free_port
 from tests.waiting import until
 
@@ -196,3 +200,79 @@ async def test_closing_leaves_nothing_open() -> None:
 def _open(seeing: Seeing) -> set[int]:
     [life] = seeing.prober._lives.values()
     return life._open
+
+
+# what HAProxy counts
+
+
+async def test_what_was_counted_is_told_with_the_second_it_is_of() -> None:
+    async with answering() as server:
+
+        async def read(vip: str) -> dict[int, Counted]:
+            assert vip == VIP
+            return {server.port: Counted(server.held, 0, server.accepted)}
+
+        seeing = Seeing(Prober("bot", REACH, read=read))
+        seeing.watch(Watched(VIP, server.port), Watched(VIP, free_port()))
+        await seeing.until(lambda _: len(seeing.samples) >= 8)
+        await seeing.prober.close()
+    ours = [one for one in seeing.samples if one.port == server.port]
+    assert all(one.counted for one in ours)
+    assert not any(one.counted for one in seeing.samples if one.port != server.port)
+    assert clients_of(ours).new <= 1  # one that was late is counted a second later
+
+
+async def test_one_that_is_left_alone_is_read_and_nothing_else() -> None:
+    async with answering() as server:
+
+        async def read(_vip: str) -> dict[int, Counted]:
+            return {server.port: Counted(server.held, 0, server.accepted)}
+
+        seeing = Seeing(Prober("bot", REACH, read=read))
+        place = Watched(VIP, server.port)
+        seeing.watch(place)
+        await seeing.until(lambda seen: seen.attempts >= 20)
+        seeing.watch(replace(place, counts=False, tried=False))
+        await seeing.until(lambda _: seeing.samples[-1].seen.attempts == 0)
+        before = server.accepted
+        await seeing.until(lambda _: [one.held for one in seeing.samples[-2:]] == [0, 0])
+        assert server.accepted == before
+        newest = seeing.samples[-1].counted
+        assert newest == Counted(0, 0, before)
+        await seeing.prober.close()
+    keys = [(one.at, one.second) for one in seeing.samples]
+    assert len(keys) == len(set(keys))
+
+
+async def test_a_page_that_cannot_be_read_is_asked_less_often_and_costs_nothing() -> None:
+    asked: list[float] = []
+
+    async def read(vip: str) -> dict[int, Counted]:
+        asked.append(asyncio.get_running_loop().time())
+        raise Transient(f"read HAProxy's stats page of {vip}: ConnectError")
+
+    async with answering() as server:
+        seeing = Seeing(Prober("bot", REACH, read=read))
+        seeing.watch(Watched(VIP, server.port))
+        seen = await seeing.until(lambda seen: seen.attempts >= 40)
+        await seeing.prober.close()
+    assert (seen.failed, len(asked)) == (0, 1)
+    assert not any(one.counted for one in seeing.samples)
+
+
+async def test_a_bug_in_reading_keeps_nothing_back() -> None:
+    async def read(_vip: str) -> dict[int, Counted]:
+        raise ZeroDivisionError
+
+    async with answering() as server:
+        seeing = Seeing(Prober("bot", REACH, read=read))
+        seeing.watch(Watched(VIP, server.port))
+        await seeing.until(lambda seen: seen.attempts >= 40)
+        await seeing.prober.close()
+
+
+def clients_of(samples: list[Sample]) -> Period:
+    place = Watched(VIP, samples[0].port)
+    history = [Watching(samples[0].second, (place,))]
+    [found] = add_up(history, samples, samples[-1].second + 1.0).clients
+    return found.periods[0]
