@@ -2,7 +2,8 @@
 
 It answers (and sends back what it is sent), closes at once, refuses, hangs, and resets what it
 holds, as `World.traffic` has it. It follows the world's time every `TICK_S` and at each new
-connection. An address that no rule was ever about refuses, as the kernel does.
+connection. An address that no rule was ever about refuses, as the kernel does. HAProxy's stats page
+is there too, and counts these connections and the pretend clients' of `World.counters`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Set
 from contextlib import suppress
+from functools import partial
 
+from bot.sandbox.cloud.counters import PORT, URI, Row
 from bot.sandbox.cloud.traffic import Behaviour, Place
 from bot.sandbox.cloud.world import World
 from bot.sandbox.loopback import Loopback
+from bot.sandbox.stats_page import PageServer, page
 
 TICK_S = 0.02
 BACKLOG = 256
@@ -30,6 +35,7 @@ class DataPlane:
         self._world = world
         self._loopback = loopback
         self._ports: dict[Place, _Port] = {}
+        self._pages: dict[str, PageServer] = {}
 
     async def run(self) -> None:
         """Follow the world until cancelled."""
@@ -40,14 +46,39 @@ class DataPlane:
         finally:
             for port in self._ports.values():
                 port.close()
+            for shown in self._pages.values():
+                shown.close()
 
     def follow(self) -> None:
         """Let every socket do what its place does now."""
         self._world.advance()
-        for place, (behaviour, cuts) in self._world.traffic.present().items():
+        present = self._world.traffic.present()
+        self._show_pages(present.keys())
+        for place, (behaviour, cuts) in present.items():
             port = self._port(place, cuts)
             if port is not None:
                 port.be(behaviour, cuts)
+                port.count_for(self._world.counters.number(place[0], self._world.at))
+
+    def _show_pages(self, taken: Set[Place]) -> None:
+        """Serve the page of every VIP that has one, but where a rule has its port."""
+        uri, port = self._world.setting(URI), int(self._world.setting(PORT))
+        there = [vip for vip in self._world.counters.pages() if (vip, port) not in taken]
+        for vip in [one for one in self._pages if one not in there or self._pages[one].uri != uri]:
+            self._pages.pop(vip).close()
+        for vip in there:
+            address = self._loopback.address(vip, port)
+            if vip not in self._pages and address is not None:
+                self._pages[vip] = PageServer(address, uri, partial(self._csv, vip))
+
+    def _csv(self, vip: str) -> str:
+        """Return the page: what the sockets carry, and what the pretend clients do."""
+        self.follow()
+        rows = self._world.counters.page(vip, self._world.at) or {}
+        for port, row in rows.items():
+            if (vip, port) in self._ports:
+                rows[port] = self._ports[vip, port].counted(row)
+        return page(vip, rows)
 
     def _port(self, place: Place, cuts: int) -> _Port | None:
         address = self._loopback.address(*place)
@@ -72,17 +103,38 @@ class _Port:
         self._listener: socket.socket | None = None
         self._filler: socket.socket | None = None
         self._held: set[socket.socket] = set()
+        self._process = 0
+        self._counted: set[socket.socket] = set()
+        self._total = 0
+        self._newest: deque[float] = deque(maxlen=1000)
+
+    def count_for(self, process: int) -> None:
+        """Count from zero where another HAProxy process counts than before."""
+        if process != self._process:
+            self._process, self._total = process, 0
+            self._counted.clear()
+            self._newest.clear()
+
+    def counted(self, others: Row) -> Row:
+        """Add what came through this socket since its HAProxy counts."""
+        since = self._loop.time() - 1.0
+        return Row(
+            others.open + len(self._counted),
+            others.rate + sum(at > since for at in self._newest),
+            others.total + self._total,
+            others.servers,
+        )
 
     def be(self, behaviour: Behaviour, cuts: int) -> None:
         """Reset what is held where that was cut since; listen, do not, or fall silent."""
+        if behaviour is Behaviour.REFUSES:  # first: who is cut may connect again at once
+            self._stop_listening()
         if cuts > self._cuts:
             self._cut()
         self._cuts = cuts
         if behaviour is Behaviour.HANGS:
             self._fall_silent()
-        elif behaviour is Behaviour.REFUSES:
-            self._stop_listening()
-        else:
+        elif behaviour is not Behaviour.REFUSES:
             self._listen()
 
     def close(self) -> None:
@@ -166,6 +218,9 @@ class _Port:
     def _treat(self, taken: socket.socket) -> None:
         met = self._met()
         self._held.add(taken)
+        self._counted.add(taken)
+        self._total += 1
+        self._newest.append(self._loop.time())
         match met:
             case Behaviour.ANSWERS:
                 self._loop.add_reader(taken, self._echo, taken)
@@ -195,5 +250,6 @@ class _Port:
     def _forget(self, held: socket.socket) -> None:
         if held in self._held:
             self._held.discard(held)
+            self._counted.discard(held)
             self._loop.remove_reader(held)
             held.close()

@@ -81,11 +81,14 @@ def _publish_template(world: World, body: Body) -> str:
     return template.id
 
 
-def _lose_connections(world: World, body: Body) -> None:
+def _place(body: Body) -> tuple[str, int]:
     vip, _, port = body["target"].rpartition(":")
+    return vip, int(port)
+
+
+def _lose_connections(world: World, body: Body) -> None:
     world.lose_connections(
-        vip,
-        int(port),
+        *_place(body),
         Behaviour(body.get("how", Behaviour.RESETS)),
         seconds=float(body.get("seconds", 0.0)),
         count=int(body.get("count", 0)),
@@ -130,6 +133,10 @@ ACTIONS: dict[str, Act] = {
     "stop-haproxy": lambda world, body: world.stop_haproxy(body["target"]),
     "start-haproxy": lambda world, body: world.start_haproxy(body["target"]),
     "lose-connections": _lose_connections,
+    "open-sessions": lambda world, body: world.open_sessions(
+        *_place(body), int(body["count"]), float(body.get("seconds", 0.0))
+    ),
+    "close-sessions": lambda world, body: world.close_sessions(*_place(body)),
     "set-check": lambda world, body: world.set_check(
         body["target"],
         body["check"],
@@ -172,6 +179,9 @@ ABOUT: dict[str, str] = {
     "start-haproxy": "start it again",
     "lose-connections": "lose new connections to a VIP (`target` vip:port; `how` resets, refuses, "
     "hangs or closes; `seconds`, or a `count` of those reset or closed; `cut` held ones: true)",
+    "open-sessions": "let a `count` of pretend clients connect to a VIP (`target` vip:port) and "
+    "stay for some `seconds`, or until they are closed; HAProxy's stats page counts them",
+    "close-sessions": "let the pretend clients of a `target` vip:port leave",
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and "
     "event, and what `heals` passes some minutes after a start",
     "set-cpu": "let a machine or a host be busy (`percent`)",

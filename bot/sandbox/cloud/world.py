@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from bot.sandbox.cloud import machines
 from bot.sandbox.cloud.commands.ilb_vms import stop_action
+from bot.sandbox.cloud.counters import Counters
 from bot.sandbox.cloud.coverage import COVERAGE
 from bot.sandbox.cloud.faults import Fault, Faults
 from bot.sandbox.cloud.jobs import Task, cut_off, submit
@@ -55,12 +56,14 @@ class World(CloudState):
         self.seeded_by: Seed | None = None
         self.refuses_connections = False
         self.traffic = Traffic(self)
+        self.counters = Counters(self, self.traffic)
 
     def reset(self) -> None:
         """Go back to the seed: nothing pending, nothing counted, time as it is."""
         self.clear()
         self.faults.clear()
         self.traffic.clear_losses()
+        self.counters.clear()
         self.refuses_connections = False
         if self.seeded_by is not None:
             self.seeded_by(self)
@@ -184,6 +187,19 @@ class World(CloudState):
         self.effect(
             "connections.lost", f"{vip}:{port}", how=how, seconds=seconds, count=count, cut=cut
         )
+
+    def open_sessions(self, vip: str, port: int, count: int, seconds: float = 0.0) -> None:
+        """Let pretend clients connect to a VIP and stay, for a time or until they are closed."""
+        self.advance()
+        self.counters.open_sessions(vip, port, count, seconds)
+        self.effect("sessions.opened", f"{vip}:{port}", count=count, seconds=seconds)
+
+    def close_sessions(self, vip: str, port: int) -> int:
+        """Let the pretend clients of a VIP and port leave; return how many were there."""
+        self.advance()
+        there = self.counters.close_sessions(vip, port)
+        self.effect("sessions.closed", f"{vip}:{port}", count=there)
+        return there
 
     def set_check(
         self, name: str, check: str, status: str, details: str = "", *, heals: bool = True
