@@ -14,6 +14,8 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 import structlog
 from pydantic import TypeAdapter
 
+from bot.domain.share import NO_CALLS, Calls
+from bot.engine.tally import counting
 from bot.errors import IlbotError, Permanent, Refused, Transient
 from bot.ports import Intents, World
 
@@ -58,6 +60,8 @@ class Verb(Generic[P, R]):
     retry: Retry
     timeout_s: float
     settle: Callable[..., Awaitable[Settled[Any] | None]] | None = None
+    waits: bool = False
+    """Whether its time is no work of ours: CloudStack works, or the plan states the wait."""
 
 
 def verb(
@@ -65,6 +69,7 @@ def verb(
     retry: Retry | None = None,
     timeout_s: float = 60.0,
     settle: Callable[..., Awaitable[Settled[Any] | None]] | None = None,
+    waits: bool = False,
 ) -> Callable[[Callable[Concatenate[World, P], Awaitable[R]]], Verb[P, R]]:
     """Make a verb of an async function `(world, *json_arguments)`; its name is the function's.
 
@@ -74,7 +79,8 @@ def verb(
     def make(act: Callable[Concatenate[World, P], Awaitable[R]]) -> Verb[P, R]:
         hints = get_type_hints(inspect.unwrap(act))
         name = act.__name__
-        return Verb(name, act, TypeAdapter(hints["return"]), retry or Retry(), timeout_s, settle)
+        result = TypeAdapter(hints["return"])
+        return Verb(name, act, result, retry or Retry(), timeout_s, settle, waits)
 
     return make
 
@@ -132,7 +138,8 @@ class Engine(Protocol):
 class StepReport:
     """One finished step, for the journal; `seconds` counts its last execution.
 
-    `stage` says what it was part of, `""` where the runbook has no stages.
+    `stage` says what it was part of, `""` where the runbook has no stages. `waits` and `calls` are
+    what it cost, `slept_s` what the runbook slept between the step before and this one.
     """
 
     run_id: str
@@ -144,6 +151,9 @@ class StepReport:
     result: str
     error: str = ""
     stage: str = ""
+    waits: bool = False
+    slept_s: float = 0.0
+    calls: Calls = NO_CALLS
 
 
 class Watcher(Protocol):
@@ -201,6 +211,7 @@ class Run:
     _deaf: bool = False
     _stage: str = ""
     _stands: list[str] = field(default_factory=list)
+    _slept_s: float = 0.0
 
     @property
     def id(self) -> str:
@@ -226,7 +237,8 @@ class Run:
     async def _do(self, deaf: bool, verb: Verb[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         self._count += 1
         key = f"{self._count:03d}.{verb.name}"
-        attempt = _Attempt(self.hands, self.id, key, deaf=deaf, stage=self._stage)
+        slept_s, self._slept_s = self._slept_s, 0.0
+        attempt = _Attempt(self.hands, self.id, key, deaf, self._stage, slept_s)
         entry = await self.checkpoints.record(key, lambda: attempt.body(verb, args, kwargs))
         if reason := entry.get("stop"):
             raise Stopped(reason)
@@ -236,11 +248,15 @@ class Run:
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long, restarts included."""
+        self._slept_s += seconds
         await self.checkpoints.sleep(seconds)
 
     async def wait_for(self, topic: str, timeout_s: float) -> Json | None:
         """Wait for a message on a topic; None once the deadline passed."""
-        return await self.checkpoints.receive(topic, timeout_s)
+        began = self.hands.world.clock.now()
+        message = await self.checkpoints.receive(topic, timeout_s)
+        self._slept_s += self.hands.world.clock.now() - began
+        return message
 
     async def patched(self, name: str) -> bool:
         """Whether this run has the named change of its runbook."""
@@ -296,6 +312,7 @@ class _Attempt:
     key: str
     deaf: bool
     stage: str
+    slept_s: float
 
     async def body(self, verb: Verb[Any, R], args: Any, kwargs: Any) -> Json:
         started = self.hands.world.clock.now()
@@ -306,7 +323,8 @@ class _Attempt:
             await self._patiently(lambda: watcher.step_began(self.run_id, self.key, verb.name))
         except IlbotError as error:
             return {"error": _as_json(error)}
-        attempts, entry = await self._tries(verb, args, kwargs)
+        with counting() as tally:
+            attempts, entry = await self._tries(verb, args, kwargs)
         failure = entry.get("error")
         report = StepReport(
             self.run_id,
@@ -318,6 +336,9 @@ class _Attempt:
             "failed" if failure else "ok",
             failure["text"] if failure else "",
             self.stage,
+            verb.waits,
+            self.slept_s,
+            tally.calls,
         )
         await self._patiently(lambda: watcher.step_ended(report))
         return entry

@@ -9,7 +9,7 @@ from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, Whe
 from bot.domain.plan import Plan
 from bot.services.audit import Entry
 from bot.services.operations import plan_of, standing
-from bot.services.progress import Step
+from bot.services.progress import Step, share_of
 from bot.services.questions import ANSWERED, ASKED, CLOSED
 from bot.services.step_words import step_words, took
 from bot.services.traffic import evidence_in, in_lines
@@ -32,6 +32,7 @@ def account_of(
         _steps(steps),
         _helped(notes),
         _traffic(notes),
+        _share(found, notes, steps),
         _outcome(found),
         *_texts(found),
     ]
@@ -121,6 +122,11 @@ def _step(number: int, step: Step) -> Row:
 def _traffic(notes: tuple[Entry, ...]) -> Section:
     measured = evidence_in(notes)
     return Section("Traffic", tuple((line,) for line in in_lines(measured)) if measured else ())
+
+
+def _share(found: Operation, notes: tuple[Entry, ...], steps: tuple[Step, ...]) -> Section:
+    spent = share_of(found, notes, steps)
+    return Section("Cost", ((spent.text,),) if spent else ())
 
 
 def _outcome(found: Operation) -> Section:

@@ -10,6 +10,7 @@ from bot.domain.card import Button, Card, Tone
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.plan import Plan
 from bot.domain.question import Question
+from bot.domain.share import Share
 from bot.services.operations import plan_of
 from bot.services.progress import Step
 from bot.services.runbooks import Runbooks
@@ -55,12 +56,14 @@ class Telling:
 
     `asked` is what a change waits for a person to do. `measured` are the lines about its traffic,
     none where nobody looked. `outage_s` is the time from its stop to the sight of Running.
+    `share` is the bot's own part of it, once it has ended.
     """
 
     steps: tuple[Step, ...] = ()
     asked: Question | None = None
     measured: tuple[str, ...] = ()
     outage_s: float | None = None
+    share: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class CardWriter:
             fingerprint=found.fingerprint, steps=lines_of(telling.steps),
             outage_s=telling.outage_s if cut else None,
             traffic=self._traffic(found, telling),
+            share=telling.share.text if telling.share else "",
         )  # fmt: skip
 
     def _body(self, found: Operation, telling: Telling) -> tuple[str, ...]:

@@ -190,6 +190,7 @@ class Cards:
             asked=asked,
             measured=in_lines(measured) if measured is not None else (),
             outage_s=await self._progress.outage_s(found.id),
+            share=await self._progress.share(found),
         )
 
     async def _thread(self, found: Operation, at: Posted, telling: Telling) -> None:

@@ -6,7 +6,7 @@ A runbook's body is the middle of `apply`; everything around it is the same for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,6 +15,7 @@ from bot.domain.operation import Mode, Operation, Outcome, Source, State
 from bot.domain.plan import NothingToDo, Plan, Target
 from bot.domain.policy import CAUTION, Denied, Policies, Scope
 from bot.domain.probing import Evidence
+from bot.engine import tally
 from bot.engine.api import Retry, Run, StepFailed, Stopped, Verb, verb
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock, World
@@ -25,6 +26,7 @@ from bot.services.failure import Failure, weighed
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations, plan_of, scope_of, standing
+from bot.services.progress import ENDED_WITH
 from bot.services.runbooks import Probing, Runbook, Runbooks
 from bot.services.switch import KillSwitch
 
@@ -187,6 +189,8 @@ class Lifecycle:
             return str(found.outcome)
         failure = _FAILURE.validate_json(failure_text)
         outcome, reason = await self._judge(world, found, failure)
+        data = {"calls": asdict(tally.until_now())}
+        await self._office.journal.note(found.id, "", ENDED_WITH, data)
         await self._end(found, (State.APPLYING,), outcome, reason)
         return outcome.value
 

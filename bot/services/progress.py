@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 from bot.domain.cloud import VmState
 from bot.domain.operation import Operation, Outcome
+from bot.domain.share import NO_CALLS, Calls, Share, Spent, share
 from bot.engine.api import StepReport
+from bot.services.audit import Entry
 from bot.services.journal import Journal
 from bot.services.operations import plan_of
 from bot.services.schema import operation as table
 
+PLANNED_WITH, ENDED_WITH = "planned with", "ended with"
+"""Audit rows with the calls of planning, and of the last look: that look's own row comes after the
+receipt."""
+_LAST = "finish"
 _STOPPED_BY = "submit_stop"
 _SEEN_BY = ("settled", VmState.RUNNING.value)
 
@@ -28,6 +34,14 @@ class Step:
     error: str
     arguments: tuple[str, ...] = ()
     stage: str = ""
+    waits: bool = False
+    slept_s: float = 0.0
+    calls: Calls = NO_CALLS
+
+    @property
+    def spent(self) -> Spent:
+        """What it cost."""
+        return Spent(self.name, self.seconds, self.waits, self.slept_s, self.calls)
 
 
 class Progress:
@@ -44,6 +58,7 @@ class Progress:
         """Keep a step of a change; the steps of asking show in the operation's own rows."""
         operation_id, _, kind = report.run_id.partition(":")
         if kind != "apply":
+            await self._keep_calls(operation_id, report)
             return
         data = {
             "name": report.name,
@@ -55,6 +70,12 @@ class Progress:
         }
         if report.stage:
             data["stage"] = report.stage
+        if report.waits:
+            data["waits"] = True
+        if report.slept_s:
+            data["slept_s"] = round(report.slept_s, 3)
+        if report.calls.total:
+            data["calls"] = asdict(report.calls)
         await self._journal.note(operation_id, report.key, "step", data)
         self._changed(operation_id)
 
@@ -65,10 +86,21 @@ class Progress:
             Step(
                 row.data["name"], row.data["result"], row.data["attempts"],
                 row.data["seconds"], row.at, row.data["error"], tuple(row.data["arguments"]),
-                row.data.get("stage", ""),
+                row.data.get("stage", ""), row.data.get("waits", False),
+                row.data.get("slept_s", 0.0), Calls(**row.data.get("calls", {})),
             )
             for row in sorted(rows, key=lambda row: row.step)
         )  # fmt: skip
+
+    async def _keep_calls(self, operation_id: str, report: StepReport) -> None:
+        """Keep what planning asked of CloudStack; how it went is in the operation's own rows."""
+        if report.calls.total:
+            data = {"name": report.name, "calls": asdict(report.calls)}
+            await self._journal.note(operation_id, report.key, PLANNED_WITH, data)
+
+    async def share(self, found: Operation) -> Share | None:
+        """Return the bot's own part of a change, as `share_of` does."""
+        return share_of(found, await self._journal.notes(found.id), await self.steps(found.id))
 
     async def outage_s(self, operation_id: str) -> float | None:
         """Return the seconds from the submission of the stop to the sight of Running."""
@@ -91,3 +123,16 @@ class Progress:
 def _cut_something(done: Operation) -> bool:
     """Whether it stopped what was serving: how long a repair took predicts no outage."""
     return plan_of(done).exposure.seconds != 0.0
+
+
+def share_of(found: Operation, notes: Iterable[Entry], steps: Sequence[Step]) -> Share | None:
+    """Return the bot's own part of a change that has ended, None where calls were not counted."""
+    apart = (row.data["calls"] for row in notes if row.kind in {PLANNED_WITH, ENDED_WITH})
+    before_the_end = [one for one in steps if one.name != _LAST]
+    calls = sum(
+        (*(Calls(**one) for one in apart), *(one.calls for one in before_the_end)), NO_CALLS
+    )
+    if found.is_open or not steps or not calls.total:
+        return None
+    whole_s = found.ended_at - (steps[0].at - steps[0].seconds)
+    return share(whole_s, (one.spent for one in before_the_end), calls)

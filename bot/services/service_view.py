@@ -67,10 +67,12 @@ async def _with_its_rules(
     cloud: CloudReader, found: ServiceView, rules: tuple[LbRule, ...]
 ) -> ServiceView:
     """Add what makes rules equal beyond what their list says."""
-    machines, port, sticky = await asyncio.gather(
-        cloud.tier_vms(found.ilb.tier.id), stats_port(cloud), stickiness_of(cloud, rules)
+    machines, sticky = await asyncio.gather(
+        cloud.tier_vms(found.ilb.tier.id), stickiness_of(cloud, rules)
     )
-    site = replace(found.site, machines=machines, stats_port=port, stickiness=sticky)
+    site = replace(found.site, machines=machines, stickiness=sticky)
+    if found.twin is not None:  # one of its rules may have to be held by another on a free port
+        site = replace(site, stats_port=await stats_port(cloud))
     return replace(found, site=site)
 
 

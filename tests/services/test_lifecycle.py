@@ -46,7 +46,9 @@ async def test_every_turn_of_an_operation_is_written(home: House) -> None:
     vpc = home.tier("app-tier").vpc
     assert vpc is not None
     found = await home.do("roll", VM)
-    assert await kinds(home, found) == ["asked", "planned", "approved", "applying", "ended"]
+    assert await kinds(home, found) == [
+        "asked", "planned", "planned with", "approved", "applying", "ended with", "ended",
+    ]  # fmt: skip
     assert (found.decided_by, found.lane) == (BRUNO, f"vpc:{vpc.id}")
     assert found.created_at <= found.decided_at <= found.started_at < found.ended_at
 

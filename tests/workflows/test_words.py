@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 
 from bot.domain.mrkdwn import Safe
 from bot.domain.plan import Plan
+from bot.domain.share import Calls, Share
 from tests.services.bulletin import RUNBOOKS, a_recovery, a_roll
 from workflows.words import Words
 
@@ -42,7 +43,7 @@ def receipt(planned: Plan, **values: object) -> str:
     given: dict[str, object] = {
         "id": "op-1", "outcome": "done", "reason": "", "requested_by": Safe("<@U0ANA>"),
         "decided_by": Safe("<@U0BRUNO>"), "fingerprint": "f" * 8, "steps": STEPS[:2],
-        "outage_s": None, "traffic": [NOT_MEASURED],
+        "outage_s": None, "traffic": [NOT_MEASURED], "share": "",
     }  # fmt: skip
     return say(planned, "receipt", **given | values)
 
@@ -159,6 +160,13 @@ def test_the_receipt_tells_each_step_once() -> None:
         "2. Waited for that job to end (2 min 4 s)\n"
         "\n"
         "Not served, from the stop to Running: 6 s. Traffic through the VIP was not measured."
+    )
+
+
+def test_the_receipt_ends_with_what_the_change_cost() -> None:
+    cost = Share(1.2, 63.0, Calls(reads=27, changes=2, polls=12)).text
+    assert receipt(a_roll(), share=cost).endswith(
+        "\nilbot's own share: 1.2 s of 63 s; 41 CloudStack calls, 12 of them job polls."
     )
 
 

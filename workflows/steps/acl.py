@@ -98,7 +98,7 @@ async def submit_replace(world: World, tier_id: str, list_id: str) -> str:
     return await world.cloud.replace_acl_list(tier_id, list_id)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def in_force(world: World, tier_id: str, list_id: str, *, waits: bool) -> bool:
     """Say whether the list is in force on the tier; with `waits`, give it until the deadline."""
 

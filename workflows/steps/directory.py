@@ -43,7 +43,7 @@ async def submit_record(world: World, before: Record, after: Record) -> str:
     return _in_words(after)
 
 
-@verb(retry=PATIENT, timeout_s=300.0)
+@verb(retry=PATIENT, timeout_s=300.0, waits=True)
 async def record_shows(world: World, after: Record, seconds: float) -> Record:
     """Look until a name has the wanted addresses, or that long; return what it had last."""
 

@@ -67,7 +67,7 @@ async def submit_migration(world: World, vm_id: str, host_id: str) -> str:
     return "" if machine.host_id == host_id else await world.cloud.migrate(vm_id, host_id)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def runs_on(world: World, vm_id: str, host_id: str) -> bool:
     """Wait until a machine is Running on a host; False where it is elsewhere at the deadline."""
 

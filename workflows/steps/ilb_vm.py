@@ -82,7 +82,7 @@ async def submit_start(world: World, vm_id: str, since: str) -> str:
     return await world.cloud.start_ilb_vm(vm_id)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def settled(world: World, vm_id: str, wanted: str) -> VmState:
     """Wait until it is in the wanted state, or at rest in another, or the deadline passed.
 
@@ -140,7 +140,7 @@ async def put_back(run: Run, vm_id: str, name: str) -> None:
     await start(run, vm_id, name)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def power_synced(world: World, vm_id: str) -> VmState:
     """Wait as long as power sync may take for a VM to leave Stopping; return its state."""
     deadline = world.clock.now() + world.pace.power_sync_s

@@ -92,7 +92,7 @@ async def at_rest(world: World, look: Callable[[], Awaitable[VmState]], wanted: 
     return state
 
 
-@verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0, waits=True)
 async def await_job(world: World, job_id: str) -> JobEnd:
     """Poll a job until it ended; with no id, say at once that nobody knows."""
     if not job_id:

@@ -12,9 +12,12 @@ from bot.services import proof
 from workflows.steps.jobs import PATIENT, until
 
 
-@verb(retry=PATIENT)
+@verb(retry=PATIENT, waits=True)
 async def watched(world: World, run_id: str, places: tuple[Watched, ...]) -> int:
-    """Watch just these from now on; return from how many vantage points."""
+    """Watch just these from now on; return from how many vantage points.
+
+    Each of them tells of whole seconds only: until then this waits.
+    """
     return await proof.begin_to_watch(world, run_id, places)
 
 
@@ -25,7 +28,7 @@ async def looked_at(world: World, run_id: str, places: tuple[Watched, ...]) -> b
     return True
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def answered(world: World, run_id: str, vip: str) -> bool:
     """Wait until enough attempts in a row were answered at every port of a VIP, from everywhere.
 
@@ -43,7 +46,7 @@ async def answered(world: World, run_id: str, vip: str) -> bool:
     return await until(world, world.proof.deadline_s, enough) or False
 
 
-@verb(retry=PATIENT)
+@verb(retry=PATIENT, waits=True)
 async def budget_kept(world: World, run_id: str) -> int:
     """Fail where more connections were lost than may be; return how many were.
 

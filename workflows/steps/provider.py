@@ -52,7 +52,7 @@ async def submit_state(world: World, provider_id: str, state: str) -> str:
     return await world.cloud.set_provider(provider_id, state)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def has_state(world: World, provider_id: str, state: str, *, waits: bool) -> bool:
     """Say whether the provider has the state; with `waits`, give it until the deadline."""
 

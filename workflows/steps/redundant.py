@@ -65,7 +65,7 @@ async def submit_pair(world: World, vpc_id: str, network_id: str, since: str) ->
     return await world.cloud.restart_network_redundant(network_id)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def pair_there(world: World, vpc_id: str, network_id: str) -> bool:
     """Wait until the place is redundant and two routers run there; False at the deadline."""
 
@@ -75,7 +75,7 @@ async def pair_there(world: World, vpc_id: str, network_id: str) -> bool:
     return await until(world, world.pace.settle_deadline_s, there) or False
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def roles_settled(world: World, vpc_id: str, network_id: str) -> tuple[str, str]:
     """Wait until one is PRIMARY and one BACKUP for longer than a role poll; return their ids.
 

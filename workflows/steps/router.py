@@ -89,7 +89,7 @@ async def submit_router_start(world: World, router_id: str, since: str) -> str:
     return await world.cloud.start_router(router_id)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def router_settled(world: World, router_id: str, wanted: str) -> VmState:
     """Wait until it is in the wanted state, or at rest in another, or the deadline passed."""
 
@@ -99,7 +99,7 @@ async def router_settled(world: World, router_id: str, wanted: str) -> VmState:
     return await at_rest(world, state, wanted)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def graced(world: World, router_id: str) -> VmState:
     """Give CloudStack the time it takes to start a dead router by itself; return the state then."""
 
@@ -115,7 +115,7 @@ async def _state(world: World, router_id: str) -> VmState:
     return (await _router(world, router_id)).state
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def role_seen(world: World, router_id: str, role: str) -> str:
     """Wait until a router shows a role for longer than a role poll; `Permanent` at the deadline.
 
@@ -173,7 +173,7 @@ async def expect_standby(world: World, router_id: str, version: str, empty: bool
     return router.version
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def checked_again(world: World, router_id: str, names: Sequence[str]) -> str:
     """Wait until these checks were collected after its last start and pass; say what does not."""
     since = await _last_start(world, router_id)

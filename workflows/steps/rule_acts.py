@@ -64,7 +64,7 @@ async def look_closely(world: World, place: Place) -> Found:
     return await _look(world, place, sticky=True)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def at_rest(world: World, place: Place) -> Found:
     """Wait until no change of the rule is half done, or the deadline passed.
 
@@ -113,7 +113,7 @@ async def submit_delete(world: World, place: Place) -> str:
     return await world.cloud.delete_rule(found.id) if found.id else ""
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def gone(world: World, place: Place) -> bool:
     """Wait until no rule is on the place; False where one is still there at the deadline."""
 

@@ -36,7 +36,7 @@ async def submit_restart(world: World, tier_id: str, since: str) -> str:
     return await world.cloud.restart_tier(tier_id)
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def ilb_at(world: World, tier_id: str, vip: str) -> str:
     """Wait until an ILB VM with that VIP is Running and return its id, `""` at the deadline."""
 

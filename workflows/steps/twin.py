@@ -12,7 +12,7 @@ from workflows.steps import directory, ilb_vm, lb_rule, offering, probe
 from workflows.steps.jobs import PATIENT, until
 
 
-@verb(retry=Retry(attempts=1), timeout_s=3600.0)
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def running_at(world: World, tier_id: str, vip: str) -> IlbVm | None:
     """Wait until an ILB VM with that VIP is Running and return it, None at the deadline."""
 

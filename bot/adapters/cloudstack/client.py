@@ -24,6 +24,8 @@ from bot.adapters.cloudstack.failures import (
 )
 from bot.adapters.cloudstack.foreign import cleaned
 from bot.adapters.cloudstack.signing import Keys, signed_form
+from bot.domain.share import Calls
+from bot.engine.tally import count
 from bot.errors import Permanent, Refused
 from bot.ports import Clock
 
@@ -31,6 +33,7 @@ _log = structlog.get_logger(__name__)
 
 M = TypeVar("M", bound=BaseModel)
 
+_JOB_POLL = "queryAsyncJobResult"
 # `InvalidParameterValueException`: also what a page larger than `default.page.size` gets.
 _BAD_VALUE = 4350
 
@@ -170,6 +173,7 @@ class Client:
 
     async def _post(self, call: Call, keys: Keys) -> dict[str, Any]:
         attempt = self._attempt(call, keys)
+        count(_as_counted(call))
         async with self._slots:
             started = self._clock.now()
             response = await self._exchange(
@@ -220,6 +224,13 @@ def _checked(endpoint: str) -> str:
             instead="It looks like https://cloud.example.org/client/api.",
         )
     return str(url)
+
+
+def _as_counted(call: Call) -> Calls:
+    if call.command == _JOB_POLL:
+        return Calls(polls=1)
+    is_change = effect_of(call.command) is Effect.CHANGE
+    return Calls(changes=1) if is_change else Calls(reads=1)
 
 
 def _must_be_a_read(call: Call) -> None:
