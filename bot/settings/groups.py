@@ -102,7 +102,8 @@ class CloudStackSettings(Group):
         default=2.0,
         gt=0,
         le=60,
-        description="Pause between two looks at a running job; a start takes tens of seconds",
+        description="Pause between two looks at a machine; its job is asked for after half of it "
+        "at first, and after up to five times of it where it takes minutes",
     )
     settle_deadline_s: Seconds = Field(
         default=300.0,

@@ -16,6 +16,10 @@ PATIENT = Retry(attempts=12, first_wait_s=1.0, max_wait_s=30.0)
 """About 3.5 minutes: a management server may restart in the middle of a change."""
 
 
+LATE = 0.03
+"""The part of a job's time by which its end may be seen late."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobEnd:
     """How a job ended. `is_known` is false where only the state of its target can tell:
@@ -92,12 +96,22 @@ async def at_rest(world: World, look: Callable[[], Awaitable[VmState]], wanted: 
     return state
 
 
+def next_poll_s(waited_s: float, poll_s: float) -> float:
+    """Return when to ask for a job again: the longer it takes, the less often.
+
+    An end is seen at most `LATE` of the job's own time after it, or half of `poll_s`; so nothing
+    serves for a little longer than it must, and a job of an hour is not asked for 1,800 times.
+    """
+    return min(5.0 * poll_s, max(poll_s / 2.0, LATE * waited_s))
+
+
 @verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0, waits=True)
 async def await_job(world: World, job_id: str) -> JobEnd:
     """Poll a job until it ended; with no id, say at once that nobody knows."""
     if not job_id:
         return UNKNOWN
-    deadline = world.clock.now() + world.pace.job_deadline_s
+    began = world.clock.now()
+    deadline = began + world.pace.job_deadline_s
     while world.clock.now() < deadline:
         try:
             job = await world.cloud.job(job_id)
@@ -109,7 +123,7 @@ async def await_job(world: World, job_id: str) -> JobEnd:
             if job.status is not JobStatus.PENDING:
                 text = job.error_text or job.status.value
                 return JobEnd(job.status is JobStatus.SUCCEEDED, not job.was_interrupted, text)
-            wait_s = world.pace.poll_s
+            wait_s = next_poll_s(world.clock.now() - began, world.pace.poll_s)
         await world.clock.sleep(wait_s)
     raise Transient(
         f"job {job_id} has not ended after {world.pace.job_deadline_s / 60:.0f} min; "
