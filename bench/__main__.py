@@ -7,7 +7,7 @@ import logging
 
 import structlog
 
-from bench import bus, engine, fleet, plan
+from bench import bars, bus, engine, fleet, plan
 from bench.table import shown
 
 
@@ -17,6 +17,7 @@ async def main() -> None:
     print(shown(bus.measure()), flush=True)
     for table in (*await plan.measure(), *await fleet.measure()):
         print(f"\n{shown(table)}", flush=True)
+    print(f"\n{shown(await bars.measure())}", flush=True)
     print(f"\n{shown(await engine.measure())}", flush=True)
 
 

@@ -86,9 +86,8 @@ async def plan_in(size: int) -> tuple[float, Counter[str]]:
 
 async def plan(fleet: Fleet, vip: str) -> Plan:
     """Plan the way an operation is planned."""
-    ilb = await fleet.find(vip)
-    assert ilb.vm is not None, "it was seeded with its machine"
-    made = roll.plan(await fleet.service(ilb.vm.id), Wish("roll", vip))
+    wish = Wish("roll", vip)
+    made = roll.RUNBOOK.plan_for(await roll.RUNBOOK.find(fleet, wish), wish)
     assert isinstance(made, Plan), "it was seeded with an old version"
     return made
 
