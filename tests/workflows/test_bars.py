@@ -8,6 +8,7 @@ from bench.bars import CALLS_BAR, CASES, SHARE_BAR, Cost, cost_of
 from bench.least import Least
 from tests.workflows import scenarios
 from tests.workflows.harness import House
+from tests.workflows.paired import VM
 from tests.workflows.sweep import Scenario
 
 EACH = [
@@ -48,7 +49,7 @@ def test_what_is_asked_twice_counts_against_the_bot(waste: dict[str, object]) ->
 
 async def test_a_receipt_counts_every_call_from_the_wish_to_the_end(home: House) -> None:
     before = len(home.wire.calls)
-    ended = await home.do("roll", scenarios.VM)
+    ended = await home.do("roll", VM)
     share = await home.progress.share(ended)
     assert share is not None
     calls = home.wire.calls[before:]
@@ -59,7 +60,7 @@ async def test_a_receipt_counts_every_call_from_the_wish_to_the_end(home: House)
 
 async def test_time_in_which_nobody_waits_is_the_bots_own(home: House) -> None:
     home.wire.before = lambda command: home.clock.advance(command == "listEvents")
-    ended = await home.do("roll", scenarios.VM)
+    ended = await home.do("roll", VM)
     share = await home.progress.share(ended)
     assert share is not None
     looks = 3 + 1 + 1 + 3  # again, before the stop, before the start, at the end
@@ -68,5 +69,5 @@ async def test_time_in_which_nobody_waits_is_the_bots_own(home: House) -> None:
 
 
 async def test_an_operation_under_way_has_no_share_yet(home: House) -> None:
-    asked = await home.ask("roll", scenarios.VM)
+    asked = await home.ask("roll", VM)
     assert await home.progress.share(asked) is None
