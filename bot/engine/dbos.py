@@ -48,7 +48,9 @@ class DbosSettings:
 
     url: str
     executor_id: str = "ilbot"
-    changes_at_once: int = 10
+    changes_at_once: int = 200
+    """More than there are lanes at work: a change that waits for a person, or for a name to take
+    effect, holds its place here too. How hard CloudStack is asked, its client bounds."""
     queue_poll_s: float = 0.2
     mail_poll_s: float = 0.5
     deaths_allowed: int = 20
