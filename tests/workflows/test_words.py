@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from jinja2 import UndefinedError
 
 from bot.domain.mrkdwn import Safe
-from bot.domain.plan import Plan
+from bot.domain.plan import Exposure, Plan
 from bot.domain.share import Calls, Share
 from tests.services.bulletin import RUNBOOKS, a_recovery, a_roll
 from workflows.words import Words
@@ -132,6 +133,35 @@ def test_a_recovery_that_is_done_says_how_long_it_took() -> None:
         "*b-1-VM* is Running again, with its rules, in 2 min 4 s.\n"
         "Traffic through the VIP was not measured."
     )
+
+
+def of_twins(**more: str) -> Plan:
+    parameters = {"state": "Stopped", "twin": "10.1.1.11", **more}
+    return replace(a_recovery(), parameters=tuple(parameters.items()))
+
+
+def test_a_recovery_of_one_of_twins_names_the_other_one() -> None:
+    assert ending(of_twins(), "done", seconds=24.0, traffic="Traffic: none failed.") == (
+        "*b-1-VM* is Running again, with its rules, beside its twin `10.1.1.11`, in 24 s.\n"
+        "Traffic: none failed."
+    )
+
+
+def test_a_restart_for_a_failing_check_names_the_check() -> None:
+    planned = of_twins(restart="yes", checks="haproxy_check.py")
+    assert ending(planned, "done", seconds=640.0, traffic="Traffic: none failed.") == (
+        "*b-1-VM* was restarted and `haproxy_check.py` passes again, after 10 min 40 s.\n"
+        "Traffic: none failed."
+    )
+
+
+def test_the_plan_of_a_restart_says_what_it_cuts_off_or_who_serves_meanwhile() -> None:
+    planned = of_twins(restart="yes", checks="haproxy_check.py")
+    meanwhile = replace(planned, exposure=Exposure("nothing", 0.0, "its twin serves meanwhile"))
+    outage = replace(planned, exposure=Exposure("10.1.1.10 port 80", 34.0, "its last restart"))
+    said = [say(one, "plan", plan=one) for one in (meanwhile, outage)]
+    assert "*Not reachable meanwhile:* nothing; its twin serves meanwhile." in said[0]
+    assert "10.1.1.10 port 80, for about *34 s* (its last restart)" in said[1]
 
 
 def test_a_failed_roll_says_the_next_step() -> None:
