@@ -89,7 +89,8 @@ def _course(place: Place, seen: _Seconds, kind: Callable[[int], Kind | None]) ->
             periods.append(Period(*how, since=second))
         open_ = max(0, now.open - seen.held.get(second, 0))
         periods[-1] = _then(periods[-1], _new(seen, before, (second, now)), open_)
-    return Clients(*place, _not_below_zero(periods), restarts)
+    down = max((one.down for _, one in read), default=0)
+    return Clients(*place, _not_below_zero(periods), restarts, down)
 
 
 def _new(

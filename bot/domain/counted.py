@@ -59,13 +59,15 @@ class Period:
 class Clients:
     """What HAProxy says of the other clients of one place; without periods its page was not seen.
 
-    `restarts` is how often it was seen to count from zero: its process was a new one.
+    `restarts` is how often it was seen to count from zero: its process was a new one. `down` is how
+    many of the rule's members it saw down at most at once.
     """
 
     vip: str
     port: int
     periods: tuple[Period, ...] = ()
     restarts: int = 0
+    down: int = 0
 
     def __str__(self) -> str:
         return f"{self.vip}:{self.port}"

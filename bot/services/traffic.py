@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from bot.domain.page import duration
 from bot.domain.plan import in_words
 from bot.domain.probing import SLOW_S, Evidence, Seen, Tally
+from bot.services import traffic_clients
 from bot.services.audit import Entry
 from bot.services.journal import Journal
 
@@ -33,7 +34,8 @@ def evidence_in(notes: Iterable[Entry]) -> Evidence | None:
 
 def in_lines(found: Evidence) -> tuple[str, ...]:
     """Tell the numbers, how they were taken, and what they do not show."""
-    lines = [_numbers(found), _method(found), *_withdrawn(found), _blind_spots(found)]
+    others = traffic_clients.in_lines(found)
+    lines = [_numbers(found), _method(found), *_withdrawn(found), *others, _blind_spots(found)]
     if found.not_valid:
         lines.insert(0, f"These numbers prove nothing: {found.not_valid}.")
     return tuple(lines)
@@ -91,6 +93,7 @@ def _blind_spots(found: Evidence) -> str:
     spots = [
         "whether members answer rightly (connections are opened and nothing is sent)",
         "a held connection to a machine that vanished without a word",
+        *traffic_clients.not_seen(found),
         "how it is from anywhere else",
     ]
     if found.blind_s:

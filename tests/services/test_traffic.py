@@ -13,7 +13,8 @@ A, B = Watched("10.1.1.10", 80), Watched("10.1.1.11", 80)
 AWAY = Watched("10.1.1.11", 80, counts=False)
 NOT_SEEN = (
     "Not seen: whether members answer rightly (connections are opened and nothing is sent), a held "
-    "connection to a machine that vanished without a word and how it is from anywhere else."
+    "connection to a machine that vanished without a word, what other clients did at 10.1.1.10:80 "
+    "(HAProxy's stats page was not seen) and how it is from anywhere else."
 )
 
 

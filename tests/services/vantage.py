@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bot.domain.counted import Counted
 from bot.domain.probing import Attempt, Failure, Held, Pacing, Sample, Watched, sample_of
 
 Answer = Callable[[Watched, float], Failure | None]
@@ -14,6 +15,15 @@ Answer = Callable[[Watched, float], Failure | None]
 
 def answered(_place: Watched, _due: float) -> Failure | None:
     """Everything works."""
+    return None
+
+
+Count = Callable[[Watched, int], Counted | None]
+"""What HAProxy's stats page shows at the end of a second, None where it is not visible."""
+
+
+def not_shown(_place: Watched, _second: int) -> Counted | None:
+    """Nobody sees the page."""
     return None
 
 
@@ -28,6 +38,7 @@ class Scripted:
     places: tuple[Watched, ...] = ()
     pacing: Pacing = field(default_factory=Pacing)
     blind_until: float = 0.0
+    counted: Count = not_shown
     _next: int | None = None
 
     def set_places(self, places: Sequence[Watched], pacing: Pacing) -> None:
@@ -48,10 +59,12 @@ class Scripted:
 
     def second(self, place: Watched, second: int) -> Sample:
         """Return one second at one place."""
-        dues = (second + n / 10 for n in range(10))
+        dues = (second + n / 10 for n in range(10 * place.tried))
         attempts = [Attempt(due, 0.002, self.answer(place, due)) for due in dues]
-        held = Held(5 * place.counts, self.cut.get(second, 0) * place.counts)
-        return sample_of(self.name, place, second, attempts, held, self.lag_s)
+        counts = place.counts and place.tried
+        held = Held(5 * counts, self.cut.get(second, 0) * counts)
+        one = sample_of(self.name, place, second, attempts, held, self.lag_s)
+        return replace(one, counted=self.counted(place, second))
 
 
 def refused_between(start: float, end: float, vip: str = "") -> Answer:
