@@ -1,15 +1,16 @@
 """roll, for ILBs: as one of twins, beside a temporary twin, or with the outage of a stop and start.
 
 Twins, one after the other (`twins`):
-1. Withdraw its address from the names, and wait until clients have looked again.
+1. Withdraw its address from the names, and wait until clients have looked again and are gone, by
+   HAProxy's own count where that is visible, or for a stated time.
 2. Stop it, pass its point of no return (a start replaces the disk), and start it.
 3. Expect the version and its rules, another host than its twin's, and that it answers.
 4. Publish it again and watch both. From here a stop counts again.
 
 Single with a name (`beside`):
-1. Build a temporary twin, fit it, prove it, and move the names to it alone.
+1. Build a temporary twin, fit it, prove it, and move the names to it alone; wait as above.
 2. Stop the ILB, pass the point of no return, start it; expect version, rules and answers.
-3. Move the names back, watch, and take the twin away.
+3. Move the names back, watch, wait until the twin's clients are gone, and take it away.
 
 Single without (`outage`): stop, pass the point of no return, start; expect version and rules.
 """
@@ -88,6 +89,8 @@ async def _roll_twins(run: Run, planned: Plan) -> None:
             await twin.publish(run, move)
         await probe.watch(run, away)
         await probe.within_budget(run)
+        if turn.out:
+            await probe.quiet(run, planned, turn.vip, away)
         run.stage(f"Stop and start {turn.vm_name}")
         run.undo(f"start {turn.vm_name} again", partial(_start_again, run, turn))
         await ilb_vm.stop(run, turn.vm_id, turn.vm_name)
@@ -124,8 +127,10 @@ async def _roll_beside(run: Run, planned: Plan) -> None:
     run.stage("Move the names to it")
     for move in way.out:
         await twin.publish(run, move)
-    await probe.watch(run, (*_aside(mine), *beside))
+    moved = (*_aside(mine), *beside)
+    await probe.watch(run, moved)
     await probe.within_budget(run)
+    await probe.quiet(run, planned, way.twin.vip, moved)
     run.stage(f"Stop and start {target.name}")
     run.undo(f"start {target.name} again", lambda: ilb_vm.put_back(run, target.id, target.name))
     await ilb_vm.stop(run, target.id, target.name)
@@ -138,9 +143,11 @@ async def _roll_beside(run: Run, planned: Plan) -> None:
     await twin.prove(run, planned, way.twin.vip)
     for move in way.back:
         await twin.publish(run, move)
-    await probe.watch(run, (*mine, *_aside(beside)))
+    back = (*mine, *_aside(beside))
+    await probe.watch(run, back)
     await probe.bake(run)
     run.commit(f"{target.name} was renewed")
+    await probe.quiet(run, planned, way.twin.twin_vip, back)
     run.stage("Take the temporary twin away")
     await probe.watch(run, mine)
     await twin.take_away(run, way.twin)

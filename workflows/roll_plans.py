@@ -13,6 +13,7 @@ from bot.domain.service_view import ServiceView
 from bot.domain.target_version import Goal
 from bot.domain.version import is_same, named_in
 from bot.domain.view import View, rules_digest
+from workflows.steps import probe
 
 NAME = "roll"
 _TURNS: TypeAdapter[tuple[Turn, ...]] = TypeAdapter(tuple[Turn, ...])
@@ -24,7 +25,7 @@ _NO_PROOF = "nobody looks at its traffic, so a person must take the risk"
 def twins(seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool) -> Plan:
     """Plan one twin after the other; `due` are those to be renewed, in order."""
     found = turns(seen, *due)
-    steps = [step for turn in found for step in _turn_steps(turn, aim)]
+    steps = [step for turn in found for step in _turn_steps(seen, turn, aim)]
     names = in_words([turn.vm_name for turn in found])
     named = any(turn.out for turn in found)
     return Plan(
@@ -59,10 +60,12 @@ def beside(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
                         undo="take it away again"),
             *(PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
                           undo="publish it as before") for move in found.out),
+            *probe.quiet_step(seen, vip),
             PlannedStep(f"Stop {vm.name}", undo="start it again"),
             PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
             PlannedStep(f"Check that it reports version {aim.version}, has its rules and answers"),
             *(PlannedStep(f"Publish {move.text}") for move in found.back),
+            *probe.quiet_step(seen, twin_vip),
             PlannedStep(f"Take the twin at {twin_vip} away, with its ILB VM"),
         ),
         exposure=Exposure("nothing", 0.0, f"{twin_vip} serves while {vip} does not"),
@@ -133,6 +136,7 @@ def _parameters(
         ("vips", " ".join(vips)),
         ("rules", rules_digest(view.rules)),
         ("proof", "probe" if seen.vantage_points else "none"),
+        (probe.DRAIN_S, f"{seen.drain_s:g}"),
     )
 
 
@@ -143,7 +147,7 @@ def _summary(names: str, due: Sequence[View], aim: Goal) -> str:
     return f"Roll {names} from version {in_words(list(versions))} to {aim.version}"
 
 
-def _turn_steps(turn: Turn, aim: Goal) -> tuple[PlannedStep, ...]:
+def _turn_steps(seen: ServiceView, turn: Turn, aim: Goal) -> tuple[PlannedStep, ...]:
     out = tuple(
         PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
                     undo="publish it as before")
@@ -151,6 +155,7 @@ def _turn_steps(turn: Turn, aim: Goal) -> tuple[PlannedStep, ...]:
     )  # fmt: skip
     return (
         *out,
+        *(probe.quiet_step(seen, turn.vip) if turn.out else ()),
         PlannedStep(f"Stop {turn.vm_name}", undo="start it again"),
         PlannedStep(f"Start {turn.vm_name}", no_return=True),
         PlannedStep(f"Check that {turn.vm_name} reports version {aim.version}, has its rules, "

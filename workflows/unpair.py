@@ -2,9 +2,11 @@
 
 1. Publish the name without the twin's address, and wait until clients have looked again.
 2. Take the marks off the one that stays.
-3. Pass the point of no return: delete the twin's rules. With the last one CloudStack destroys
+3. Wait until its clients are gone, by HAProxy's own count where that is visible, or for a stated
+   time.
+4. Pass the point of no return: delete the twin's rules. With the last one CloudStack destroys
    its ILB VM and gives the address back; that is what is wanted here.
-4. Watch the one that stays.
+5. Watch the one that stays.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
         target=seen.target,
         summary=f"Take the twin of {view.name} at {found.twin_vip} away",
         facts=seen.facts(),
-        steps=_steps(found),
+        steps=_steps(seen, found),
         exposure=Exposure("nothing", 0.0, f"{view.name} goes on serving"),
         blast_radius=(*seen.topology.blast_radius(), f"{found.twin_vip}: its ILB VM is destroyed"),
         warnings=_warnings(seen, found),
@@ -79,6 +81,7 @@ def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
             ("tier", view.tier.id),
             ("vip", view.vip),
             ("proof", "probe" if seen.vantage_points else "none"),
+            (probe.DRAIN_S, f"{seen.drain_s:g}"),
         ),
     )
 
@@ -90,11 +93,15 @@ async def apply(run: Run, planned: Plan) -> None:
     for move in found.moves:
         run.stage(f"Publish {move.after.name} without {found.twin_vip}")
         await twin.publish(run, move)
-    await probe.watch(run, staying)
+    leaving = tuple(Watched(found.twin_vip, one.port, counts=False) for one in staying)
+    await probe.watch(run, (*staying, *leaving) if found.moves else staying)
     await probe.within_budget(run)
     run.stage("Take the marks off")
     for change in found.marks:
         await lb_rule.mark(run, found.tier_id, change)
+    if found.moves:
+        await probe.quiet(run, planned, found.twin_vip, (*staying, *leaving))
+        await probe.watch(run, staying)
     run.commit()
     run.stage(f"Delete the rules of {found.twin_vip}")
     for place in found.places:
@@ -142,7 +149,7 @@ def probed(planned: Plan) -> Probing:
     return Probing(places, must_prove=True)
 
 
-def _steps(found: Parting) -> tuple[PlannedStep, ...]:
+def _steps(seen: ServiceView, found: Parting) -> tuple[PlannedStep, ...]:
     rules = in_words([str(place) for place in found.places])
     steps = [
         PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
@@ -150,6 +157,8 @@ def _steps(found: Parting) -> tuple[PlannedStep, ...]:
         for move in found.moves
     ]  # fmt: skip
     steps.append(PlannedStep(f"Take the twin marks off {found.vip}", undo="mark it again"))
+    if found.moves:
+        steps += probe.quiet_step(seen, found.twin_vip)
     if found.places:
         text = f"Delete {rules}; CloudStack destroys the ILB VM of {found.twin_vip} with the last"
         steps.append(PlannedStep(text, no_return=True))

@@ -83,6 +83,7 @@ def _probing(where: dict[str, Any], port: str, pace: float) -> dict[str, str]:
     token = secrets.token_hex(24)
     return {
         "ILBOT_PROBE__BAKE_S": f"{max(3.0, 20 * pace):.0f}",
+        "ILBOT_PROBE__DRAIN_S": f"{max(12.0, 60 * pace):.0f}",
         "ILBOT_PROBE__AGENTS": f"{VANTAGE} = {token}",
         "ILBOT_PROBE__ADDRESS_MAP": "\n".join(
             f"{block} = {here}" for block, here in where["vips"].items()

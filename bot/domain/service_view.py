@@ -20,7 +20,8 @@ class ServiceView:
     `twin` is the ILB that its rules name as its twin, None where they name none; one that is named
     and gone is a view without machine and rules. `site` is the tier without its ACL. `records` are
     what the directory publishes for the names on its rules. Without `vantage_points` nothing can
-    be proven. A new ILB VM comes with `default_offering`, None where that is not shown.
+    be proven. A new ILB VM comes with `default_offering`, None where that is not shown. An
+    address that is withdrawn is left to its clients for at most `drain_s`.
     """
 
     ilb: View
@@ -31,6 +32,7 @@ class ServiceView:
     directory: DirectoryKind = DirectoryKind.NONE
     records: tuple[Record, ...] = ()
     vantage_points: tuple[str, ...] = ()
+    drain_s: float = 60.0
 
     @property
     def target(self) -> Target:

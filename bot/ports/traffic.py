@@ -50,7 +50,10 @@ class Probe(Protocol):
         ...
 
     async def drain(self, run_id: str, vip: str) -> Drain:
-        """Say how far the other clients of a VIP have gone, by what HAProxy itself counts."""
+        """Say how far the other clients of a VIP have gone since it is watched as it is now.
+
+        That is by what HAProxy itself counts there.
+        """
         ...
 
     async def evidence(self, run_id: str) -> Evidence:

@@ -120,9 +120,13 @@ class ProbeDesk:
         """Return the least row over every watched port of a VIP and every vantage point."""
         await self.once()
         now = self._clock.now()
-        places, seen = await self._journal.transact(
-            lambda c: _newest(c, run_id, vip, now - ROW_S, now)
-        )
+
+        def look(connection: sa.Connection) -> tuple[list[tuple[str, int]], tuple[Sample, ...]]:
+            newest = probe_store.history(connection, run_id)[-1:]
+            places = [one.at for watching in newest for one in watching.places if one.vip == vip]
+            return places, probe_store.samples(connection, places, now - ROW_S, now)
+
+        places, seen = await self._journal.transact(look)
         last_second = math.floor(now) - FRESH_S
         rows = [
             answered_in_a_row(
@@ -134,13 +138,17 @@ class ProbeDesk:
         return min(rows, default=0)
 
     async def drain(self, run_id: str, vip: str) -> Drain:
-        """Say how far the other clients of a VIP have gone, at every port of it that is watched."""
+        """Say how far the other clients of a VIP have gone since it is watched as it is now."""
         await self.once()
         now = self._clock.now()
-        places, seen = await self._journal.transact(
-            lambda c: _newest(c, run_id, vip, now - ROW_S, now)
-        )
-        return drain(places, seen, now)
+
+        def look(connection: sa.Connection) -> Drain:
+            newest = probe_store.history(connection, run_id)[-1:]
+            places = [one.at for watching in newest for one in watching.places if one.vip == vip]
+            since = max([now - ROW_S, *(watching.since for watching in newest)])
+            return drain(places, probe_store.samples(connection, places, since, now), now)
+
+        return await self._journal.transact(look)
 
     async def evidence(self, run_id: str) -> Evidence:
         """Add up what was seen for a run, until now or until its operation ended."""
@@ -205,12 +213,3 @@ class ProbeDesk:
         if now - self._forgot_at >= _FORGET_EVERY_S:
             self._forgot_at = now
             await self._journal.transact(lambda c: probe_store.forget(c, now - self._keep_s))
-
-
-def _newest(
-    connection: sa.Connection, run_id: str, vip: str, since: float, until: float
-) -> tuple[list[tuple[str, int]], tuple[Sample, ...]]:
-    """Return the places of a VIP that a run watches now, and what was seen there of late."""
-    newest = probe_store.history(connection, run_id)[-1:]
-    places = [one.at for watching in newest for one in watching.places if one.vip == vip]
-    return places, probe_store.samples(connection, places, since, until)

@@ -26,10 +26,11 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Where clients look names up, and who watches services for us."""
+    """Where clients look names up, who watches services for us, and how long clients get to go."""
 
     directory: Directory
     probe: Probe
+    drain_s: float = 60.0
 
 
 async def read_service(
@@ -54,8 +55,9 @@ async def read_service(
         busy_with=view.busy_with,
     )
     found = ServiceView(
-        view, site, twin, hosts, directory=outlook.directory.kind, vantage_points=vantage_points
-    )
+        view, site, twin, hosts, directory=outlook.directory.kind, vantage_points=vantage_points,
+        drain_s=outlook.drain_s,
+    )  # fmt: skip
     found = replace(found, records=await _records(outlook.directory, found.names))
     builds = scope.builds(found)
     if builds or (scope.twins and twin):

@@ -45,6 +45,7 @@ STEP_WORDS = {
     "submit_state": "Asked CloudStack to switch the provider",
     "has_state": "Checked the state of the provider",
     "watched": "Began to probe the services",
+    "drained": "Left it to the clients that still used it",
     "answered": "Probed until enough connections in a row were answered",
     "budget_kept": "Compared lost connections with the budget",
     "newest_of_router": "Looked at its last start or stop",

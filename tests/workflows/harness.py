@@ -309,7 +309,7 @@ async def house(
         if not named:
             rule.tags.pop("ilbot.name", None)
     if watched:
-        cloud.traffic.watch()
+        cloud.counters.watch()
         given["vantage"] = Seeing(cloud=cloud)
     wire = Wire(cloud)
     with TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:

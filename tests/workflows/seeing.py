@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bot.domain.counted import Counted
 from bot.domain.probing import Attempt, Failure, Held, Sample, Watched, sample_of
 from bot.sandbox.cloud import World
 from bot.sandbox.cloud.traffic import Behaviour
@@ -24,6 +25,8 @@ class Seeing(Scripted):
     """Ten attempts a second and five held connections at each place, against one cloud."""
 
     cloud: World = field(kw_only=True)
+    _held: dict[tuple[str, int], int] = field(default_factory=dict)
+    _ours: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def collect(self, now: float) -> tuple[Sample, ...]:
         """Let the cloud come as far as the clock, and tell what was seen meanwhile."""
@@ -33,10 +36,31 @@ class Seeing(Scripted):
     def second(self, place: Watched, second: int) -> Sample:
         """Return one second at one place."""
         traffic = self.cloud.traffic
-        dues = (second + n / 10 for n in range(10))
+        dues = (second + n / 10 for n in range(10 * place.tried))
         attempts = [
             Attempt(due, 0.002, MEETS[traffic.connect(place.vip, place.port, due)]) for due in dues
         ]
         cuts = traffic.cuts(place.vip, place.port, float(second), second + 1.0)
-        held = Held(HELD * place.counts, HELD * len(cuts) * place.counts)
-        return sample_of(self.name, place, second, attempts, held, self.lag_s)
+        held = HELD * (place.counts and place.tried)
+        renewed = held if cuts or not self._held.get(place.at) else 0
+        self._held[place.at] = held
+        told = sample_of(
+            self.name, place, second, attempts, Held(held, held * len(cuts), renewed), self.lag_s
+        )
+        return replace(told, counted=self._count(place, told))
+
+    def _count(self, place: Watched, told: Sample) -> Counted | None:
+        """Return what the page shows of a place at the end of a second, our connections too."""
+        moment, counters = told.second + 1.0, self.cloud.counters
+        ours = told.seen.latency.answers + told.seen.closed + told.renewed
+        number, before = counters.number(place.vip, moment), self._ours.get(place.at, (0, 0))
+        total = ours + (before[1] if number == before[0] else 0)
+        self._ours[place.at] = number, total
+        rows = counters.page(place.vip, moment) or {}
+        if (row := rows.get(place.port)) is None:
+            return None
+        servers = row.servers
+        return Counted(
+            row.open + told.held, row.rate + ours, row.total + total, sum(servers),
+            len(servers) - sum(servers),
+        )  # fmt: skip

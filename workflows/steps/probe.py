@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from bot.domain.counted import Drain
+from bot.domain.page import duration
+from bot.domain.plan import Plan, PlannedStep
 from bot.domain.probing import Watched
+from bot.domain.service_view import ServiceView
 from bot.engine.api import Retry, Run, verb
 from bot.errors import Permanent
 from bot.ports import World
 from bot.services import proof
 from workflows.steps.jobs import PATIENT, until
+
+DRAIN_S = "drain_s"
+"""The parameter of a plan that says how long the clients of an address get to go."""
 
 
 @verb(retry=PATIENT, waits=True)
@@ -68,9 +76,55 @@ async def budget_kept_at(world: World, run_id: str, vip: str) -> int:
     return sum(own)
 
 
+@verb(retry=PATIENT, timeout_s=2 * 3600.0)
+async def drained(
+    world: World, run_id: str, vip: str, places: tuple[Watched, ...], most_s: float
+) -> Drain:
+    """Wait until no other client uses a VIP, or so long; return how far they had gone at the end.
+
+    It is left alone meanwhile, so that nobody there is us; what else is watched goes on. Where its
+    stats page was never seen in this run nothing is waited for: nobody can tell.
+    """
+    seen = (await world.probe.evidence(run_id)).clients
+    if not any(one.vip == vip and one.periods for one in seen):
+        return Drain()
+
+    async def quiet() -> Drain | None:
+        now = await world.probe.drain(run_id, vip)
+        return now if now.is_quiet else None
+
+    left_alone = tuple(replace(one, tried=one.tried and one.vip != vip) for one in places)
+    await world.probe.watch(run_id, left_alone)
+    found = await until(world, most_s, quiet, every_s=1.0)
+    found = found or await world.probe.drain(run_id, vip)
+    await world.probe.watch(run_id, places)
+    return found
+
+
 async def watch(run: Run, places: Sequence[Watched]) -> None:
     """Watch just these from now on; what does not count is tried too, and loses nothing."""
     await run.step(watched, run.id, tuple(places))
+
+
+async def quiet(run: Run, planned: Plan, vip: str, places: Sequence[Watched]) -> Drain:
+    """Give the clients of a withdrawn VIP the planned time to go; nothing fails where they stay.
+
+    `places` are what is watched now, the VIP's among them.
+    """
+    run.stage(f"Wait until {vip} is quiet")
+    most_s = float(planned.parameter(DRAIN_S) or 0.0)
+    return await run.step(drained, run.id, vip, tuple(places), most_s)
+
+
+def quiet_step(seen: ServiceView, vip: str) -> tuple[PlannedStep, ...]:
+    """Plan `quiet`, where somebody looks who may see it."""
+    if not seen.vantage_points:
+        return ()
+    text = (
+        f"Wait until no other client uses {vip}, {duration(seen.drain_s)} at most, where HAProxy's "
+        "stats page shows it; who is still connected then is cut"
+    )
+    return (PlannedStep(text),)
 
 
 async def proven(run: Run, vip: str) -> bool:

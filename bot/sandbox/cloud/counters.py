@@ -121,14 +121,16 @@ class Counters:
         """Return the VIPs whose page is there now, as CloudStack is set: it binds to the VIP."""
         self.watch()
         self.look()
-        if self._state.setting(VISIBILITY) not in {"global", "all"}:
+        if not self._is_visible:
             return ()
         return tuple(vip for vip, known in self._standing.items() if known[-1].number)
 
     def page(self, vip: str, moment: float) -> dict[int, Row] | None:
         """Return what the page of a VIP showed at a moment, None where there was none."""
+        self.watch()
+        self.look()
         standing = self._at(vip, moment)
-        if not standing.number or vip not in self.pages():
+        if not standing.number or not self._is_visible:
             return None
         mine = [one for one in self._sessions if one.number == standing.number]
         rows = {}
@@ -145,6 +147,10 @@ class Counters:
     def number(self, vip: str, moment: float) -> int:
         """Return which HAProxy counted on a VIP, 0 where there was none; the next has another."""
         return self._at(vip, moment).number
+
+    @property
+    def _is_visible(self) -> bool:
+        return self._state.setting(VISIBILITY) in {"global", "all"}
 
     def _at(self, vip: str, moment: float) -> Standing:
         known = self._standing.get(vip, [])
