@@ -20,7 +20,7 @@ test fast: export CLOUDSTACK_URL :=
 FAST := not slow and not kafka and not postgres and not dns and not browser and not serial
 CODE := bot workflows handlers tests deploy $(wildcard bench)
 
-.PHONY: help install demo test test-live check check-all lint fast wire bench schema lock system services clean
+.PHONY: help install demo test test-live check check-all lint fast wire bench schema pictures lock system services clean
 # The system's packages come before the environment, and both before the services.
 .NOTPARALLEL:
 
@@ -63,6 +63,9 @@ bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
 schema: $(VENV)/.dev ## docs/ilb.schema.json, from the format of a spec
 	@$(BIN)/python -c 'import json, bot.services.spec_format as spec; \
 	  print(json.dumps(spec.json_schema(), indent=2))' > docs/ilb.schema.json
+
+pictures: $(VENV)/.dev ## docs/images, from the demo's page: cards of pair and roll, in Chromium
+	@$(BIN)/python -m tests.e2e.pictures
 
 lock: ## newest versions of everything into constraints.txt, for Python 3.11 to 3.13
 	deploy/dev/lock
