@@ -267,9 +267,7 @@ def _summary(seen: ServiceView, found: Pairing) -> str:
 def _steps(seen: ServiceView, found: Pairing) -> tuple[PlannedStep, ...]:
     vip, steps = found.twin_vip, []
     if found.changes:
-        count = f"{len(found.changes)} rule{'s' if len(found.changes) > 1 else ''}"
-        text = f"Bring {count} of {vip} to those of {seen.ilb.vip}, with the same members"
-        steps.append(PlannedStep(text, undo="bring them back; a new ILB VM goes with its last"))
+        steps.append(_rules_step(seen, found))
     if found.offering_id and seen.ilb.vm:
         steps.append(
             PlannedStep(f"Give it the offering {seen.ilb.vm.offering_name}: stop, change, start")
@@ -285,9 +283,22 @@ def _steps(seen: ServiceView, found: Pairing) -> tuple[PlannedStep, ...]:
         PlannedStep(f"Publish {move.text}", undo="publish it as before") for move in found.moves
     ]
     if seen.vantage_points:
-        steps.append(PlannedStep("Watch both for a while; a loss takes it back"))
+        steps.append(PlannedStep("Watch both for a while; a loss undoes all of it"))
     steps.append(PlannedStep("Compare the two again"))
     return tuple(steps)
+
+
+def _rules_step(seen: ServiceView, found: Pairing) -> PlannedStep:
+    count = f"{len(found.changes)} rule{'s' if len(found.changes) > 1 else ''}"
+    if seen.topology.twin:
+        text = (
+            f"Bring {count} of {found.twin_vip} to those of {seen.ilb.vip}, with the same members"
+        )
+        return PlannedStep(text, undo="bring them back")
+    like = f"Create {count} at {found.twin_vip} like those of {seen.ilb.vip}, with the same members"
+    return PlannedStep(
+        f"{like}; an ILB VM comes with the first", undo="delete them; the ILB VM goes with the last"
+    )
 
 
 def _warnings(seen: ServiceView, found: Pairing) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ async def test_one_of_twins_that_dies_comes_back_by_itself_and_its_clients_lose_
     order = ["submit_record", "submit_start", "answered", "submit_record"]
     rest = iter(names)
     assert all(name in rest for name in order), names
-    assert _effects(played)["ilb_vm.started"] == 1
+    assert _effects(played, "b-31-VM")["ilb_vm.started"] == 1
 
 
 async def test_a_form_becomes_an_ilb_with_its_rules() -> None:

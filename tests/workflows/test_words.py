@@ -280,3 +280,14 @@ def test_pairs_that_are_done_say_what_they_are_and_what_was_measured(
     first, second = said.splitlines()
     assert first.startswith(told)
     assert second == NOT_MEASURED
+
+
+def test_routers_that_were_rolled_have_roles_and_no_rules() -> None:
+    values = {"target": "the routers of VPC shop", "parameters": {"way": "pair", "version": "4.22"}}
+    assert ending(a_roll(), "done", **values) == (
+        "*the routers of VPC shop*: version *4.22*, one PRIMARY and one BACKUP, in 6 s.\n"
+        f"{NOT_MEASURED}"
+    )
+    failed = ending(a_roll(), "failed", **values, reason="r-5-VM is PRIMARY")
+    assert "Look at states and roles of the routers in CloudStack" in failed
+    assert "recover" not in failed
