@@ -64,7 +64,8 @@ def beside(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
             PlannedStep(f"Stop {vm.name}", undo="start it again"),
             PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
             PlannedStep(f"Check that it reports version {aim.version}, has its rules and answers"),
-            *(PlannedStep(f"Publish {move.text}") for move in found.back),
+            *(PlannedStep(f"Publish {move.text}, wait as before, and watch")
+              for move in found.back),
             *probe.quiet_step(seen, twin_vip),
             PlannedStep(f"Take the twin at {twin_vip} away, with its ILB VM"),
         ),

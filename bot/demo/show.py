@@ -17,7 +17,7 @@ _WELCOME = """
   and, in #ilb-ops, type   /ilb roll app-tier
   Read the plan. Then choose "Bruno" at the top ("Acting as"): nobody approves
   a wish of their own. Click Approve, watch the card, open its thread.
-  More: /ilb help, /ilb status.   Ctrl-C ends it and leaves nothing behind.
+  More: /ilb pair app-tier, /ilb help, /ilb status.   Ctrl-C ends it and leaves nothing behind.
 """
 
 
