@@ -149,14 +149,15 @@ async def test_what_are_no_samples_is_refused(door: Door, body: bytes) -> None:
         {"seen": {"attempts": 9}}, {"seen": {"attempts": -10}}, {"seen": {"resets": 10**9}},
         {"seen": {"lag_s": "NaN"}}, {"seen": {"refused": 0}},
         {"seen": {"latency": {"buckets": [1, 2], "longest_s": 0.1}}},
-        {"stretch": {"first_due": 1e12, "last_due": 1e12}},
+        {"stretch": {"first_due": 1e12, "last_due": 1e12}}, {"renewed": -1},
+        {"counted": {"open": -1}}, {"counted": {"total": 2**60}}, {"counted": {"down": 10**9}},
     ],
     ids=str,
 )  # fmt: skip
 async def test_numbers_that_cannot_be_are_refused(door: Door, change: dict[str, Any]) -> None:
     [document] = json.loads(told())
     for key, value in change.items():
-        document[key] = document[key] | value if isinstance(value, dict) else value
+        document[key] = (document[key] or {}) | value if isinstance(value, dict) else value
     answer = await door.post(json.dumps([document]).encode())
     assert answer.status_code == 422
     assert door.desk.kept == []

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from bot.adapters.haproxy_stats import Page, StatsPages, counted_of
+from bot.adapters.prober import Prober
 from bot.domain.address_map import AddressMap
 from bot.domain.counted import Counted
+from bot.domain.evidence import add_up
+from bot.domain.probing import Pacing, Sample, Watched, Watching
 from bot.errors import Transient
 from bot.sandbox.cloud import Latencies
 from bot.sandbox.cloud.counters import URI, VISIBILITY, Row
@@ -17,6 +21,7 @@ from bot.sandbox.cloud.model import Rule
 from bot.sandbox.stats_page import page
 from tests.sandbox.cloud_caller import Caller, demo_cloud
 from tests.sandbox.test_dataplane import Plane, ends, served
+from tests.waiting import until
 
 VIP = "10.20.1.10"
 APP = (VIP, 80)
@@ -183,3 +188,32 @@ async def test_it_is_shown_only_with_the_password_and_under_its_path(plane: Plan
     plane.world.settings[URI].value = "/stats"
     plane.passes(0.1)
     await read(plane, Page(uri="/stats"))
+
+
+@pytest.mark.slow
+async def test_a_prober_takes_its_own_connections_off_what_is_counted(plane: Plane) -> None:
+    reach = AddressMap.of(plane.loopback.shown(), plane.loopback.port_offset)
+    place = Watched(*APP)
+    left_alone = replace(place, counts=False, tried=False)
+    samples: list[Sample] = []
+
+    def told(*, tried: bool) -> int:
+        samples.extend(prober.collect(0.0))
+        return sum(bool(one.seen.attempts) is tried for one in samples)
+
+    plane.world.open_sessions(*APP, 3)
+    async with httpx.AsyncClient() as http:
+        prober = Prober("bot", reach, read=StatsPages(http, reach, Page()).read)
+        try:
+            prober.set_places([place], Pacing())
+            await until(lambda: told(tried=True) >= 5)
+            prober.set_places([left_alone], Pacing())
+            await until(lambda: told(tried=False) >= 3)
+        finally:
+            await prober.close()
+    alone = next(one.second for one in samples if not one.seen.attempts)
+    history = [Watching(samples[0].second, (place,)), Watching(alone, (left_alone,))]
+    [found] = add_up(history, samples, samples[-1].second + 1.0).clients
+    probed, drained = found.periods
+    assert probed.new <= 1  # one that was late is counted a second later
+    assert (drained.new, drained.open) == (0, 3)

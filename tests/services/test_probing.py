@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from bot.domain.counted import Counted, Drain
 from bot.domain.operation import Outcome, State
 from bot.domain.probing import MOST_PER_VIP, Pacing, Sample, Watched
 from bot.errors import Refused
@@ -240,3 +241,50 @@ async def test_more_agents_probe_more_slowly(here: Place) -> None:
         await here.desk.work_for(f"web-{number}")
     work = await here.desk.work_for("web-0")
     assert work.pacing.rate * 5 * 5 == MOST_PER_VIP
+
+
+# other clients
+
+
+def counted(place: Watched, second: int) -> Counted:
+    """Three clients that stay, and the ten attempts of each second of ours."""
+    ours = 10 * place.tried * (second - int(START))
+    return Counted(3 if place.port == 80 else 0, 0, ours if place.tried else 10_000)
+
+
+async def test_a_drain_is_by_what_is_counted_since_the_place_is_left_alone(here: Place) -> None:
+    here.vantage = Scripted(counted=counted)
+    await here.boot()
+    run = await here.open_run()
+    await here.desk.watch(run, [HTTP, HTTPS])
+    await here.later(10)
+    await here.desk.watch(run, [replace(one, counts=False, tried=False) for one in (HTTP, HTTPS)])
+    assert await here.desk.drain(run, VIP) == Drain()
+    await here.later(8)
+    assert await here.desk.drain(run, VIP) == Drain(is_visible=True, quiet_s=0, open=3)
+    assert await here.desk.drain(run, "10.20.9.9") == Drain()
+    await here.desk.watch(run, [replace(HTTPS, counts=False, tried=False)])
+    await here.later(8)
+    assert (await here.desk.drain(run, VIP)).is_quiet
+    assert here.vantage.places == (replace(HTTPS, counts=False, tried=False),)
+
+
+async def test_what_one_run_leaves_alone_another_may_try(here: Place) -> None:
+    one, other = await here.open_run(1), await here.open_run(2)
+    await here.desk.watch(one, [replace(HTTP, counts=False, tried=False)])
+    assert here.vantage is not None
+    assert here.vantage.places == (replace(HTTP, counts=False, tried=False),)
+    await here.desk.watch(other, [HTTP])
+    assert here.vantage.places == (HTTP,)
+
+
+async def test_what_was_counted_outlives_the_bot(here: Place) -> None:
+    here.vantage = Scripted(counted=counted)
+    await here.boot()
+    run = await here.open_run()
+    await here.desk.watch(run, [HTTP])
+    await here.later(5)
+    await here.boot()
+    [found] = (await here.desk.evidence(run)).clients
+    [period] = found.periods
+    assert (period.new, period.known_s) == (0, 4)

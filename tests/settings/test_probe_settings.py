@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from bot import connections
+from bot.adapters.haproxy_stats import Page
 from bot.cli.effective import effective
 from bot.cli.init_file import init_file
 from bot.domain.probing import Pacing
@@ -31,6 +33,37 @@ def test_the_defaults_are_those_of_the_values() -> None:
     assert connections.pacing(probe) == Pacing()
     assert connections.proof(probe) == Proof()
     assert not probe.from_bot
+
+
+def test_the_stats_page_is_where_cloudstack_puts_it_unless_told(file: Path) -> None:
+    assert connections.stats_page(Settings().probe) == Page()
+    secret = file.with_name("stats")
+    secret.write_text("not-the-default\n")
+    secret.chmod(0o600)
+    file.write_text(
+        '[probe]\nstats_port = 9000\nstats_uri = "/lb"\nstats_user = "ops"\n'
+        'stats_password_file = "stats"\n'
+    )
+    loaded = load_settings(file, {})
+    page = connections.stats_page(loaded.probe)
+    assert (page.port, page.uri, page.user) == (9000, "/lb", "ops")
+    assert page.password.get_secret_value() == "not-the-default"
+    assert "not-the-default" not in f"{page} {loaded}"
+
+
+@pytest.mark.parametrize("uri", ["admin", "/a b", "/a\nb", ""])
+def test_a_path_that_is_none_is_refused(file: Path, uri: str) -> None:
+    file.write_text(f"[probe]\nstats_uri = {json.dumps(uri)}\n")
+    with pytest.raises(Refused, match="stats_uri"):
+        load_settings(file, {})
+
+
+async def test_a_prober_reads_no_page_where_that_is_turned_off() -> None:
+    async with connections.prober(Settings().probe, "bot") as one:
+        assert one._read is not None
+    off = Settings().probe.model_copy(update={"stats": False})
+    async with connections.prober(off, "bot") as one:
+        assert one._read is None
 
 
 def test_a_map_translates_what_is_connected_to(file: Path) -> None:
