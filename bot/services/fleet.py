@@ -11,6 +11,7 @@ from bot.domain.site import Site
 from bot.domain.topology import Target
 from bot.domain.view import View
 from bot.ports import Clock, CloudReader
+from bot.services.fleet_reader import FleetReader, PastOf, nothing_past
 from bot.services.look import History, Look, Senses
 from bot.services.release import Release
 from bot.services.routers import Place
@@ -24,12 +25,18 @@ class Fleet:
     """The read model of the cloud; only `snapshot` is kept, and for a moment."""
 
     def __init__(
-        self, cloud: CloudReader, clock: Clock, history: History, outlook: Outlook
+        self,
+        cloud: CloudReader,
+        clock: Clock,
+        history: History,
+        outlook: Outlook,
+        past_of: PastOf = nothing_past,
     ) -> None:
         self.release = Release(cloud, clock)
         self._cloud = cloud
         self._senses = Senses(cloud, clock, history, outlook, self.release)
         self._snapshots = Snapshots(cloud, clock)
+        self.many = FleetReader(cloud, clock, outlook, past_of)
 
     def look(self) -> Look:
         """Begin a look, which asks CloudStack for nothing twice."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from bot.domain.cloud import VmState
+from bot.domain.fleet_view import Past
 from bot.domain.operation import Operation, Outcome
 from bot.domain.share import NO_CALLS, Calls, Share, Spent, share
 from bot.engine.api import StepReport
@@ -118,6 +119,14 @@ class Progress:
         outages = [await self.outage_s(row.id) for row in done[:3]]
         busy = next((r.id for r in rows if r.state.value == "applying" and r.id != ours), "")
         return tuple(outage for outage in outages if outage is not None), busy
+
+    async def past(self, target_id: str) -> Past:
+        """Return what our own operations say of a target, as a fleet is planned by it."""
+        outages, busy = await self.history(target_id, "")
+        ended = table.c.outcome.is_not(None)
+        last = await self._journal.operations(table.c.target_id == target_id, ended, limit=1)
+        parked = last[0].id if last and last[0].outcome is Outcome.PARKED else ""
+        return Past(outages, busy, parked)
 
 
 def _cut_something(done: Operation) -> bool:

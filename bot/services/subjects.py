@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from bot.domain.acts import Act, Answer
+from bot.domain.fleet_view import FleetView, reach_of
 from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.plan import Plan, Target
@@ -20,6 +21,7 @@ from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.services.fleet import Fleet
+from bot.services.fleet_reader import Wanted
 from bot.services.look import Look
 from bot.services.routers import Place
 from bot.services.scope import Scope
@@ -169,3 +171,24 @@ planners go by the type of what is seen.
 
 A name means what `find_target` takes it for: a router's own name means all routers of its place.
 """
+
+
+async def _find_many(fleet: Fleet, wish: Wish, _ours: str) -> FleetView:
+    return await fleet.many.read(Wanted(wish.target, wish.parameter("routers") == "True"))
+
+
+async def _many_again(fleet: Fleet, planned: Plan, _ours: str) -> FleetView:
+    """By the ids that were resolved when it was planned: what came since is none of the plan."""
+    ids = frozenset(planned.parameter("targets").split())
+    return await fleet.many.read(
+        Wanted(reach_of(planned), planned.parameter("routers") == "True", ids)
+    )
+
+
+def _many_forbid(_seen: FleetView, _acts: tuple[Act, ...]) -> Answer | None:
+    """Nothing here: each target's own plan is held against what that target allows."""
+    return None
+
+
+MANY: Subject[FleetView] = Subject(_find_many, _many_again, _many_forbid)
+"""Every target within one VPC or zone, each with the view that its own planner needs."""
