@@ -11,6 +11,7 @@ from bot.domain.operation import Operation, Outcome, State
 from bot.domain.plan import Plan
 from bot.domain.question import Question
 from bot.domain.share import Share
+from bot.services.child_words import lines_of_waves
 from bot.services.operations import plan_of
 from bot.services.progress import Step
 from bot.services.runbooks import Runbooks
@@ -57,6 +58,7 @@ class Telling:
     `asked` is what a change waits for a person to do. `measured` are the lines about its traffic,
     none where nobody looked. `outage_s` is the time from its stop to the sight of Running.
     `share` is the bot's own part of it, once it has ended.
+    `children` are the operations that are parts of it.
     """
 
     steps: tuple[Step, ...] = ()
@@ -64,6 +66,7 @@ class Telling:
     measured: tuple[str, ...] = ()
     outage_s: float | None = None
     share: Share | None = None
+    children: tuple[Operation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class CardWriter:
             outage_s=telling.outage_s if cut else None,
             traffic=self._traffic(found, telling),
             share=telling.share.text if telling.share else "",
+            children=lines_of_waves(planned, telling.children),
         )  # fmt: skip
 
     def _body(self, found: Operation, telling: Telling) -> tuple[str, ...]:
@@ -118,7 +122,8 @@ class CardWriter:
         match found.state, found.outcome:
             case State.APPLYING, _:
                 steps = lines_of(telling.steps, goes_on=True)
-                return (self._render(planned, "progress", steps=steps),)
+                waves = lines_of_waves(planned, telling.children)
+                return (self._render(planned, "progress", steps=steps, children=waves),)
             case _, Outcome.DONE:
                 return (self._ending(found, planned, "done", telling),)
             case _, Outcome.FAILED | Outcome.PARKED | Outcome.ROLLED_BACK | Outcome.UNVERIFIED:
@@ -135,6 +140,7 @@ class CardWriter:
             id=found.id, target=found.target_name, reason=found.reason,
             traffic=self._traffic(found, telling)[0],
             seconds=found.ended_at - found.started_at, parameters=dict(planned.parameters),
+            children=lines_of_waves(planned, telling.children),
         )  # fmt: skip
 
     def _traffic(self, found: Operation, telling: Telling) -> tuple[str, ...]:
@@ -147,6 +153,8 @@ class CardWriter:
 
 def _facts(found: Operation, asked: Question | None) -> tuple[tuple[str, str], ...]:
     facts = [("Asked by", _asker(found))]
+    if found.parent:
+        facts.append(("Part of", mrkdwn.code(found.parent)))
     if found.wish.because:
         facts.append(("Because", mrkdwn.escape(found.wish.because)))
     if found.state is State.WAITING and found.reason:

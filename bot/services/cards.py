@@ -19,6 +19,7 @@ from bot.services.journal import Journal
 from bot.services.progress import Progress
 from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
+from bot.services.schema import operation as table
 from bot.services.traffic import evidence_in, in_lines
 
 log = structlog.get_logger(__name__)
@@ -152,24 +153,39 @@ class Cards:
         found = await self._journal.operation(operation_id)
         if found is None:
             return
+        if found.parent:
+            self.changed(found.parent)
         if found.outcome in NOT_TOLD and found.requested_by.is_person and not found.message:
             await self._whisper_once(found)
             await self._close(found)
             return
         if found.state is State.ASKED and not found.message:
             return  # a card with nothing on it yet would only make noise
+        root = await self._root(found)
         telling = await self._telling(found)
         card = self._writer.card(found, telling)
         at = Posted(found.channel, found.message)
         if not found.message:
-            at = await self._chat.post(self._settings.channel, card)
+            at = await self._chat.post(self._settings.channel, card, thread=root)
             await self._journal.place(operation_id, at.channel, at.ts)
         elif self._shown.get(operation_id) != card:
             await self._chat.update(at, card)
         self._shown[operation_id] = card
-        await self._thread(found, at, telling)
+        await self._thread(found, root or at, telling)
         if not found.is_open:
             await self._close(found)
+
+    async def _root(self, found: Operation) -> Posted | None:
+        """Return the card in whose thread an operation that is a part of another one is told.
+
+        Its own card stands there and is edited in place: the channel hears of the whole alone.
+        """
+        if not found.parent:
+            return None
+        parent = await self._journal.operation(found.parent)
+        if parent is None or not parent.message:
+            raise Transient(f"show {found.id}: the card of {found.parent} is not there yet")
+        return Posted(parent.channel, parent.message)
 
     async def _close(self, found: Operation) -> None:
         """Nothing about an ended operation changes any more, so nobody need look again."""
@@ -191,15 +207,17 @@ class Cards:
             measured=in_lines(measured) if measured is not None else (),
             outage_s=await self._progress.outage_s(found.id),
             share=await self._progress.share(found),
+            children=await self._journal.operations(table.c.parent == found.id, limit=1000),
         )
 
     async def _thread(self, found: Operation, at: Posted, telling: Telling) -> None:
         """Post evidence once with the plan, each question once, and the receipt with
         its plot once at the end.
 
-        A card that is edited rings nobody; a reply that names people does.
+        A card that is edited rings nobody; a reply that names people does. A part of another
+        operation that went well is told by its card alone.
         """
-        if found.plan:
+        if found.plan and not found.parent:
             text = self._writer.evidence(found)
             await self._once(found.id, "evidence told", self._reply(at, "Evidence", text))
         if telling.asked is not None:
@@ -208,7 +226,8 @@ class Cards:
             text = f"{named}\n\n{self._writer.question(found, telling.asked)}"
             reply = self._reply(at, f"{found.id} waits for a person", text)
             await self._once(found.id, f"question {telling.asked.key} told", reply)
-        if found.started_at and not found.is_open:
+        is_quiet = bool(found.parent) and found.outcome is Outcome.DONE
+        if found.started_at and not found.is_open and not is_quiet:
             text = self._writer.receipt(found, telling)
             title = f"Receipt of {found.id}"
             await self._once(found.id, "receipt told", self._reply(at, title, text))
