@@ -25,6 +25,7 @@ from bot.ports import Directory, World
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.change_curve import ChangePlots
+from bot.services.children import JournalChildren
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
@@ -123,7 +124,7 @@ async def open_core(
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
         cloud=cloud, servers=CloudStackServers(client), directory=directory, probes=probes,
-        fleet=Fleet(cloud, books.clock, books.progress.history, outlook),
+        fleet=Fleet(cloud, books.clock, books.progress.history, outlook, books.progress.past),
     )  # fmt: skip
 
 
@@ -178,7 +179,7 @@ class App:
         ring = Ring()
         core = await open_core(self._settings, self._stack, ring)
         questions = Questions(core.journal, ring)
-        engine, lifecycle = self._engine(core, questions)
+        engine, lifecycle = self._engine(core, questions, ring)
         door = Door(core.journal, engine, core.policies, RUNBOOKS, core.clock, core.switch, ring)
         operations = Operations(door)
         chat = SlackChat(connections.slack_web(self._settings))
@@ -208,6 +209,7 @@ class App:
         self._stack.push_async_callback(cards.flush)
         self._spawn("dispatcher", dispatcher.run())
         waiting = Waiting(core.journal, questions, engine, core.switch)
+        ring.listeners.append(waiting.wake)
         self._spawn("waiting changes", waiting.run())
         self._spawn("cloud news", news.run())
         self._report_drift(core, chat)
@@ -230,12 +232,17 @@ class App:
         parts = {name: tell() for name, tell in self._parts.items()}
         return {"engine": (self._engine_is_up, "engine: running")} | parts
 
-    def _engine(self, core: Core, questions: Questions) -> tuple[DbosEngine, list[Lifecycle]]:
+    def _engine(
+        self, core: Core, questions: Questions, ring: Ring
+    ) -> tuple[DbosEngine, list[Lifecycle]]:
         """The engine needs the bodies of its runs, and they need the engine: bound late, once."""
         late: list[Lifecycle] = []
         pace = connections.pace(self._settings)
         proof = connections.proof(self._settings.probe)
-        world = World(core.cloud, core.clock, core.directory, questions, pace, core.probes, proof)
+        children = JournalChildren(core.journal, core.clock, ring)
+        world = World(
+            core.cloud, core.clock, core.directory, questions, pace, core.probes, proof, children
+        )
         hands = Hands(world, core.journal, core.progress, core.switch)
 
         async def entry(kind: str, checkpoints: Checkpoints) -> None:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -65,6 +65,13 @@ class Complaint:
     """What was not understood and how to say it; mrkdwn, escaped."""
 
     text: str
+
+
+class _Named(Protocol):
+    """What every request has: how its target is said, a field of its own or made of others."""
+
+    @property
+    def target(self) -> str: ...
 
 
 class _Unclear(Exception):
@@ -184,8 +191,12 @@ def _wish(runbook: Runbook[Any], words: tuple[_Word, ...]) -> Wish:
     because = given.pop(BECAUSE, "")
     request = _validated(runbook, given)
     said = ((name, str(getattr(request, name))) for name in options(runbook.request))
-    parameters = tuple((name, value) for name, value in said if name in given)
-    return Wish(runbook.name, given["target"], parameters, because)
+    parameters = tuple(
+        (name, value)
+        for name, value in said
+        if name in given and f"{name}=" not in runbook.named_by
+    )
+    return Wish(runbook.name, cast("_Named", request).target, parameters, because)
 
 
 def _named(runbook: Runbook[Any], word: _Word, given: Mapping[str, str]) -> tuple[str, str]:
@@ -202,6 +213,8 @@ def _named(runbook: Runbook[Any], word: _Word, given: Mapping[str, str]) -> tupl
         return bare, "true"
     if not word.quoted and word.text.startswith("--"):
         raise _Unclear(_unknown_option(runbook, word.text, bare))
+    if "target" not in runbook.request.model_fields:
+        raise _Unclear(f"I do not understand {_shown(word.text)}. {_usage(runbook.name)}")
     if "target" in given:
         raise _Unclear(_second(runbook, "target", word.text))
     return "target", word.text
@@ -220,6 +233,9 @@ def _validated(runbook: Runbook[Any], given: Mapping[str, str]) -> BaseModel:
         return runbook.request.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:  # of the request as a whole: the words are its own
+            said = f"{runbook.name} needs {first['ctx']['error']}."
+            raise _Unclear(f"{mrkdwn.escape(said)} {_usage(runbook.name)}") from error
         name = str(first["loc"][0])
         about = runbook.request.model_fields[name].description or ""
         if first["type"] == "missing":

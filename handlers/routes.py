@@ -14,11 +14,18 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import pair, provision, recover, roll, unpair
+from workflows import pair, provision, recover, roll, roll_fleet, unpair
 
 RUNBOOKS: Runbooks = {
     runbook.name: runbook
-    for runbook in (roll.RUNBOOK, recover.RUNBOOK, pair.RUNBOOK, unpair.RUNBOOK, provision.RUNBOOK)
+    for runbook in (
+        roll.RUNBOOK,
+        roll_fleet.RUNBOOK,
+        recover.RUNBOOK,
+        pair.RUNBOOK,
+        unpair.RUNBOOK,
+        provision.RUNBOOK,
+    )
 }
 
 QUESTIONS: Mapping[str, Entry] = {
@@ -107,12 +114,16 @@ def _entry(runbook: Runbook[Any]) -> Entry:
             runbook.name, Kind.RUNBOOK, f"{runbook.name} [TIER]", runbook.summary,
             f"{runbook.name} app-tier", (Ask("TIER", "what it has is where the form starts from"),),
         )  # fmt: skip
-    said = [_option(name, info) for name, info in options(runbook.request).items()]
+    said = [
+        _option(name, info)
+        for name, info in options(runbook.request).items()
+        if f"{name}=" not in runbook.named_by
+    ]
     hints = tuple(
         Ask(name, info.description or "") for name, info in runbook.request.model_fields.items()
     )
-    usage_line = " ".join([runbook.name, "TARGET", *said, f"[{BECAUSE}=REASON]"])
-    example = f"{runbook.name} app-tier"
+    usage_line = " ".join([runbook.name, runbook.named_by, *said, f"[{BECAUSE}=REASON]"])
+    example = f"{runbook.name} {runbook.example}"
     return Entry(
         runbook.name, Kind.RUNBOOK, usage_line, runbook.summary, example, hints,
         routers=runbook.subject.takes_routers,

@@ -126,7 +126,12 @@ def test_nothing_that_can_be_typed_breaks_the_reader(text: str) -> None:
 
 
 @given(
-    st.sampled_from(sorted(n for n, one in RUNBOOKS.items() if not one.by_form)),
+    st.sampled_from(
+        sorted(
+            n for n, one in RUNBOOKS.items()
+            if not one.by_form and "target" in one.request.model_fields
+        )
+    ),
     st.from_regex(r"[a-z][a-z0-9/.-]{0,40}", fullmatch=True),
 )
 def test_every_runbook_takes_a_target_as_typed(runbook: str, target: str) -> None:
@@ -138,3 +143,25 @@ def test_every_example_in_the_menu_is_understood() -> None:
         assert not isinstance(parse(entry.example or entry.name), Complaint) or entry.name == "why"
         if entry.example:
             assert isinstance(parse(entry.example), Ask | Form | Question)
+
+
+def test_a_fleet_is_named_by_its_vpc_or_its_zone() -> None:
+    assert wish_of("roll-fleet vpc=shop-prod routers cap=2 because=release") == (
+        "roll-fleet", "vpc=shop-prod", {"routers": "True", "cap": "2"}, "release",
+    )  # fmt: skip
+    assert wish_of('roll-fleet zone="fra 1"')[1] == "zone=fra 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("roll-fleet", "roll-fleet needs vpc=NAME or zone=NAME, and not both."),
+        ("roll-fleet vpc=a zone=b", "roll-fleet needs vpc=NAME or zone=NAME, and not both."),
+        ("roll-fleet all", "I do not understand `all`."),
+        ("roll-fleet zone=a cap=9", "`9` is no cap (most targets of one wave, 1 to 8)."),
+    ],
+)
+def test_a_fleet_that_is_not_named_is_asked_for(text: str, says: str) -> None:
+    read = parse(text)
+    assert isinstance(read, Complaint)
+    assert read.text.startswith(f"{says} Usage: `roll-fleet vpc=VPC|zone=ZONE ")

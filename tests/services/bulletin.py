@@ -23,12 +23,12 @@ from bot.services.journal import Journal
 from bot.services.progress import Progress
 from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
-from workflows import recover, roll
+from workflows import recover, roll, roll_fleet
 from workflows.words import Words
 
 NOON = 1_800_014_400.0
 CHANNEL = "C0OPS"
-RUNBOOKS: Runbooks = {one.name: one for one in (roll.RUNBOOK, recover.RUNBOOK)}
+RUNBOOKS: Runbooks = {one.name: one for one in (roll.RUNBOOK, roll_fleet.RUNBOOK, recover.RUNBOOK)}
 
 
 @dataclass
@@ -39,6 +39,8 @@ class Bulletin:
     posts: list[Card] = field(default_factory=list)
     replies: list[Card] = field(default_factory=list)
     updates: list[Card] = field(default_factory=list)
+    updated: list[Posted] = field(default_factory=list)
+    threads: list[Posted] = field(default_factory=list)
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
     pictures: list[tuple[Posted, Picture]] = field(default_factory=list)
     takes_pictures: bool = True
@@ -57,12 +59,14 @@ class Bulletin:
         if card.summary == self.dies_after:
             self.dies_after = ""
             raise Died(f"after {card.summary} was posted and before that was noted")
-        return Posted(channel, thread.ts if thread else f"17.{len(self.posts)}")
+        self.threads += [thread] if thread else []
+        return Posted(channel, f"18.{len(self.replies)}" if thread else f"17.{len(self.posts)}")
 
     async def update(self, at: Posted, card: Card) -> None:
         self._happen()
         self.edits.append(self.moments[-1])
         self.updates.append(card)
+        self.updated.append(at)
 
     async def upload(self, at: Posted, picture: Picture) -> None:
         self._happen()

@@ -34,6 +34,8 @@ from bot.sandbox.cloud.build import KeyPair
 from bot.sandbox.cloud.model import Kind, Machine, Rule, Tier
 from bot.sandbox.dns.nameserver import Nameserver
 from bot.sandbox.dns.seed import APP_TTL_S, KEY, ZONE, demo_nameserver
+from bot.services.children import TOPIC as CHILDREN
+from bot.services.children import JournalChildren
 from bot.services.cloud_watch import CloudWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.fleet import Fleet
@@ -44,6 +46,7 @@ from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.questions import Questions
 from bot.services.runbooks import Runbooks
+from bot.services.schema import operation as table
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.services.waiting import Waiting
@@ -58,7 +61,7 @@ BRUNO = "U-BRUNO"
 START = 1_800_000_000.0
 RUNBOOKS: Runbooks = dict(routes.RUNBOOKS)
 _EVERYWHERE = Targets(everything=True)
-_WAITING_FOR = {"deadline of decision": "decision", "deadline of answer": "answer"}
+_WAITING_FOR = {f"deadline of {topic}": topic for topic in ("decision", "answer", CHILDREN)}
 _PATIENCE_S = 60.0
 _IN_MEMORY = Path("/dev/shm")
 """A disk that needs not survive this machine; a sweep opens hundreds of databases."""
@@ -119,9 +122,12 @@ class House:
         self.watch = CloudWatch(self.journal, CloudStackServers(client), self.clock, _no_news)
         self.desk = ProbeDesk(self.journal, self.clock, self.vantage)
         outlook = Outlook(directory, self.desk)
-        self.fleet = Fleet(port, self.clock, self.progress.history, outlook)
+        self.fleet = Fleet(port, self.clock, self.progress.history, outlook, self.progress.past)
         self.questions = Questions(self.journal, _nobody)
-        world = Ports(port, self.clock, directory, self.questions, probe=self.desk)
+        children = JournalChildren(self.journal, self.clock, _nobody)
+        world = Ports(
+            port, self.clock, directory, self.questions, probe=self.desk, children=children
+        )
         hands = Hands(world, self.journal, self.progress, self.switch)
         self.engine = MemoryEngine(self.store, self.clock, self._entry(hands), self.death)
         self.operations = Operations(
@@ -269,10 +275,30 @@ class House:
                     self.engine.death = self.death = None
                     await self.shut()
                     await self.boot()
-                elif again.state not in {State.ASKED, State.APPROVED}:
+                elif not await self._goes_on(again):
                     return again
-                else:  # not before: steps of two runs at once could not be counted
-                    await self.dispatcher.once()
+
+    async def _goes_on(self, found: Operation) -> bool:
+        """Do what the house does by itself where nothing moves; False where only people can.
+
+        Not before: steps of two runs at once could not be counted.
+        """
+        ready = table.c.state.in_([State.ASKED.value, State.APPROVED.value])
+        mine = (table.c.id == found.id) | (table.c.parent == found.id)
+        if await self.journal.operations(ready, mine, limit=1):
+            await self.dispatcher.once()
+            return True
+        if self._waits_on(found, CHILDREN):
+            await self.waiting.once()
+            return not self._waits_on(found, CHILDREN)
+        return False
+
+    def _waits_on(self, found: Operation, topic: str) -> bool:
+        """Whether the change waits on a topic, and nothing was left for it there."""
+        run = self.store.runs.get(found.apply_run)
+        if run is None or run.over or not run.journal:
+            return False
+        return run.journal[-1][0] == f"deadline of {topic}" and not run.mail[topic]
 
     async def _until_nothing_moves(self) -> None:
         while not self.engine.died.is_set() and not self._nothing_moves():

@@ -251,7 +251,7 @@ def test_a_part_without_words_is_an_error() -> None:
 
 @pytest.mark.parametrize("runbook", RUNBOOKS)
 def test_each_runbook_has_a_template_of_its_own(runbook: str) -> None:
-    assert Words().render(runbook, "progress", steps=[])
+    assert Words().render(runbook, "progress", steps=[], children=[])
 
 
 def test_the_receipt_tells_what_was_measured_line_by_line() -> None:
@@ -291,3 +291,33 @@ def test_routers_that_were_rolled_have_roles_and_no_rules() -> None:
     failed = ending(a_roll(), "failed", **values, reason="r-5-VM is PRIMARY")
     assert "Look at states and roles of the routers in CloudStack" in failed
     assert "recover" not in failed
+
+
+WAVES = [
+    {"mark": ":white_check_mark:", "words": "Wave 1, the canary: 1 of 1 done",
+     "lines": [{"mark": ":white_check_mark:", "words": "b-1-VM: done (op-1-01)"}]},
+    {"mark": ":x:", "words": "Wave 2: 0 of 1 done",
+     "lines": [{"mark": ":x:", "words": "b-<2>-VM: failed: no host has room (op-1-02)"}]},
+]  # fmt: skip
+
+
+def test_a_fleet_shows_a_line_for_each_wave_and_each_target() -> None:
+    assert Words().render("roll-fleet", "progress", steps=STEPS, children=WAVES) == (
+        ":white_check_mark: Wave 1, the canary: 1 of 1 done\n"
+        "    :white_check_mark: b-1-VM: done (op-1-01)\n"
+        ":x: Wave 2: 0 of 1 done\n"
+        "    :x: b-&lt;2&gt;-VM: failed: no host has room (op-1-02)"
+    )
+
+
+def test_a_fleet_that_stopped_says_where_and_how_it_goes_on() -> None:
+    said = Words().render(
+        "roll-fleet", "failed",
+        id="op-1", target="the fleet of zone fra-1", reason="the error budget is spent",
+        seconds=6.0, traffic=NOT_MEASURED, parameters={}, children=WAVES,
+    )  # fmt: skip
+    assert ":x: Wave 2: 0 of 1 done" in said
+    assert said.endswith(
+        "the error budget is spent\n\n*Next:* `why op-1` and the thread show each target; then ask "
+        "again for what is left."
+    )
