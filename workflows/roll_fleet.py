@@ -76,7 +76,8 @@ def plan(seen: FleetView, wish: Wish) -> Plan | NothingToDo:
 
 async def apply(run: Run, planned: Plan) -> None:
     """Roll wave by wave, as the module's docstring numbers it."""
-    tally = Tally(lots_in(planned), int(planned.parameter("budget")))
+    parent = run.id.removesuffix(":apply")
+    tally = Tally(parent, lots_in(planned), int(planned.parameter("budget")))
     try:
         for wave in waves_in(planned):
             await _wave(run, planned, wave, tally)

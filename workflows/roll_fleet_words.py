@@ -14,8 +14,12 @@ _NAMED = 8
 
 @dataclass(slots=True)
 class Tally:
-    """How the lots of a plan ended until now, against its error budget."""
+    """How the lots of a plan ended until now, against its error budget.
 
+    `parent` is the id of the operation whose parts they are.
+    """
+
+    parent: str
     lots: tuple[Lot, ...]
     budget: int
     ended: list[Ended] = field(default_factory=list)
@@ -39,17 +43,17 @@ class Tally:
     def told(self, why: str) -> str:
         """Tell why it ends, each one that is not as wished, and what was not begun."""
         names = {one.number: one.name for one in self.lots}
-        bad = [f"{names[one.number]} {_end(one)}" for one in self.ended if not one.is_well]
+        bad = [f"{names[one.number]} {self._end(one)}" for one in self.ended if not one.is_well]
         begun = {one.number for one in self.ended}
         rest = [one.name for one in self.lots if one.number not in begun]
         parts = [why.rstrip("."), *bad, *([f"not begun: {some(rest)}"] if rest else [])]
         return f"{'; '.join(parts)}. Asking again goes on with what is left"
 
-
-def _end(one: Ended) -> str:
-    if one.outcome is None:
-        return f"has not ended in its time ({one.operation_id})"
-    return f"ended {one.outcome} ({one.operation_id}: {one.reason.rstrip('.')})"
+    def _end(self, one: Ended) -> str:
+        child = f"{self.parent}-{one.number}"
+        if one.outcome is None:
+            return f"has not ended in its time ({child})"
+        return f"ended {one.outcome} ({child}: {one.reason.rstrip('.')})"
 
 
 def some(names: Sequence[str]) -> str:

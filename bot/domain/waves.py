@@ -68,7 +68,6 @@ class Ended:
     """How the change of one lot ended; without an outcome it did not end in its time."""
 
     number: str
-    operation_id: str
     outcome: Outcome | None
     reason: str
 

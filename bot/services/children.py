@@ -66,7 +66,7 @@ class JournalChildren:
             await self.journal.defer(parent_id, latest + AFTER_S)
         return Standing(
             tuple(
-                Ended(found[one.id], one.id, one.outcome, one.reason)
+                Ended(found[one.id], one.outcome, one.reason)
                 for one in sorted(children, key=lambda one: one.id)
                 if not one.is_open
             ),

@@ -99,11 +99,11 @@ def test_lots_are_numbered_over_all_waves() -> None:
                 Outcome.REFUSED, Outcome.OBSERVED, None],
 )  # fmt: skip
 def test_what_went_wrong_spends_the_budget(outcome: Outcome | None) -> None:
-    ended = Ended("01", "op-01", outcome, "")
+    ended = Ended("01", outcome, "")
     assert (ended.spends, ended.is_well) == (True, False)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.STALE, Outcome.EXPIRED, Outcome.REJECTED])
 def test_what_was_not_begun_spends_nothing_and_is_not_well(outcome: Outcome) -> None:
-    ended = Ended("01", "op-01", outcome, "")
+    ended = Ended("01", outcome, "")
     assert (ended.spends, ended.is_well) == (False, False)

@@ -352,15 +352,34 @@ TWIN_FAILING = Scenario(
 FAILING = Scenario(
     "recover a failing one", "recover", VM, _fails_a_check, _serves_and_is_well, _serves
 )
+
+
+def _stage(home: House) -> list[Machine]:
+    return [one for one in home.cloud.machines(Kind.ILB) if one.address.startswith("10.30.")]
+
+
+def _stage_is_renewed(home: House) -> bool:
+    return all(one.state == "Running" and one.version == "4.22.0" for one in _stage(home))
+
+
+def _one_of_the_stage_at_most(home: House) -> bool:
+    """A fleet leaves a failed target to that target's own operation, and touches no second one."""
+    return sum(one.state != "Running" for one in _stage(home)) <= 1
+
+
+FLEET = Scenario(
+    "roll a fleet", "roll-fleet", "vpc=shop-stage", _nothing, _stage_is_renewed,
+    _one_of_the_stage_at_most,
+)  # fmt: skip
 ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
-    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING,
+    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, UNPAIR, BESIDE, TWINS, TWIN_FAILING)
+LONG = (PAIR, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

@@ -48,8 +48,9 @@ async def hosts_apart(world: World, wave: tuple[Lot, ...]) -> tuple[str, ...]:
 
 @verb(retry=PATIENT)
 async def open_child(world: World, run_id: str, number: str, wish: Wish, name: str) -> str:
-    """Open the change of one target; return its operation's id."""
-    return await world.children.open(run_id, number, wish, name)
+    """Open the change of one target; return its number."""
+    await world.children.open(run_id, number, wish, name)
+    return number
 
 
 @verb(retry=PATIENT)
@@ -77,6 +78,6 @@ async def carried_out(run: Run, wishes: Sequence[tuple[Lot, Wish]]) -> tuple[End
     while True:
         seen = await run.step(children_seen, run.id, numbers)
         if not seen.open or not seen.left_s:
-            late = (Ended(one, f"{run.id}-{one}", None, "") for one in seen.open)
+            late = (Ended(one, None, "") for one in seen.open)
             return tuple(sorted((*seen.ended, *late), key=lambda one: one.number))
         await run.wait_for(TOPIC, seen.left_s)
