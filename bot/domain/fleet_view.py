@@ -48,7 +48,7 @@ class Reach:
         return Target(
             kind=FLEET,
             id=f"{FLEET}/{self.id}",
-            name=f"the fleet of {self.words}",
+            name=self.words,
             zone=self.zone_name,
             vpc=self.name if is_vpc else "",
             vpc_id=self.id if is_vpc else "",
@@ -114,9 +114,8 @@ class FleetView:
 
     def facts(self) -> tuple[Fact, ...]:
         """What every plan about it relies on: what each target is, and no more."""
-        return tuple(
-            Fact(name, text) for view in self.views for name, text in _machines_in_words(view)
-        )
+        views = sorted(self.views, key=lambda one: (one.target.name, one.target.id))
+        return tuple(Fact(name, text) for view in views for name, text in _machines_in_words(view))
 
     def changes(self, planned: Plan) -> tuple[str, ...]:
         """Say in words which facts of a plan are no longer so."""
