@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import pair, provision, roll, trouble
+from bot.demo.scripts import pair, provision, roll, roll_fleet, trouble
 
 SCENARIOS = {
     one.name: one
-    for one in (*roll.SCENARIOS, *pair.SCENARIOS, *trouble.SCENARIOS, *provision.SCENARIOS)
+    for one in (
+        *roll.SCENARIOS, *roll_fleet.SCENARIOS, *pair.SCENARIOS, *trouble.SCENARIOS,
+        *provision.SCENARIOS,
+    )
 }

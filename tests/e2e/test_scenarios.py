@@ -183,6 +183,17 @@ async def test_two_primaries_are_no_hand_over() -> None:
     assert "router.stopped" not in _effects(played, "r-4-VM")
 
 
+async def test_a_fleet_stops_at_its_budget_and_goes_on_with_what_is_left() -> None:
+    played = await _played("roll-fleet-stopped")
+    assert played.as_expected, played.document
+    stopped, canary, failed, again, rest = played.document["operations"]
+    assert [one["part_of"] for one in (canary, failed)] == [stopped["id"]] * 2
+    assert (canary["outcome"], failed["outcome"]) == ("done", "failed")
+    assert "the error budget is spent" in stopped["reason"]
+    assert (rest["target"], rest["part_of"]) == (failed["target"], again["id"])
+    assert _effects(played, canary["target"]) == CHANGED_ONCE
+
+
 async def test_the_same_on_postgresql(postgres_url: str) -> None:
     played = await _played("crash", database_url=postgres_url)
     assert played.as_expected, played.document
