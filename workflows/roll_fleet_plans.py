@@ -82,7 +82,7 @@ def toll_of(planned: Plan) -> Toll:
 
 def wish_of(lot: Lot, planned: Plan) -> Wish:
     """Return the wish for one target: to the version that was approved, whatever is set since."""
-    because = f"part of {planned.target.name}"
+    because = f"part of the fleet of {planned.target.name}"
     return Wish(roll.NAME, lot.target_id, (("version", lot.version),), because)
 
 

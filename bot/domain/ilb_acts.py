@@ -87,7 +87,7 @@ NEVER: Mapping[Act, Answer] = MappingProxyType({
         no(Act.ZONE_UPGRADE,
            "upgradeRouterTemplate by zone, pod or cluster reboots ILB VMs and both routers of a "
            "pair at once, in no order.",
-           "Roll one target after the other."),
+           "`roll-fleet zone=NAME`: a canary first, then waves that do not fail together."),
     )
 })  # fmt: skip
 """What no ILB can have, whatever its state; each comment names CloudStack's class."""

@@ -176,7 +176,7 @@ def _same_for_all(target: RouterTarget) -> tuple[Answer, ...]:
             Act.ZONE_UPGRADE,
             "upgradeRouterTemplate by zone, pod or cluster reboots both routers of a pair at "
             "once, and ILB VMs with them.",
-            "Roll one target after the other.",
+            "`roll-fleet zone=NAME routers`: a canary first, and of a pair the standby first.",
         ),
     )
 

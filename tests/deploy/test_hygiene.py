@@ -57,10 +57,11 @@ def test_every_module_says_what_it_is_for() -> None:
 
 @pytest.mark.parametrize("runbook", runbooks(), ids=lambda path: path.stem)
 def test_a_runbook_has_its_words_and_its_tests(runbook: Path) -> None:
-    templates = list((PROJECT / "workflows" / "templates").glob(f"{runbook.stem}.*"))
+    name = runbook.stem.replace("_", "-")
+    templates = list((PROJECT / "workflows" / "templates").glob(f"{name}.*"))
     tests = PROJECT / "tests" / "workflows" / f"test_{runbook.stem}.py"
 
-    assert templates, f"write workflows/templates/{runbook.stem}.j2"
+    assert templates, f"write workflows/templates/{name}.j2"
     assert tests.is_file(), f"write {tests.relative_to(PROJECT)}"
 
 

@@ -18,7 +18,7 @@ from bot.services.journal import Journal
 from bot.services.schema import operation as table
 from tests.services.bulletin import CHANNEL, NOON, Desk, a_roll
 
-TARGET = Target(FLEET, "fleet/z-1", "the fleet of zone fra-1", "fra-1", "", "", "", "")
+TARGET = Target(FLEET, "fleet/z-1", "zone fra-1", "fra-1", "", "", "", "")
 
 
 def a_fleet(*waves: int) -> Plan:

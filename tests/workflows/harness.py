@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from bot.domain.plan import Plan
 from bot.domain.policy import Person, Policies, Power, Role, RunbookPolicy, Targets
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.memory import Death, MemoryEngine, Store, VirtualClock
+from bot.errors import Transient
 from bot.ports import World as Ports
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, seed_demo
 from bot.sandbox.cloud.build import KeyPair
@@ -269,14 +270,16 @@ class House:
         async with asyncio.timeout(_PATIENCE_S):
             while True:
                 await self._until_nothing_moves()
-                again = await self.look(found)
                 if self.engine.died.is_set():
                     self.deaths += 1
                     self.engine.death = self.death = None
                     await self.shut()
                     await self.boot()
-                elif not await self._goes_on(again):
-                    return again
+                    continue
+                with suppress(Transient):  # the house looks again, as `Dispatcher.run` does
+                    again = await self.look(found)
+                    if not await self._goes_on(again):
+                        return again
 
     async def _goes_on(self, found: Operation) -> bool:
         """Do what the house does by itself where nothing moves; False where only people can.

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.waves import lots_in
+from bot.engine.memory import Death, Point
 from bot.sandbox.cloud.build import Builder
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Rule
@@ -321,6 +322,22 @@ async def test_a_machine_that_was_moved_to_the_host_of_another_goes_after_it(hom
     parts = {one.target_name: one for one in await children(home, found)}
     first, then = (parts[lot.name] for lot in third)
     assert first.ended_at <= then.created_at
+
+
+# dying in the middle, while targets go together
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", range(3, 150, 14))
+async def test_a_death_while_targets_go_together_changes_each_once(step: int) -> None:
+    """What two runs do at once has no order: so the end is compared, and not the way."""
+    async with house() as home:
+        home.engine.death = home.death = Death(step, Point.BEFORE_RECORD)
+        done = await home.do("roll-fleet", ZONE)
+        assert (home.deaths, done.outcome) == (1, Outcome.DONE), done.reason
+        assert sorted(renewed(home)) == sorted(DUE)
+        assert len(await children(home, done)) == len(DUE)
+        assert (await home.journal.verify())[1] == ""
 
 
 # a child by itself

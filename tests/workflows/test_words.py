@@ -313,7 +313,7 @@ def test_a_fleet_shows_a_line_for_each_wave_and_each_target() -> None:
 def test_a_fleet_that_stopped_says_where_and_how_it_goes_on() -> None:
     said = Words().render(
         "roll-fleet", "failed",
-        id="op-1", target="the fleet of zone fra-1", reason="the error budget is spent",
+        id="op-1", target="zone fra-1", reason="the error budget is spent",
         seconds=6.0, traffic=NOT_MEASURED, parameters={}, children=WAVES,
     )  # fmt: skip
     assert ":x: Wave 2: 0 of 1 done" in said
