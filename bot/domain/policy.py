@@ -274,4 +274,6 @@ def _where_listed(policy: RunbookPolicy, mode: Mode, target: Scope | None) -> Mo
 
 
 def _on(target: Scope) -> str:
+    if not target.tier:
+        return f"on all of {target.vpc}" if target.vpc else "on a whole zone"
     return f"on {target.vpc}/{target.tier}"

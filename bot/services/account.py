@@ -20,8 +20,12 @@ def account_of(
     notes: tuple[Entry, ...],
     steps: tuple[Step, ...],
     name_of: Callable[[str], str],
+    parts: tuple[Operation, ...] = (),
 ) -> Page:
-    """Tell an operation from the wish to the outcome; `name_of` gives a person id's name."""
+    """Tell an operation from the wish to the outcome; `name_of` gives a person id's name.
+
+    `parts` are the operations that it opened.
+    """
     subject = found.target_name or found.wish.target
     sections = [Section("", ((Code(found.id), f" {standing(found)}."),)), _asked(found, notes)]
     if found.plan:
@@ -30,6 +34,7 @@ def account_of(
     sections += [
         _decision(found, name_of),
         _steps(steps),
+        _parts(parts),
         _helped(notes),
         _traffic(notes),
         _share(found, notes, steps),
@@ -111,6 +116,14 @@ def _decision(found: Operation, name_of: Callable[[str], str]) -> Section:
 
 def _steps(steps: tuple[Step, ...]) -> Section:
     return Section("Steps", tuple(_step(i, step) for i, step in enumerate(steps, 1)))
+
+
+def _parts(parts: tuple[Operation, ...]) -> Section:
+    rows = (
+        (Code(one.id), f" {one.wish.runbook} ", Strong(one.target_name), f" {standing(one)}")
+        for one in sorted(parts, key=lambda one: one.id)
+    )
+    return Section("Parts", tuple(rows))
 
 
 def _step(number: int, step: Step) -> Row:

@@ -155,9 +155,9 @@ class Answers:
         found = await self._from.journal.operation(named)
         if found is not None:
             notes = await self._from.journal.notes(found.id)
-            return account_of(
-                found, notes, await self._from.progress.steps(found.id), self._name_of
-            )
+            steps = await self._from.progress.steps(found.id)
+            parts = await self._from.journal.operations(table.c.parent == found.id, limit=1000)
+            return account_of(found, notes, steps, self._name_of, parts)
         return await self._why_ilb(named)
 
     async def stop(self, person_id: str, reason: str = "") -> Page:
