@@ -7,7 +7,10 @@ from bot.demo.scripts import pair, provision, roll, roll_fleet, trouble
 SCENARIOS = {
     one.name: one
     for one in (
-        *roll.SCENARIOS, *roll_fleet.SCENARIOS, *pair.SCENARIOS, *trouble.SCENARIOS,
+        *roll.SCENARIOS,
+        *roll_fleet.SCENARIOS,
+        *pair.SCENARIOS,
+        *trouble.SCENARIOS,
         *provision.SCENARIOS,
     )
 }

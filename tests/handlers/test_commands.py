@@ -128,7 +128,8 @@ def test_nothing_that_can_be_typed_breaks_the_reader(text: str) -> None:
 @given(
     st.sampled_from(
         sorted(
-            n for n, one in RUNBOOKS.items()
+            n
+            for n, one in RUNBOOKS.items()
             if not one.by_form and "target" in one.request.model_fields
         )
     ),
