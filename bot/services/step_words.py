@@ -45,6 +45,7 @@ STEP_WORDS = {
     "submit_state": "Asked CloudStack to switch the provider",
     "has_state": "Checked the state of the provider",
     "watched": "Began to probe the services",
+    "shows_clients": "Looked whether HAProxy's stats page is seen",
     "drained": "Left it to the clients that still used it",
     "answered": "Probed until enough connections in a row were answered",
     "budget_kept": "Compared lost connections with the budget",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.counted import QUIET_S
+from bot.domain.counted import QUIET_S, Drain
 from bot.domain.operation import Operation, Outcome
 from bot.engine.memory import Death, Point
 from bot.sandbox.cloud.counters import VISIBILITY
@@ -150,6 +150,22 @@ async def steps_of_a_roll() -> list[str]:
         done = await other.do("roll", VM)
         journal = other.store.runs[done.apply_run].journal
         return [name.partition(".")[2] for name, _ in journal]
+
+
+async def test_a_stop_is_heard_while_it_waits(home: House) -> None:
+    home.cloud.open_sessions(VIP, PORT, 3)
+    seen = when(home, STOP, VIP)
+    drain = home.desk.drain
+
+    async def stopped(run_id: str, vip: str) -> Drain:
+        (home.folder / "STOP").touch()
+        return await drain(run_id, vip)
+
+    home.desk.drain = stopped  # type: ignore[method-assign]  # somebody stops it in the wait
+    ended = await home.do("roll", VM)
+    assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+    assert seen == []
+    assert home.vm(VM).version == OLD
 
 
 # twins

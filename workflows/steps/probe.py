@@ -14,6 +14,7 @@ from bot.engine.api import Retry, Run, verb
 from bot.errors import Permanent
 from bot.ports import World
 from bot.services import proof
+from workflows.steps.directory import pieces
 from workflows.steps.jobs import PATIENT, until
 
 DRAIN_S = "drain_s"
@@ -76,29 +77,23 @@ async def budget_kept_at(world: World, run_id: str, vip: str) -> int:
     return sum(own)
 
 
-@verb(retry=PATIENT, timeout_s=2 * 3600.0)
-async def drained(
-    world: World, run_id: str, vip: str, places: tuple[Watched, ...], most_s: float
-) -> Drain:
-    """Wait until no other client uses a VIP, or so long; return how far they had gone at the end.
-
-    It is left alone meanwhile, so that nobody there is us; what else is watched goes on. Where its
-    stats page was never seen in this run nothing is waited for: nobody can tell.
-    """
+@verb(retry=PATIENT)
+async def shows_clients(world: World, run_id: str, vip: str) -> bool:
+    """Say whether HAProxy's stats page of a VIP was seen in this run: else nobody can tell."""
     seen = (await world.probe.evidence(run_id)).clients
-    if not any(one.vip == vip and one.periods for one in seen):
-        return Drain()
+    return any(one.vip == vip and one.periods for one in seen)
 
-    async def quiet() -> Drain | None:
+
+@verb(retry=PATIENT, timeout_s=3600.0)
+async def drained(world: World, run_id: str, vip: str, most_s: float) -> Drain:
+    """Wait until no other client uses a VIP, or so long; return how far they have gone by then."""
+
+    async def is_quiet() -> Drain | None:
         now = await world.probe.drain(run_id, vip)
         return now if now.is_quiet else None
 
-    left_alone = tuple(replace(one, tried=one.tried and one.vip != vip) for one in places)
-    await world.probe.watch(run_id, left_alone)
-    found = await until(world, most_s, quiet, every_s=1.0)
-    found = found or await world.probe.drain(run_id, vip)
-    await world.probe.watch(run_id, places)
-    return found
+    found = await until(world, most_s, is_quiet, every_s=1.0)
+    return found or await world.probe.drain(run_id, vip)
 
 
 async def watch(run: Run, places: Sequence[Watched]) -> None:
@@ -109,11 +104,20 @@ async def watch(run: Run, places: Sequence[Watched]) -> None:
 async def quiet(run: Run, planned: Plan, vip: str, places: Sequence[Watched]) -> Drain:
     """Give the clients of a withdrawn VIP the planned time to go; nothing fails where they stay.
 
-    `places` are what is watched now, the VIP's among them.
+    `places` are what is watched now, the VIP's among them. It is left alone meanwhile, so that
+    nobody there is us; what else is watched goes on. A long wait is cut, so that a stop is heard.
     """
     run.stage(f"Wait until {vip} is quiet")
-    most_s = float(planned.parameter(DRAIN_S) or 0.0)
-    return await run.step(drained, run.id, vip, tuple(places), most_s)
+    found = Drain()
+    if not await run.step(shows_clients, run.id, vip):
+        return found
+    await watch(run, [replace(one, tried=one.tried and one.vip != vip) for one in places])
+    for piece_s in pieces(float(planned.parameter(DRAIN_S) or 0.0)):
+        found = await run.step(drained, run.id, vip, piece_s)
+        if found.is_quiet:
+            break
+    await watch(run, places)
+    return found
 
 
 def quiet_step(seen: ServiceView, vip: str) -> tuple[PlannedStep, ...]:
