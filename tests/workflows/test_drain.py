@@ -14,6 +14,7 @@ from bot.services.traffic import evidence_in, in_lines
 from tests.workflows.harness import House, house
 from tests.workflows.test_pair import TWIN, VIP, VM
 from tests.workflows.test_roll_ways import NEW, OLD
+from workflows.steps import probe
 
 PORT = 80
 STOP = "stopInternalLoadBalancerVM"
@@ -200,3 +201,7 @@ async def test_without_a_vantage_point_no_wait_is_planned() -> None:
         asked = await home.ask("roll", VM)
         steps = [one.text for one in (await home.plan(asked)).steps]
         assert not any(text.startswith("Wait until no other client") for text in steps)
+
+
+def test_the_wait_for_clients_is_none_of_the_bots_own_time() -> None:
+    assert probe.drained.waits

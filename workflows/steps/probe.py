@@ -84,7 +84,7 @@ async def shows_clients(world: World, run_id: str, vip: str) -> bool:
     return any(one.vip == vip and one.periods for one in seen)
 
 
-@verb(retry=PATIENT, timeout_s=3600.0)
+@verb(retry=PATIENT, timeout_s=3600.0, waits=True)
 async def drained(world: World, run_id: str, vip: str, most_s: float) -> Drain:
     """Wait until no other client uses a VIP, or so long; return how far they have gone by then."""
 
