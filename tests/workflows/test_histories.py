@@ -148,5 +148,5 @@ class _Nothing:
         raise AssertionError(f"a replay used {name}")
 
 
-_NO_WORLD = World(_Nothing(), _Nothing(), _Nothing(), _Nothing())  # type: ignore[arg-type]  # nothing of it may be used
+_NO_WORLD = World(_Nothing(), VirtualClock(), _Nothing(), _Nothing())  # type: ignore[arg-type]  # of it the clock alone may be used: how long a wait took decides nothing
 _NO_HANDS = Hands(_NO_WORLD, _Nothing(), _Nothing(), _Nothing())  # type: ignore[arg-type]  # nothing of it may be used
