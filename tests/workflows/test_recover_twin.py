@@ -308,6 +308,14 @@ async def test_a_directory_that_is_away_keeps_no_dead_one_down(home: House) -> N
     assert f"what {NAME} leads to is not known" in ended.reason
 
 
+async def test_a_directory_that_refuses_keeps_no_dead_one_down(home: House) -> None:
+    dies(home)
+    home.nameserver.faults.refuse_updates = True
+    done = await home.do("recover", VM)
+    assert done.outcome is Outcome.DONE, done.reason
+    assert (runs(home, VIP), published(home)) == (True, BOTH)
+
+
 async def test_a_directory_that_comes_back_meanwhile_makes_no_plan_stale(home: House) -> None:
     dies(home)
     home.nameserver.faults.fail_next = 1000
