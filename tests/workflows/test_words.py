@@ -266,7 +266,7 @@ def test_the_receipt_tells_what_was_measured_line_by_line() -> None:
     ("runbook", "strategy", "told"),
     [
         ("pair", "ilb-twin", "*b-1-VM* has an equal twin, in 6 s."),
-        ("pair", "vpc-router-pair", "*b-1-VM* are a redundant pair: one PRIMARY, one BACKUP"),
+        ("pair", "vpc-router-pair", "*B-1-VM* are a redundant pair: one PRIMARY, one BACKUP"),
         ("unpair", "", "The twin of *b-1-VM* is gone, in 6 s; *b-1-VM* serves alone."),
     ],
 )
@@ -285,7 +285,7 @@ def test_pairs_that_are_done_say_what_they_are_and_what_was_measured(
 def test_routers_that_were_rolled_have_roles_and_no_rules() -> None:
     values = {"target": "the routers of VPC shop", "parameters": {"way": "pair", "version": "4.22"}}
     assert ending(a_roll(), "done", **values) == (
-        "*the routers of VPC shop*: version *4.22*, one PRIMARY and one BACKUP, in 6 s.\n"
+        "*The routers of VPC shop*: version *4.22*, one PRIMARY and one BACKUP, in 6 s.\n"
         f"{NOT_MEASURED}"
     )
     failed = ending(a_roll(), "failed", **values, reason="r-5-VM is PRIMARY")

@@ -71,6 +71,8 @@ async def split_brain(stage: Stage) -> None:
 
 
 _FAST = Staging(pace=0.05)
+_HURRIED = Staging(pace=0.05, settings=(("ILBOT_PROBE__BAKE_S", "1"),))
+"""For names that move more than once in one story."""
 SCENARIOS = (
     Scenario("roll-approved", "a roll is asked for, approved and done", ("done",), roll_approved),
     Scenario("roll-rejected", "an approver says no", ("rejected",), roll_rejected),
@@ -86,14 +88,14 @@ SCENARIOS = (
         "a temporary twin carries the traffic of a name; none is lost",
         ("done",),
         roll_beside,
-        _FAST,
+        _HURRIED,
     ),
     Scenario(
         "roll-twin",
         "a twin is withdrawn, renewed and published again; the other one serves",
         ("done", "done"),
         roll_twin,
-        _FAST,
+        _HURRIED,
     ),
     Scenario("roll-pair", "the routers of a VPC, the standby first", ("done",), roll_pair, _FAST),
     Scenario(
