@@ -67,7 +67,7 @@ async def budget_kept(world: World, run_id: str) -> int:
     return found.lost
 
 
-@verb(retry=PATIENT)
+@verb(retry=PATIENT, waits=True)
 async def budget_kept_at(world: World, run_id: str, vip: str) -> int:
     """Fail where one VIP lost more connections than may be; return how many it lost."""
     found = await proof.evidence_until_now(world, run_id)
