@@ -294,9 +294,6 @@ async def test_a_stop_is_heard_before_it_is_published_again_and_says_so(home: Ho
     assert runs(home, VIP)
 
 
-# a directory that is away
-
-
 async def test_a_directory_that_is_away_keeps_no_dead_one_down(home: House) -> None:
     dies(home)
     home.nameserver.faults.fail_next = 1000
