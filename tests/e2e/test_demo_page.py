@@ -22,12 +22,12 @@ async def test_a_newcomer_rolls_an_ilb_with_a_second_pair_of_eyes(browser: Brows
         composer = page.get_by_role("textbox").first
         await composer.fill("/ilb roll app-tier")
         await composer.press("Enter")
-        await expect(page.get_by_role("button", name="Approve")).to_be_visible(timeout=20_000)
+        await expect(page.get_by_role("button", name="Approve")).to_be_visible(timeout=40_000)
         await expect(page.get_by_text("Not reachable meanwhile")).to_be_visible()
 
         await page.get_by_role("button", name="Approve").click()
         await page.get_by_role("dialog").get_by_role("button", name="Approve").click()
-        await expect(page.get_by_text("somebody else decides")).to_be_visible(timeout=10_000)
+        await expect(page.get_by_text("somebody else decides")).to_be_visible(timeout=20_000)
 
         await page.get_by_role("combobox").first.select_option(label="Bruno Costa · Network lead")
         await page.get_by_role("button", name="Approve").click()
@@ -36,7 +36,7 @@ async def test_a_newcomer_rolls_an_ilb_with_a_second_pair_of_eyes(browser: Brows
         await expect(page.get_by_role("button", name="Approve")).to_have_count(0)
         await expect(page.get_by_text("Roll b-31-VM", exact=True)).to_have_count(1)
 
-        await page.get_by_role("button", name=re.compile("3 replies")).click(timeout=15_000)
+        await page.get_by_role("button", name=re.compile("3 replies")).click(timeout=30_000)
         await expect(page.get_by_text("Receipt of")).to_be_visible()
         await expect(page.get_by_text("Measured from web-1").first).to_be_visible()
         plot = page.get_by_role("img", name=re.compile("New connections per second over"))
