@@ -139,7 +139,7 @@ class StepReport:
     """One finished step, for the journal; `seconds` counts its last execution.
 
     `stage` says what it was part of, `""` where the runbook has no stages. `waits` and `calls` are
-    what it cost, `slept_s` what the runbook slept between the step before and this one.
+    what it cost, `rested` whether the runbook slept or waited since the step before.
     """
 
     run_id: str
@@ -152,7 +152,7 @@ class StepReport:
     error: str = ""
     stage: str = ""
     waits: bool = False
-    slept_s: float = 0.0
+    rested: bool = False
     calls: Calls = NO_CALLS
 
 
@@ -211,7 +211,7 @@ class Run:
     _deaf: bool = False
     _stage: str = ""
     _stands: list[str] = field(default_factory=list)
-    _slept_s: float = 0.0
+    _rested: bool = False
 
     @property
     def id(self) -> str:
@@ -237,8 +237,8 @@ class Run:
     async def _do(self, deaf: bool, verb: Verb[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         self._count += 1
         key = f"{self._count:03d}.{verb.name}"
-        slept_s, self._slept_s = self._slept_s, 0.0
-        attempt = _Attempt(self.hands, self.id, key, deaf, self._stage, slept_s)
+        rested, self._rested = self._rested, False
+        attempt = _Attempt(self.hands, self.id, key, deaf, self._stage, rested)
         entry = await self.checkpoints.record(key, lambda: attempt.body(verb, args, kwargs))
         if reason := entry.get("stop"):
             raise Stopped(reason)
@@ -248,15 +248,13 @@ class Run:
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long, restarts included."""
-        self._slept_s += seconds
+        self._rested = True
         await self.checkpoints.sleep(seconds)
 
     async def wait_for(self, topic: str, timeout_s: float) -> Json | None:
         """Wait for a message on a topic; None once the deadline passed."""
-        began = self.hands.world.clock.now()
-        message = await self.checkpoints.receive(topic, timeout_s)
-        self._slept_s += self.hands.world.clock.now() - began
-        return message
+        self._rested = True
+        return await self.checkpoints.receive(topic, timeout_s)
 
     async def patched(self, name: str) -> bool:
         """Whether this run has the named change of its runbook."""
@@ -312,7 +310,7 @@ class _Attempt:
     key: str
     deaf: bool
     stage: str
-    slept_s: float
+    rested: bool
 
     async def body(self, verb: Verb[Any, R], args: Any, kwargs: Any) -> Json:
         started = self.hands.world.clock.now()
@@ -337,7 +335,7 @@ class _Attempt:
             failure["text"] if failure else "",
             self.stage,
             verb.waits,
-            self.slept_s,
+            self.rested,
             tally.calls,
         )
         await self._patiently(lambda: watcher.step_ended(report))

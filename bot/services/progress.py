@@ -36,13 +36,13 @@ class Step:
     arguments: tuple[str, ...] = ()
     stage: str = ""
     waits: bool = False
-    slept_s: float = 0.0
+    rested: bool = False
     calls: Calls = NO_CALLS
 
-    @property
-    def spent(self) -> Spent:
-        """What it cost."""
-        return Spent(self.name, self.seconds, self.waits, self.slept_s, self.calls)
+    def spent(self, before: Step | None) -> Spent:
+        """Return what it cost, with the rest since the step before."""
+        gap_s = self.at - self.seconds - before.at if before and self.rested else 0.0
+        return Spent(self.name, self.seconds, self.waits, max(0.0, gap_s), self.calls)
 
 
 class Progress:
@@ -73,8 +73,8 @@ class Progress:
             data["stage"] = report.stage
         if report.waits:
             data["waits"] = True
-        if report.slept_s:
-            data["slept_s"] = round(report.slept_s, 3)
+        if report.rested:
+            data["rested"] = True
         if report.calls.total:
             data["calls"] = asdict(report.calls)
         await self._journal.note(operation_id, report.key, "step", data)
@@ -88,7 +88,7 @@ class Progress:
                 row.data["name"], row.data["result"], row.data["attempts"],
                 row.data["seconds"], row.at, row.data["error"], tuple(row.data["arguments"]),
                 row.data.get("stage", ""), row.data.get("waits", False),
-                row.data.get("slept_s", 0.0), Calls(**row.data.get("calls", {})),
+                row.data.get("rested", False), Calls(**row.data.get("calls", {})),
             )
             for row in sorted(rows, key=lambda row: row.step)
         )  # fmt: skip
@@ -144,4 +144,5 @@ def share_of(found: Operation, notes: Iterable[Entry], steps: Sequence[Step]) ->
     if found.is_open or not steps or not calls.total:
         return None
     whole_s = found.ended_at - (steps[0].at - steps[0].seconds)
-    return share(whole_s, (one.spent for one in before_the_end), calls)
+    pairs = zip(before_the_end, (None, *before_the_end), strict=False)
+    return share(whole_s, (one.spent(before) for one, before in pairs), calls)

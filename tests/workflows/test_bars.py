@@ -7,7 +7,7 @@ import pytest
 from bench.bars import CALLS_BAR, CASES, SHARE_BAR, Cost, cost_of
 from bench.least import Least
 from tests.workflows import scenarios
-from tests.workflows.harness import House
+from tests.workflows.harness import House, house
 from tests.workflows.paired import VM
 from tests.workflows.sweep import Scenario
 
@@ -71,3 +71,14 @@ async def test_time_in_which_nobody_waits_is_the_bots_own(home: House) -> None:
 async def test_an_operation_under_way_has_no_share_yet(home: House) -> None:
     asked = await home.ask("roll", VM)
     assert await home.progress.share(asked) is None
+
+
+async def test_what_a_plan_lets_pass_is_not_the_bots_own() -> None:
+    async with house(named=True, watched=True) as home:
+        ended = await home.do("pair", VM)
+        share = await home.progress.share(ended)
+        steps = await home.progress.steps(ended.id)
+    assert share is not None
+    assert any(step.rested for step in steps), "the TTL and the watching afterwards"
+    assert share.whole_s > 60.0
+    assert share.own_s < 5.0
