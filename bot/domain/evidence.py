@@ -37,12 +37,14 @@ class _Pile:
     """The samples of one vantage point at one place, in the order of their seconds."""
 
     seen: Seen = field(default_factory=Seen)
+    sure: int = 0
     seconds: int = 0
     held: int = 0
     stretch: Stretch | None = None
 
-    def add(self, one: Sample) -> None:
+    def add(self, one: Sample, sure: int) -> None:
         self.seen += one.seen
+        self.sure += sure
         self.seconds += 1
         self.held = max(self.held, one.held)
         if one.stretch is not None:
@@ -61,6 +63,7 @@ def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float)
     seconds: dict[Place, set[int]] = defaultdict(set)
     newest: dict[tuple[str, Place], int] = {}
     of_time = [one for one in samples if one.second < until]
+    late = _late(of_time, watch)
     for one in sorted(of_time, key=lambda one: one.second):
         kind = watch.kind(one.at, one.second)
         if kind is None:
@@ -69,7 +72,7 @@ def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float)
         newest[one.vantage, one.at] = one.second
         counts, tried = kind
         if tried:
-            piles[one.vantage, one.at, counts].add(one)
+            piles[one.vantage, one.at, counts].add(one, _sure(one, late[one.vantage]))
         if counts:
             by_second[one.second] += one.seen
     tallies = tuple(_tally(*key, pile) for key, pile in sorted(piles.items()))
@@ -140,9 +143,30 @@ class _Watch:
         return found[-1].places if found else ()
 
 
+def _late(samples: Iterable[Sample], watch: _Watch) -> dict[str, set[int]]:
+    """Return the seconds that count in which a prober was late, or could not do its work."""
+    late: dict[str, set[int]] = defaultdict(set)
+    for one in samples:
+        if one.seen.lag_s > LAG_S or one.seen.unable:
+            counts, _ = watch.kind(one.at, one.second) or (False, False)
+            if counts:
+                late[one.vantage].add(one.second)
+    return late
+
+
+def _sure(one: Sample, late: set[int]) -> int:
+    """Count the losses that are not the prober's own: it was on time, until they were one."""
+    if not late:
+        return one.seen.lost
+    if one.second in late:
+        return 0
+    waited = range(one.second, one.second + math.ceil(TIMEOUT_S) + 1)
+    return one.seen.lost - (one.seen.timed_out if late.intersection(waited) else 0)
+
+
 def _tally(vantage: str, place: Place, counts: bool, pile: _Pile) -> Tally:
     gap_s = pile.stretch.longest_s if pile.stretch else 0.0
-    return Tally(vantage, *place, counts, pile.seen, pile.seconds, pile.held, gap_s)
+    return Tally(vantage, *place, counts, pile.seen, pile.seconds, pile.held, gap_s, pile.sure)
 
 
 def _second(second: int, total: Seen) -> Second:

@@ -178,7 +178,10 @@ class Watching:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one vantage point saw at one place, while it counted or while it did not."""
+    """What one vantage point saw at one place, while it counted or while it did not.
+
+    `sure` of its losses were seen while the prober itself was on time.
+    """
 
     vantage: str
     vip: str
@@ -188,6 +191,7 @@ class Tally:
     seconds: int
     held: int
     longest_gap_s: float
+    sure: int = 0
 
     def __str__(self) -> str:
         return f"{self.vip}:{self.port} from {self.vantage}"
@@ -240,10 +244,17 @@ class Evidence:
         return self.failed + self.resets
 
     @property
+    def surely_lost(self) -> int:
+        """How many of them are no fault of a prober that was late, or short of means."""
+        return sum(one.sure for one in self.tallies if one.counts)
+
+    @property
     def worst(self) -> Tally | None:
         """Where most was lost, else where the longest gap was; None where nothing was seen."""
         counted = [one for one in self.tallies if one.counts]
-        return max(counted, key=lambda one: (one.seen.lost, one.longest_gap_s), default=None)
+        return max(
+            counted, key=lambda one: (one.sure, one.seen.lost, one.longest_gap_s), default=None
+        )
 
     def without_series(self) -> Evidence:
         """Return what is kept for good."""

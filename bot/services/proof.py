@@ -43,14 +43,18 @@ async def evidence_until_now(world: World, run_id: str) -> Evidence:
 
 
 def loss(found: Evidence, proof: Proof) -> str:
-    """Say what was lost where it is more than the budget, `""` where it is not."""
+    """Say what was lost where it is more than the budget, `""` where it is not.
+
+    What a prober saw while it was late itself is no loss of the service's; the rest of it is.
+    """
     worst = found.worst
-    if worst is None or found.not_valid or found.lost <= proof.budget:
+    if worst is None or found.surely_lost <= proof.budget:
         return ""
     allowed = f"{proof.budget} may be" if proof.budget else "none may be"
+    sure = f", {found.surely_lost} of them by a prober on time" if found.not_valid else ""
     return (
         f"{found.failed} of {found.attempts} new connections failed and {found.resets} held ones "
-        f"were cut ({allowed}), most at {worst}; the longest gap was "
+        f"were cut{sure} ({allowed}), most at {worst}; the longest gap was "
         f"{duration(found.longest_gap_s)}"
     )
 

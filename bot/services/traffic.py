@@ -37,7 +37,8 @@ def in_lines(found: Evidence) -> tuple[str, ...]:
     others = traffic_clients.in_lines(found)
     lines = [_numbers(found), _method(found), *_withdrawn(found), *others, _blind_spots(found)]
     if found.not_valid:
-        lines.insert(0, f"These numbers prove nothing: {found.not_valid}.")
+        what = f"only {found.surely_lost} losses" if found.surely_lost else "nothing"
+        lines.insert(0, f"These numbers prove {what}: {found.not_valid}.")
     return tuple(lines)
 
 

@@ -123,6 +123,34 @@ def test_a_prober_that_lagged_proves_nothing_either_way() -> None:
     )
 
 
+def late(at: int, vantage: str = "bot", failed: int = 0) -> Sample:
+    """A second in which the prober was 160 ms late."""
+    attempts = [Attempt(at + n / 10, 0.001, Failure.REFUSED) for n in range(failed)]
+    return sample_of(vantage, A, at, attempts, lag_s=0.16)
+
+
+def test_losses_outside_the_seconds_of_a_late_prober_are_losses() -> None:
+    samples = [late(1000, failed=3), second(1001, failed=4), second(1002, resets=2)]
+    found = add_up(WATCHED, samples, 1003.0)
+    assert found.not_valid
+    assert (found.lost, found.surely_lost) == (9, 6)
+
+
+def test_a_late_prober_excuses_no_other() -> None:
+    found = add_up(WATCHED, [late(1000), second(1000, vantage="web-1", failed=4)], 1001.0)
+    assert found.not_valid
+    assert found.surely_lost == 4
+    assert str(found.worst) == "10.20.1.10:80 from web-1"
+
+
+def test_a_time_out_that_ended_while_the_prober_was_late_may_be_its_own() -> None:
+    def timed_out(at: int) -> Sample:
+        return sample_of("bot", A, at, [Attempt(float(at), failure=Failure.TIMED_OUT)])
+
+    found = add_up(WATCHED, [timed_out(1000), timed_out(1020), late(1009)], 1021.0)
+    assert (found.lost, found.surely_lost) == (2, 1)
+
+
 def test_a_prober_without_descriptors_proves_nothing_either_way() -> None:
     unable = sample_of("bot", A, 1000, [Attempt(1000.0, failure=Failure.UNABLE)])
     found = add_up(WATCHED, [unable], 1001.0)

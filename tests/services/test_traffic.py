@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.domain.evidence import add_up
 from bot.domain.operation import Outcome, State
 from bot.domain.probing import Evidence, Failure, Watched, Watching
+from bot.ports import Proof
+from bot.services.proof import judge
 from bot.services.traffic import in_lines, keep
 from tests.services.bulletin import Desk, a_roll
 from tests.services.vantage import Scripted, refused_between
@@ -76,6 +78,17 @@ def test_time_that_nobody_saw_is_told() -> None:
 def test_numbers_that_prove_nothing_begin_with_that() -> None:
     found = seen(A, lag_s=0.3)
     assert in_lines(found)[0].startswith("These numbers prove nothing: the prober bot itself was")
+
+
+def test_a_prober_that_is_late_excuses_no_loss_that_another_saw() -> None:
+    samples = [Scripted("bot", lag_s=0.3).second(A, 1000)]
+    samples += [Scripted("web-1", refused_between(1000.0, 1000.4)).second(A, 1000)]
+    found = add_up([Watching(1000.0, (A,))], samples, 1001.0)
+    outcome, reason = judge(found, Proof(), "")
+    assert outcome is Outcome.FAILED
+    assert "4 of 20 new connections failed" in reason
+    assert "4 of them by a prober on time (none may be), most at 10.1.1.10:80 from web-1" in reason
+    assert in_lines(found)[0].startswith("These numbers prove only 4 losses: the prober bot itself")
 
 
 def test_a_timeout_is_called_one() -> None:

@@ -59,7 +59,7 @@ async def answered(world: World, run_id: str, vip: str) -> bool:
 async def budget_kept(world: World, run_id: str) -> int:
     """Fail where more connections were lost than may be; return how many were.
 
-    A prober that lagged measured itself, and is no reason to stop.
+    What a prober saw while it lagged is itself, and no reason to stop.
     """
     found = await proof.evidence_until_now(world, run_id)
     if lost := proof.loss(found, world.proof):
@@ -71,10 +71,10 @@ async def budget_kept(world: World, run_id: str) -> int:
 async def budget_kept_at(world: World, run_id: str, vip: str) -> int:
     """Fail where one VIP lost more connections than may be; return how many it lost."""
     found = await proof.evidence_until_now(world, run_id)
-    own = [one.seen.lost for one in found.tallies if one.counts and one.vip == vip]
-    if sum(own) > world.proof.budget and not found.not_valid:
-        raise Permanent(f"go on with {vip} published: it lost {sum(own)} connections")
-    return sum(own)
+    own = sum(one.sure for one in found.tallies if one.counts and one.vip == vip)
+    if own > world.proof.budget:
+        raise Permanent(f"go on with {vip} published: it lost {own} connections")
+    return own
 
 
 @verb(retry=PATIENT)
