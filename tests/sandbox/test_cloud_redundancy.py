@@ -43,6 +43,16 @@ async def test_the_backup_takes_over_and_the_old_primary_comes_back_as_backup(
     assert await roles(cloud) == {"r-4-VM": "BACKUP", "r-5-VM": "PRIMARY"}
 
 
+async def test_a_primary_without_power_is_shown_as_one_until_the_next_check(cloud: Caller) -> None:
+    cloud.world.power_off("r-4-VM")
+    assert await roles(cloud) == {"r-4-VM": "PRIMARY", "r-5-VM": "BACKUP"}
+    cloud.clock.now += 31.0
+    assert await roles(cloud) == {"r-4-VM": "UNKNOWN", "r-5-VM": "PRIMARY"}
+    assert (await routers(cloud))["r-4-VM"]["state"] == "Running"
+    cloud.clock.now += 240.0
+    assert await roles(cloud) == {"r-4-VM": "BACKUP", "r-5-VM": "PRIMARY"}
+
+
 async def test_two_primaries_raise_an_alert_and_a_fault_none(cloud: Caller) -> None:
     cloud.world.set_role("r-5-VM", "FAULT")
     cloud.clock.now += 31.0

@@ -18,6 +18,7 @@ from bot.sandbox.cloud.records import (
     raise_alert,
     record_event,
 )
+from bot.sandbox.cloud.roles import watch_roles
 from bot.sandbox.cloud.state import CloudState
 
 
@@ -55,7 +56,7 @@ def notice_power_off(state: CloudState, machine: Machine, boots: int) -> None:
 
 
 def _restart_router(state: CloudState, machine: Machine) -> Work:
-    """Stop and start a dead router: its redundant state does not change meanwhile.
+    """Stop and start a dead router, whose role changes only where a role check falls into it.
 
     Where the host refuses it stays Stopped, and is tried again much later.
     """
@@ -83,6 +84,8 @@ def _restart_router(state: CloudState, machine: Machine) -> Work:
     yield share
     machines.boot(state, machine)
     change_state(state, machine, "Running")
+    machine.started_since_check = True
+    watch_roles(state, machine)
     state.effect("router.restarted_by_ha", machine.name, id=machine.id)
     record_event(state, again, Stage.COMPLETED, account=state.system)
     subject = f"HA starting VM: {machine.name} ({machine.name})"

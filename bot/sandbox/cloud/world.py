@@ -109,6 +109,8 @@ class World(CloudState):
             self.at + self.latencies.power_off_noticed_s,
             lambda: notice_power_off(self, machine, boots),
         )
+        if machine.kind is Kind.ROUTER:  # it does not answer the next role check: UNKNOWN
+            watch_roles(self, machine)
 
     def stop_by_hand(self, name: str) -> str:
         """Stop an ILB VM as an administrator does in the UI; returns the job's id."""
