@@ -4,8 +4,9 @@
    to start a dead router by itself (`haEnabled`); only one that is still down then is started.
 2. Where checks of one fail: reboot it, and only it. A standby that fails comes before a primary
    that fails.
-3. A primary is rebooted only once its standby has been seen as a BACKUP for a role poll and its
-   checks do not fail: the reboot is the hand-over.
+3. Of a pair nothing is rebooted before one was seen as PRIMARY and the other as BACKUP for longer
+   than a role poll: a primary that died is shown as PRIMARY until then. A primary is rebooted only
+   once the checks of its standby do not fail: the reboot is the hand-over.
 4. Expect the checks that failed to pass when they are collected again, and of a pair one PRIMARY
    and one BACKUP.
 
@@ -27,7 +28,7 @@ from bot.domain.zone import Role, Router
 from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
 from workflows.steps import router
-from workflows.steps.redundant import roles_settled
+from workflows.steps.redundant import planned_look, roles_proven, roles_settled
 
 NAME = "recover"
 _DOWN = frozenset({VmState.STOPPED, VmState.STOPPING})
@@ -81,8 +82,12 @@ async def apply(run: Run, planned: Plan) -> None:
 async def _reboot(run: Run, planned: Plan, router_id: str, names: dict[str, str]) -> None:
     name = names[router_id]
     [peer_id] = [one for one in names if one != router_id] or [""]
-    if router_id == planned.parameter("primary"):
-        await router.standby_proven(run, peer_id, empty=bool(planned.parameter("empty")))
+    is_primary = router_id == planned.parameter("primary")
+    if planned.parameter("pair"):
+        primary_id = router_id if is_primary else peer_id
+        await roles_proven(run, planned.target, primary_id, names)
+    if is_primary and peer_id:
+        await run.step(router.expect_standby, peer_id, "", bool(planned.parameter("empty")))
         await router.hand_over(run, router_id, name, peer_id)
     else:
         await router.reboot(run, router_id, name)
@@ -175,8 +180,10 @@ def _steps(view: RouterView, down: list[Router], ill: list[Router]) -> tuple[Pla
         for one in down
     ]
     for one in ill:
+        if len(view.routers) == 2:
+            steps.append(planned_look(one, view.routers))
         if one.role is Role.PRIMARY:
-            steps.append(PlannedStep("See its standby as BACKUP, without failing checks"))
+            steps.append(PlannedStep("See its standby without failing checks"))
             steps.append(PlannedStep(f"Reboot {one.name}: its standby takes over", no_return=True))
         else:
             steps.append(PlannedStep(f"Reboot {one.name}"))

@@ -1,11 +1,13 @@
 """roll, for the routers of a VPC or an isolated network.
 
 A pair, its standby first:
-1. Stop and start the standby; a start replaces its disk, so there is no way back from there.
-2. Prove it: Running, the version, seen as BACKUP for longer than a role poll, no check failing.
+1. See one as PRIMARY and one as BACKUP for longer than a role poll: a primary that died is shown
+   as PRIMARY until then, and its standby is the only router that lives.
+2. Stop and start the standby; a start replaces its disk, so there is no way back from there.
+3. Prove it: Running, the version, seen as BACKUP for longer than a role poll, no check failing.
    From here a stop counts again: nobody was cut.
-3. Prove the standby once more, then stop and start the primary: that is the hand-over. See both
-   in their new roles, and the version.
+4. See both roles and prove the standby once more, then stop and start the primary: that is the
+   hand-over. See both in their new roles, and the version.
 
 A lone router: stop, pass the point of no return, start, expect the version.
 
@@ -15,7 +17,7 @@ router's role (`VpcManagerImpl.rollingRestartVpc`), and `upgradeRouterTemplate` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bot.domain.acts import Act
 from bot.domain.cloud import VmState
@@ -31,6 +33,7 @@ from bot.domain.zone import Role, Router
 from bot.engine.api import Run
 from bot.errors import Refused
 from workflows.steps import router
+from workflows.steps.redundant import planned_look, roles_proven
 
 NAME = "roll"
 _CUT_ONCE = "open connections and requests in flight through the pair, once, at the hand-over"
@@ -60,7 +63,7 @@ def plan(view: RouterView, wish: Wish) -> Plan | NothingToDo:
         target=view.target,
         summary=_summary(due, aim),
         facts=view.facts(),
-        steps=_pair_steps(due, aim) if is_pair else _lone_steps(due[0], aim),
+        steps=_pair_steps(view, due, aim) if is_pair else _lone_steps(due[0], aim),
         exposure=_exposure(view, due),
         blast_radius=router_target_of(view).blast_radius(),
         warnings=_warnings(view),
@@ -88,8 +91,10 @@ async def apply(run: Run, planned: Plan) -> None:
             run.stage(f"Stop and start {name}")
             await _renew(run, planned, router_id, name)
         elif router_id == planned.parameter("primary"):
-            await _hand_over(run, planned, router_id, name, peer_id, names[peer_id])
+            await _hand_over(run, planned, router_id, names)
         else:
+            run.stage("See both in their roles")
+            await roles_proven(run, planned.target, peer_id, names)
             run.stage(f"Stop and start the standby {name}")
             await _renew(run, planned, router_id, name)
             run.stage(f"Prove {name} as the standby")
@@ -98,11 +103,17 @@ async def apply(run: Run, planned: Plan) -> None:
         run.reopen()
 
 
-async def _hand_over(
-    run: Run, planned: Plan, primary_id: str, name: str, standby_id: str, standby: str
-) -> None:
+async def _hand_over(run: Run, planned: Plan, primary_id: str, names: Mapping[str, str]) -> None:
+    [standby_id] = [one for one in names if one != primary_id]
+    name, standby = names[primary_id], names[standby_id]
     run.stage(f"Prove {standby} as the standby")
-    await _prove(run, planned, standby_id)
+    await roles_proven(run, planned.target, primary_id, names)
+    await run.step(
+        router.expect_standby,
+        standby_id,
+        planned.parameter("version"),
+        bool(planned.parameter("empty")),
+    )
     run.stage(f"Hand over from {name} to {standby}")
     run.commit()
     await router.hand_over(run, primary_id, name, standby_id)
@@ -193,9 +204,10 @@ def _summary(due: Sequence[Router], aim: Goal) -> str:
     return f"Roll {names} from version {in_words(versions)} to {aim.version}"
 
 
-def _pair_steps(due: Sequence[Router], aim: Goal) -> tuple[PlannedStep, ...]:
+def _pair_steps(view: RouterView, due: Sequence[Router], aim: Goal) -> tuple[PlannedStep, ...]:
     steps: list[PlannedStep] = []
     for one in due:
+        steps.append(planned_look(one, view.routers))
         if one.role is Role.PRIMARY:
             steps += [
                 PlannedStep("Prove the standby: Running, its version, BACKUP, no check failing"),

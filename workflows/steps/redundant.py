@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from bot.domain.cloud import VmState
+from bot.domain.plan import PlannedStep, Target
 from bot.domain.zone import Role, Router
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Transient
@@ -108,6 +111,42 @@ def _one_of_each(routers: tuple[Router, ...]) -> tuple[str, str] | None:
     if len(routers) != 2 or running.keys() != {Role.PRIMARY, Role.BACKUP}:
         return None
     return running[Role.PRIMARY], running[Role.BACKUP]
+
+
+async def roles_proven(run: Run, target: Target, primary_id: str, names: Mapping[str, str]) -> None:
+    """Expect this one of a pair to be its PRIMARY and the other its BACKUP, before one is stopped.
+
+    `names` are those of both by id. A primary that died is shown as PRIMARY until the next role
+    poll, and its standby then carries everything: stopping that one would cut the place off.
+    """
+    [standby_id] = [one for one in names if one != primary_id]
+    primary, standby = names[primary_id], names[standby_id]
+    vpc_id = target.vpc_id
+    try:
+        seen = await run.step(roles_settled, vpc_id, "" if vpc_id else target.tier_id)
+    except StepFailed as failed:
+        raise _not_proven(primary, standby, str(failed)) from failed
+    if seen[0] != primary_id:
+        said = f"{standby} is PRIMARY and {primary} is BACKUP by now"
+        raise _not_proven(primary, standby, said)
+
+
+def planned_look(one: Router, pair: Iterable[Router]) -> PlannedStep:
+    """Return the step in which both roles are seen, before this one of the pair is stopped."""
+    [peer] = [other for other in pair if other.id != one.id]
+    primary, standby = (one, peer) if one.role is Role.PRIMARY else (peer, one)
+    return PlannedStep(
+        f"See {primary.name} as PRIMARY and {standby.name} as BACKUP for longer than a role poll"
+    )
+
+
+def _not_proven(primary: str, standby: str, said: str) -> StepFailed:
+    text = (
+        f"see {primary} as PRIMARY and {standby} as BACKUP for longer than a role poll: {said}. "
+        "Neither was stopped after that: look which of them is alive, bring back what is dead "
+        "(`recover`), then ask again"
+    )
+    return StepFailed("roles_proven", "permanent", text, in_doubt=False)
 
 
 async def make_pair(run: Run, name: str, *, vpc_id: str = "", network_id: str = "") -> None:
