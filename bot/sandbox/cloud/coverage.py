@@ -32,9 +32,11 @@ COVERAGE: dict[str, Coverage] = {
     ),
     "listApis": Coverage("user.discovery.ListApisCmd", "response fields, related, param lists"),
     "listVPCs": Coverage("admin.vpc.ListVPCsCmdByAdmin", "filters but id, name and zone"),
-    "listNetworks": Coverage("admin.network.ListNetworksCmdByAdmin", "networks outside VPCs"),
+    "listNetworks": Coverage(
+        "admin.network.ListNetworksCmdByAdmin", "shared and L2 networks, most filters"
+    ),
     "listNetworkOfferings": Coverage("user.network.ListNetworkOfferingsCmd", "most filters"),
-    "restartNetwork": Coverage("user.network.RestartNetworkCmd", "makeredundant, livepatch"),
+    "restartNetwork": Coverage("user.network.RestartNetworkCmd", "livepatch"),
     "listInternalLoadBalancerVMs": Coverage("admin.internallb.ListInternalLBVMsCmd"),
     "startInternalLoadBalancerVM": Coverage("admin.internallb.StartInternalLBVMCmd"),
     "stopInternalLoadBalancerVM": Coverage("admin.internallb.StopInternalLBVMCmd"),
