@@ -3,13 +3,15 @@
 Twins, one after the other (`twins`):
 1. Withdraw its address from the names, and wait until clients have looked again and are gone, by
    HAProxy's own count where that is visible, or for a stated time.
-2. Stop it, pass its point of no return (a start replaces the disk), and start it.
+2. See that its twin serves. Stop it, pass its point of no return (a start replaces the disk), and
+   start it.
 3. Expect the version and its rules, another host than its twin's, and that it answers.
 4. Publish it again and watch both. From here a stop counts again.
 
 Single with a name (`beside`):
 1. Build a temporary twin, fit it, prove it, and move the names to it alone; wait as above.
-2. Stop the ILB, pass the point of no return, start it; expect version, rules and answers.
+2. See that the twin serves. Stop the ILB, pass the point of no return, start it; expect version,
+   rules and answers.
 3. Move the names back, watch, wait until the twin's clients are gone, and take it away.
 
 Single without (`outage`): stop, pass the point of no return, start; expect version and rules.
@@ -84,6 +86,7 @@ async def _roll_twins(run: Run, planned: Plan) -> None:
     every = _places(planned)
     for turn in roll_plans.turns_of(planned):
         away = tuple(Watched(one.vip, one.port, one.vip != turn.vip) for one in every)
+        peer_vip = next(one.vip for one in away if one.counts)
         run.stage(f"Withdraw {turn.vip}")
         for move in turn.out:
             await twin.publish(run, move)
@@ -91,6 +94,8 @@ async def _roll_twins(run: Run, planned: Plan) -> None:
         await probe.within_budget(run)
         if turn.out:
             await probe.quiet(run, planned, turn.vip, away)
+        await twin.carries(run, planned, peer_vip, f"stop {turn.vm_name}")
+        await probe.within_budget(run)
         run.stage(f"Stop and start {turn.vm_name}")
         run.undo(f"start {turn.vm_name} again", partial(_start_again, run, turn))
         await ilb_vm.stop(run, turn.vm_id, turn.vm_name)
@@ -131,6 +136,8 @@ async def _roll_beside(run: Run, planned: Plan) -> None:
     await probe.watch(run, moved)
     await probe.within_budget(run)
     await probe.quiet(run, planned, way.twin.vip, moved)
+    await twin.carries(run, planned, way.twin.twin_vip, f"stop {target.name}")
+    await probe.within_budget(run)
     run.stage(f"Stop and start {target.name}")
     run.undo(f"start {target.name} again", lambda: ilb_vm.put_back(run, target.id, target.name))
     await ilb_vm.stop(run, target.id, target.name)
@@ -140,6 +147,7 @@ async def _roll_beside(run: Run, planned: Plan) -> None:
     twin.goes_back(run, planned, way.twin.vip, way.back)
     await _renewed(run, planned, target.id, way.twin.vip, planned.parameter("rules"))
     run.stage("Prove it, and move the names back")
+    await twin.carries(run, planned, way.twin.vip, "move the names back")
     await twin.prove(run, planned, way.twin.vip)
     for move in way.back:
         await twin.publish(run, move)
@@ -149,6 +157,7 @@ async def _roll_beside(run: Run, planned: Plan) -> None:
     run.commit(f"{target.name} was renewed")
     await probe.quiet(run, planned, way.twin.twin_vip, back)
     run.stage("Take the temporary twin away")
+    await twin.carries(run, planned, way.twin.vip, f"take {way.twin.twin_vip} away")
     await probe.watch(run, mine)
     await twin.take_away(run, way.twin)
 

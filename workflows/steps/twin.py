@@ -33,6 +33,16 @@ async def stands_in(world: World, tier_id: str, vip: str) -> IlbVm | None:
     return next((v for v in vms if v.vip == vip and v.state is VmState.RUNNING), None)
 
 
+async def carries(run: Run, planned: Plan, vip: str, what: str) -> None:
+    """Go on only while a VIP serves: `what` would take away the only other one that does.
+
+    It may have died in the wait before, and where nobody looks only CloudStack knows of it.
+    """
+    if not await run.step(stands_in, planned.parameter("tier"), vip):
+        text = f"{what}: {vip}, which is to serve meanwhile, does not serve"
+        raise StepFailed("stands_in", "permanent", text, in_doubt=False)
+
+
 async def build(run: Run, found: Pairing) -> None:
     """Bring the rules of the twin to those of the model; its machine comes with a member."""
     for change in found.changes:
@@ -82,6 +92,7 @@ def goes_back(run: Run, planned: Plan, vip: str, moves: tuple[Move, ...]) -> Non
     """Let an undo publish a VIP again, once it answers: a dead one stays withdrawn."""
 
     async def back() -> None:
+        await carries(run, planned, vip, f"publish {vip} again")
         await prove(run, planned, vip)
         for move in moves:
             await directory.publish(run, move.before, move.after)
