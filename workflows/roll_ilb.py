@@ -1,8 +1,8 @@
 """roll, for ILBs: as one of twins, beside a temporary twin, or with the outage of a stop and start.
 
 Twins, one after the other (`twins`):
-1. Withdraw its address from the names, and wait until clients have looked again and are gone, by
-   HAProxy's own count where that is visible, or for a stated time.
+1. See the other one answer. Withdraw its address from the names, and wait until clients have
+   looked again and are gone, by HAProxy's own count where that is visible, or for a stated time.
 2. See that its twin serves. Stop it, pass its point of no return (a start replaces the disk), and
    start it.
 3. Expect the version and its rules, another host than its twin's, and that it answers.
@@ -87,6 +87,9 @@ async def _roll_twins(run: Run, planned: Plan) -> None:
     for turn in roll_plans.turns_of(planned):
         away = tuple(Watched(one.vip, one.port, one.vip != turn.vip) for one in every)
         peer_vip = next(one.vip for one in away if one.counts)
+        run.stage(f"See {peer_vip} serve")
+        await twin.prove(run, planned, peer_vip)
+        await probe.within_budget(run)
         run.stage(f"Withdraw {turn.vip}")
         for move in turn.out:
             await twin.publish(run, move)

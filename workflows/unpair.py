@@ -1,11 +1,13 @@
 """unpair: take the twin of an ILB away; the one that is named stays and serves alone.
 
-1. Publish the name without the twin's address, and wait until clients have looked again.
+1. See the one that stays answer. Publish the name without the twin's address, and wait until
+   clients have looked again.
 2. Take the marks off the one that stays.
 3. Wait until its clients are gone, by HAProxy's own count where that is visible, or for a stated
    time.
-4. Pass the point of no return: delete the twin's rules. With the last one CloudStack destroys
-   its ILB VM and gives the address back; that is what is wanted here.
+4. See that the one that stays serves. Pass the point of no return: delete the twin's rules. With
+   the last one CloudStack destroys its ILB VM and gives the address back; that is what is wanted
+   here.
 5. Watch the one that stays.
 """
 
@@ -90,6 +92,10 @@ async def apply(run: Run, planned: Plan) -> None:
     """Withdraw, unmark, remove and watch, as the module's docstring numbers it."""
     found = parting_of(planned)
     staying = tuple(Watched(found.vip, port) for port in ports_in(planned))
+    run.stage(f"See {found.vip} serve")
+    await twin.carries(run, planned, found.vip, f"take {found.twin_vip} away")
+    await twin.prove(run, planned, found.vip)
+    await probe.within_budget(run)
     for move in found.moves:
         run.stage(f"Publish {move.after.name} without {found.twin_vip}")
         await twin.publish(run, move)
@@ -102,6 +108,8 @@ async def apply(run: Run, planned: Plan) -> None:
     if found.moves:
         await probe.quiet(run, planned, found.twin_vip, (*staying, *leaving))
         await probe.watch(run, staying)
+    await twin.carries(run, planned, found.vip, f"delete the rules of {found.twin_vip}")
+    await probe.within_budget(run)
     run.commit()
     run.stage(f"Delete the rules of {found.twin_vip}")
     for place in found.places:

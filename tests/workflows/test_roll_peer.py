@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
+from bot.sandbox.cloud.traffic import Behaviour
 from tests.workflows.harness import House, house
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 
@@ -78,3 +79,15 @@ async def test_names_do_not_go_back_to_an_ilb_that_died_again() -> None:
         assert ended.outcome is Outcome.PARKED, ended.reason
         assert published(home) == [TWIN]
         assert home.vm(home.vm_at(TWIN)).state == "Running"
+
+
+@pytest.mark.parametrize("runbook", ["roll", "unpair"])
+async def test_a_healthy_address_stays_published_where_the_other_is_dead(runbook: str) -> None:
+    async with house(named=True, watched=True) as home:
+        paired(home)
+        home.cloud.lose_connections(VIP, 80, Behaviour.REFUSES, seconds=36000.0)
+        serial = home.nameserver.zone.serial
+        ended = await home.do(runbook, VM)
+        assert ended.outcome is Outcome.FAILED, ended.reason
+        assert f"prove {VIP}" in ended.reason
+        assert (home.nameserver.zone.serial, published(home)) == (serial, [VIP, TWIN])
