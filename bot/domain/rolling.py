@@ -99,6 +99,8 @@ def why_not_beside(seen: ServiceView) -> str:
     if seen.nameless_ports:
         ports = in_words([str(port) for port in seen.nameless_ports])
         return f"clients of port {ports} have the bare address, and a name moves every port"
+    if not any(rule.members for rule in seen.ilb.rules):
+        return "no rule has a member, and without one no ILB VM comes for a twin"
     if not any(record.addresses for record in seen.records):
         return f"{in_words(seen.names)} is not published"
     return ""

@@ -76,6 +76,15 @@ async def test_a_rule_without_a_name_makes_it_the_honest_outage(home: House) -> 
     assert any("clients of port 9090 have the bare address" in w for w in plan_of(asked).warnings)
 
 
+async def test_rules_without_a_member_get_no_temporary_twin(home: House) -> None:
+    for rule in home.cloud.all(Rule):
+        if rule.vip == VIP:
+            rule.members, rule.state = [], "Add"
+    planned = plan_of(await home.ask("roll", VM))
+    assert planned.parameter("way") == "outage"
+    assert any("no rule has a member" in one for one in planned.warnings)
+
+
 async def test_a_version_that_does_not_move_brings_everything_back(home: House) -> None:
     home.cloud.keep_version(VM)
     ended = await home.do("roll", VM)
