@@ -1,6 +1,6 @@
 """roll, for ILBs: as one of twins, beside a temporary twin, or with the outage of a stop and start.
 
-Twins, one after the other (`twins`):
+Twins, one after the other (`twins`, or `outage of twins` where a port has no name):
 1. See the other one answer. Withdraw its address from the names, and wait until clients have
    looked again and are gone, by HAProxy's own count where that is visible, or for a stated time.
 2. See that its twin serves. Stop it, pass its point of no return (a start replaces the disk), and
@@ -20,6 +20,7 @@ Single without (`outage`): stop, pass the point of no return, start; expect vers
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from bot.domain.acts import Act
@@ -68,7 +69,7 @@ def plan(seen: ServiceView, wish: Wish) -> Plan | NothingToDo:
 
 async def apply(run: Run, planned: Plan) -> None:
     """Renew by the way that was planned, as the module's docstring numbers it."""
-    ways = {"twins": _roll_twins, "beside": _roll_beside}
+    ways = {"twins": _roll_twins, "outage of twins": _roll_twins, "beside": _roll_beside}
     await ways.get(planned.parameter("way"), _roll_in_the_open)(run, planned)
 
 
@@ -85,20 +86,20 @@ async def _roll_in_the_open(run: Run, planned: Plan) -> None:
 async def _roll_twins(run: Run, planned: Plan) -> None:
     every = _places(planned)
     for turn in roll_plans.turns_of(planned):
-        away = tuple(Watched(one.vip, one.port, one.vip != turn.vip) for one in every)
-        peer_vip = next(one.vip for one in away if one.counts)
+        peer_vip = next(one.vip for one in every if one.vip != turn.vip)
+        away = _away(planned, turn.vip)
         run.stage(f"See {peer_vip} serve")
         await twin.prove(run, planned, peer_vip)
-        await probe.within_budget(run)
-        run.stage(f"Withdraw {turn.vip}")
+        await _within_budget(run, planned)
+        run.stage(f"Withdraw {turn.vip}" if turn.out else "")
         for move in turn.out:
             await twin.publish(run, move)
         await probe.watch(run, away)
-        await probe.within_budget(run)
+        await _within_budget(run, planned)
         if turn.out:
             await probe.quiet(run, planned, turn.vip, away)
         await twin.carries(run, planned, peer_vip, f"stop {turn.vm_name}")
-        await probe.within_budget(run)
+        await _within_budget(run, planned)
         run.stage(f"Stop and start {turn.vm_name}")
         run.undo(f"start {turn.vm_name} again", partial(_start_again, run, turn))
         await ilb_vm.stop(run, turn.vm_id, turn.vm_name)
@@ -111,13 +112,39 @@ async def _roll_twins(run: Run, planned: Plan) -> None:
         await host.apart(run, turn.vm_id, turn.vm_name, (peer.host_id,))
         run.stage(f"Prove {turn.vip}")
         await twin.prove(run, planned, turn.vip)
-        run.stage(f"Publish {turn.vip} again")
+        run.stage(f"Publish {turn.vip} again" if turn.out else f"Watch {turn.vip}")
         for move in turn.back:
             await twin.publish(run, move)
         await probe.watch(run, every)
-        await probe.bake(run)
+        await run.sleep(await run.step(probe.bake_s))
+        await _within_budget(run, planned)
         run.commit(f"{turn.vm_name} was renewed")
         run.reopen()
+
+
+def _away(planned: Plan, vip: str) -> tuple[Watched, ...]:
+    """What is watched while one of twins is away: a port that no name withdraws goes on counting.
+
+    Its clients are cut as the plan states, and the receipt tells how many.
+    """
+    withdrawn = _led_by_names(planned)
+    return tuple(
+        replace(one, counts=one.vip != vip or one.port not in withdrawn) for one in _places(planned)
+    )
+
+
+def _led_by_names(planned: Plan) -> tuple[int, ...]:
+    if planned.parameter("way") == "twins":
+        return ports_in(planned)
+    return tuple(int(port) for port in planned.parameter("named ports").split())
+
+
+async def _within_budget(run: Run, planned: Plan) -> None:
+    """Stop here for a loss that was not stated: that of a port whose clients a name leads away."""
+    if planned.parameter("way") == "twins":
+        await probe.within_budget(run)
+    elif ports := _led_by_names(planned):
+        await run.step(probe.budget_kept_of, run.id, ports)
 
 
 async def _roll_beside(run: Run, planned: Plan) -> None:
@@ -233,7 +260,7 @@ def acts(planned: Plan) -> tuple[Act, ...]:
 
 def probed(planned: Plan) -> Probing:
     """Measure an outage that the plan states; anything else must be without loss."""
-    return Probing(_places(planned), must_prove=planned.parameter("way") != "outage")
+    return Probing(_places(planned), must_prove=planned.parameter("way") in {"twins", "beside"})
 
 
 def _places(planned: Plan) -> tuple[Watched, ...]:

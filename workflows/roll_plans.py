@@ -27,7 +27,8 @@ def twins(seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool) -> P
     found = turns(seen, *due)
     steps = [step for turn in found for step in _turn_steps(seen, turn, aim)]
     names = in_words([turn.vm_name for turn in found])
-    named = any(turn.out for turn in found)
+    named = _named_ports(seen) if any(turn.out for turn in found) else ()
+    is_cut = not named or bool(seen.nameless_ports)
     return Plan(
         runbook=NAME,
         target=seen.target,
@@ -38,7 +39,8 @@ def twins(seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool) -> P
         blast_radius=_blast_radius(seen, due),
         warnings=_warnings(seen, due, named),
         parameters=(
-            *_parameters(seen, due, aim, restart, "twins" if named else "outage of twins"),
+            *_parameters(seen, due, aim, restart, "outage of twins" if is_cut else "twins"),
+            *((("named ports", " ".join(str(port) for port in named)),) if is_cut else ()),
             ("turns", _TURNS.dump_json(found).decode()),
         ),
         by_person="" if seen.vantage_points else _NO_PROOF,
@@ -165,10 +167,18 @@ def _turn_steps(seen: ServiceView, turn: Turn, aim: Goal) -> tuple[PlannedStep, 
     )  # fmt: skip
 
 
-def _of_twins(seen: ServiceView, due: Sequence[View], named: bool) -> Exposure:
-    if named:
+def _named_ports(seen: ServiceView) -> tuple[int, ...]:
+    nameless = seen.nameless_ports
+    return tuple(one.source_port for one in seen.ilb.rules if one.source_port not in nameless)
+
+
+def _of_twins(seen: ServiceView, due: Sequence[View], named: Sequence[int]) -> Exposure:
+    """State the outage of each in turn where a port has no name: it cannot be led away first."""
+    cut = [one.source_port for one in seen.ilb.rules if one.source_port not in named]
+    if not cut and named:
         return Exposure("nothing", 0.0, "its twin serves while one is withdrawn")
-    what = in_words([one.vip for one in due])
+    what = in_words([f"{one.vip}:{port}" for one in due for port in cut] if named
+                    else [one.vip for one in due])  # fmt: skip
     longest = [exposure.outage(one) for one in due]
     known = [one.seconds for one in longest if one.seconds is not None]
     if len(known) < len(longest):
@@ -184,14 +194,18 @@ def _blast_radius(seen: ServiceView, due: Sequence[View]) -> tuple[str, ...]:
                      for one in others))  # fmt: skip
 
 
-def _warnings(seen: ServiceView, due: Sequence[View], named: bool) -> tuple[str, ...]:
-    warnings = [] if seen.vantage_points else [_UNPROVEN]
+def _warnings(seen: ServiceView, due: Sequence[View], named: Sequence[int]) -> tuple[str, ...]:
+    cut = [str(one.source_port) for one in seen.ilb.rules if one.source_port not in named]
+    warnings = [] if seen.vantage_points or cut or not named else [_UNPROVEN]
     if not named:
         warnings.append("No name leads to them, so neither can be withdrawn: clients that know "
                         "both addresses go on with the other one.")  # fmt: skip
     else:
         warnings.append(f"Half of its capacity serves meanwhile. Connections that stay open longer "
                         f"than the TTL of {in_words(seen.names)} are cut once.")  # fmt: skip
+    if named and cut:
+        warnings.append(f"Clients of port {in_words(cut)} have the bare address, and no name leads "
+                        "them away: they are cut while theirs is stopped and started.")  # fmt: skip
     warnings += [text for one in due for text in _of_the_template(one)]
     return tuple(warnings)
 

@@ -179,6 +179,10 @@ def _warnings(seen: ServiceView, found: Parting) -> tuple[str, ...]:
         warnings.append(f"No name is moved: clients that know {found.twin_vip} itself are cut.")
     else:
         warnings.append(f"Connections still open through {found.twin_vip} then are cut.")
+        if seen.nameless_ports:
+            ports = in_words([str(port) for port in seen.nameless_ports])
+            warnings.append(f"Port {ports} has no name, so no client of it is led away: those that "
+                            f"know {found.twin_vip} itself are cut for good.")  # fmt: skip
     return tuple(warnings)
 
 

@@ -80,6 +80,7 @@ STEP_WORDS = {
     "looked_at": "Began to probe the services",
     "published": "Looked what its names lead to",
     "stands_in": "Looked whether its twin serves",
+    "budget_kept_of": "Compared lost connections with the budget, without those that were stated",
     "budget_kept_at": "Compared its lost connections with the budget",
     "ilb_checked_again": "Waited until its checks were collected again",
     "hosts_apart": "Looked which of them stand on hosts of their own",

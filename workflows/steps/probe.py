@@ -77,6 +77,17 @@ async def budget_kept_at(world: World, run_id: str, vip: str) -> int:
     return own
 
 
+@verb(retry=PATIENT, waits=True)
+async def budget_kept_of(world: World, run_id: str, ports: tuple[int, ...]) -> int:
+    """Fail where these ports lost more connections than may be; return how many they lost."""
+    found = await proof.evidence_until_now(world, run_id)
+    own = sum(one.seen.lost for one in found.tallies if one.counts and one.port in ports)
+    if own > world.proof.budget and not found.not_valid:
+        told = ", ".join(str(port) for port in ports)
+        raise Permanent(f"go on with the change: ports {told} lost {own} connections")
+    return own
+
+
 @verb(retry=PATIENT)
 async def shows_clients(world: World, run_id: str, vip: str) -> bool:
     """Say whether HAProxy's stats page of a VIP was seen in this run: else nobody can tell."""
