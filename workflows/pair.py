@@ -27,6 +27,7 @@ from bot.domain.plan import Exposure, NothingToDo, Plan, PlannedStep, in_words
 from bot.domain.probing import Watched
 from bot.domain.router_view import ROUTER_KINDS, RouterView
 from bot.domain.service_view import ServiceView
+from bot.domain.spec import NAME_TAG
 from bot.domain.twins import Pairing, pairing
 from bot.domain.view import ports_in
 from bot.domain.vips import check_vip, next_free
@@ -313,12 +314,18 @@ def _warnings(seen: ServiceView, found: Pairing) -> tuple[str, ...]:
     if not named:
         warnings.append("No name leads to it, so nobody is sent to the twin until clients know "
                         f"{found.twin_vip}; `name=` gives one.")  # fmt: skip
-    elif seen.nameless_ports and not found.marks:
-        ports = in_words([str(port) for port in seen.nameless_ports])
+    elif bare := _bare_ports(seen, found):
+        ports = in_words([str(port) for port in bare])
         warnings.append(f"Clients of port {ports} have the bare address and go on using one ILB.")
     if any(seen.site.stickiness_of(rule) for rule in seen.ilb.rules):
         warnings.append("Each of the two keeps its own table of sticky clients.")
     return tuple(warnings)
+
+
+def _bare_ports(seen: ServiceView, found: Pairing) -> list[int]:
+    """Return the ports whose rules have no name and get none by this plan."""
+    given = {one.port for one in found.marks if one.after and NAME_TAG in dict(one.after.tags)}
+    return [port for port in seen.nameless_ports if port not in given]
 
 
 RUNBOOK = Runbook(

@@ -116,6 +116,24 @@ async def test_without_a_name_the_plan_says_that_nobody_is_sent_there(home: Hous
     assert done.outcome is Outcome.DONE, done.reason
 
 
+async def test_a_first_pairing_names_the_ports_of_clients_with_the_bare_address(
+    home: House,
+) -> None:
+    for rule in home.cloud.all(Rule):
+        if rule.vip == VIP and rule.source_port == 9090:
+            del rule.tags["ilbot.name"]
+    told = "Clients of port 9090 have the bare address and go on using one ILB."
+    assert told in plan_of(await home.ask("pair", VM)).warnings
+
+
+async def test_ports_that_get_a_name_are_not_told_as_bare(home: House) -> None:
+    for rule in home.cloud.all(Rule):
+        if rule.vip == VIP and rule.source_port == 9090:
+            del rule.tags["ilbot.name"]
+    asked = await home.ask("pair", VM, name="metrics.shop.internal")
+    assert not any("bare address" in one for one in plan_of(asked).warnings)
+
+
 async def test_one_host_only_is_said_and_done_all_the_same(home: House) -> None:
     mine = home.vm(VM).host
     for one in home.cloud.all(Host):
