@@ -11,14 +11,20 @@ The routers of a VPC or of an isolated network (strategies `vpc-router-pair`, `r
 1. Pass the point of no return, and let CloudStack make the pair; it replaces the routers.
 2. Expect exactly one PRIMARY and one BACKUP.
 
-Twins that are no longer equal are made equal again, after the one that is named. An ILB VM
-itself is never redundant (CloudStack `InternalLoadBalancerVMManagerImpl`).
+Twins that are no longer equal are made equal again, after the one that is named. Where that cuts
+clients of a published twin (a stop for its offering, a rule deleted and created again):
+1. See that the other one serves, withdraw the twin from the names, and wait until clients have
+   looked again and are gone.
+2. Repair and prove it, publish it back, and watch both.
+
+An ILB VM itself is never redundant (CloudStack `InternalLoadBalancerVMManagerImpl`).
 """
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from bot.domain.absence import Absence, absence
 from bot.domain.acts import Act
 from bot.domain.cloud import VmState
 from bot.domain.ilb_acts import forbidden
@@ -41,6 +47,7 @@ from workflows.steps import host, probe, twin
 
 NAME = "pair"
 _PAIRING: TypeAdapter[Pairing] = TypeAdapter(Pairing)
+_ABSENCE: TypeAdapter[Absence] = TypeAdapter(Absence)
 Seen = ServiceView | RouterView
 
 
@@ -77,13 +84,17 @@ async def apply(run: Run, planned: Plan) -> None:
 async def _make_twin(run: Run, planned: Plan, found: Pairing) -> None:
     ports = ports_in(planned)
     new = tuple(Watched(found.twin_vip, port) for port in ports)
-    served = planned.parameter("was published") == "True"
+    away = _absence_of(planned)
+    served = planned.parameter("was published") == "True" and not away.out
+    is_new = planned.parameter("act") == "ilb-twin"
     watched = tuple(Watched(found.vip, port) for port in ports)
+    alone = (*watched, *_counting(new, False))
+    await twin.withdraw(run, planned, found, away, alone)
     run.stage(f"Build the twin at {found.twin_vip}")
     await twin.build(run, found)
     machine = await twin.machine(run, found.tier_id, found.twin_vip)
     run.stage("Fit its offering and its host")
-    await twin.fit(run, machine, found.offering_id)
+    await (twin.fit if is_new else twin.refit)(run, machine, found.offering_id)
     model = await run.step(host.stands, planned.target.id, ())
     await host.apart(run, machine.id, machine.name, (model.host_id,))
     run.stage("Mark both as twins")
@@ -91,7 +102,8 @@ async def _make_twin(run: Run, planned: Plan, found: Pairing) -> None:
     run.stage("Prove that it answers")
     await probe.watch(run, (*watched, *_counting(new, served)))
     await twin.prove(run, planned, found.twin_vip)
-    for move in found.moves:
+    await twin.come_back(run, planned, found, away, alone)
+    for move in away.others(found.moves):
         run.stage(f"Publish {move.after.name}")
         await twin.publish(run, move)
     run.stage("Watch both")
@@ -112,6 +124,8 @@ def left_to_do(seen: Seen, planned: Plan) -> tuple[str, ...]:
     except Refused as no:
         return (str(no),)
     left = [one.text for one in again.differences]
+    if again.offering_id and seen.twin is not None:
+        left.append(f"{seen.twin.name} has another offering than {seen.ilb.name}")
     left += [f"{one.vip}:{one.port} is not marked as a twin" for one in again.marks]
     if seen.twin is None or seen.twin.vm is None or seen.twin.vm.state is not VmState.RUNNING:
         left.append(f"the twin at {again.twin_vip} is not Running")
@@ -134,6 +148,10 @@ def unsafe(seen: Seen, planned: Plan) -> str:
 def pairing_of(planned: Plan) -> Pairing:
     """Return the comparison that a plan for twins was made of."""
     return _PAIRING.validate_json(planned.parameter("pairing"))
+
+
+def _absence_of(planned: Plan) -> Absence:
+    return _ABSENCE.validate_json(planned.parameter("absence") or "{}")
 
 
 def acts(planned: Plan) -> tuple[Act, ...]:
@@ -167,22 +185,25 @@ def _plan_twin(seen: ServiceView, wish: Wish) -> Plan | NothingToDo:
             f"{seen.ilb.name} and its twin at {twin_vip} are equal"
             + (f", published as {in_words(seen.names)}." if seen.records else "."),
         )
+    away = absence(seen, found)
     return Plan(
         runbook=NAME,
         target=seen.target,
         summary=_summary(seen, found),
         facts=seen.facts(),
-        steps=_steps(seen, found),
-        exposure=Exposure("nothing", 0.0, "what serves now goes on serving"),
+        steps=_steps(seen, found, away),
+        exposure=_exposure(found, away),
         blast_radius=(
             *seen.topology.blast_radius(),
             *(() if seen.twin and seen.twin.vm else (f"{twin_vip}: a new ILB VM",)),
         ),
-        warnings=_warnings(seen, found),
+        warnings=_warnings(seen, found, away),
         parameters=(
             ("strategy", "ilb-twin"),
             ("act", "equal" if has_twin else "ilb-twin"),
             ("pairing", _PAIRING.dump_json(found).decode()),
+            ("absence", _ABSENCE.dump_json(away).decode()),
+            (probe.DRAIN_S, f"{seen.drain_s:g}"),
             ("name", name),
             ("was published", str(_is_published(seen, twin_vip))),
             ("tier", seen.ilb.tier.id),
@@ -265,13 +286,25 @@ def _summary(seen: ServiceView, found: Pairing) -> str:
     return f"Make a twin of {view.name} at {found.twin_vip}"
 
 
-def _steps(seen: ServiceView, found: Pairing) -> tuple[PlannedStep, ...]:
+def _exposure(found: Pairing, away: Absence) -> Exposure:
+    if away.out:
+        alone = f"{found.vip} serves alone while {found.twin_vip} is withdrawn and repaired"
+        return Exposure("nothing", 0.0, alone)
+    return Exposure("nothing", 0.0, "what serves now goes on serving")
+
+
+def _steps(seen: ServiceView, found: Pairing, away: Absence) -> tuple[PlannedStep, ...]:
     vip, steps = found.twin_vip, []
+    if away.out:
+        steps += [PlannedStep(f"See that {found.vip} serves"), *_withdrawal(seen, found, away)]
     if found.changes:
         steps.append(_rules_step(seen, found))
     if found.offering_id and seen.ilb.vm:
         steps.append(
-            PlannedStep(f"Give it the offering {seen.ilb.vm.offering_name}: stop, change, start")
+            PlannedStep(
+                f"Give it the offering {seen.ilb.vm.offering_name}: stop, change, start",
+                undo="give it back the one it had" if seen.topology.twin else "",
+            )
         )
     steps.append(PlannedStep("See that the two run on different hosts, or migrate the twin"))
     if found.marks:
@@ -281,12 +314,26 @@ def _steps(seen: ServiceView, found: Pairing) -> tuple[PlannedStep, ...]:
         text = f"Prove from {in_words(seen.vantage_points)} that {vip} answers on {ports}"
         steps.append(PlannedStep(text))
     steps += [
-        PlannedStep(f"Publish {move.text}", undo="publish it as before") for move in found.moves
+        PlannedStep(f"Publish {move.text}", undo="publish it as before")
+        for move in (*away.back, *away.others(found.moves))
     ]
     if seen.vantage_points:
         steps.append(PlannedStep("Watch both for a while; a loss undoes all of it"))
     steps.append(PlannedStep("Compare the two again"))
     return tuple(steps)
+
+
+def _withdrawal(seen: ServiceView, found: Pairing, away: Absence) -> tuple[PlannedStep, ...]:
+    return (
+        *(
+            PlannedStep(
+                f"Publish {move.text}, and wait until clients have looked again",
+                undo="publish it as before, once it answers",
+            )
+            for move in away.out
+        ),
+        *probe.quiet_step(seen, found.twin_vip),
+    )
 
 
 def _rules_step(seen: ServiceView, found: Pairing) -> PlannedStep:
@@ -302,7 +349,7 @@ def _rules_step(seen: ServiceView, found: Pairing) -> PlannedStep:
     )
 
 
-def _warnings(seen: ServiceView, found: Pairing) -> tuple[str, ...]:
+def _warnings(seen: ServiceView, found: Pairing, away: Absence) -> tuple[str, ...]:
     warnings = []
     if seen.hosts and not seen.spare_hosts:
         warnings.append("No other host of its zone takes machines: the loss of this one host is "
@@ -317,6 +364,9 @@ def _warnings(seen: ServiceView, found: Pairing) -> tuple[str, ...]:
     elif bare := _bare_ports(seen, found):
         ports = in_words([str(port) for port in bare])
         warnings.append(f"Clients of port {ports} have the bare address and go on using one ILB.")
+    if away.out:
+        warnings.append(f"Clients that keep connections to {found.twin_vip} open longer than the "
+                        f"TTL of {in_words(seen.names)} are cut once.")  # fmt: skip
     if any(seen.site.stickiness_of(rule) for rule in seen.ilb.rules):
         warnings.append("Each of the two keeps its own table of sticky clients.")
     return tuple(warnings)

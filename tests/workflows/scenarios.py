@@ -7,7 +7,7 @@ import pytest
 from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
 from tests.workflows.paired import NAME as APP
-from tests.workflows.paired import TWIN, VIP, VM, paired
+from tests.workflows.paired import TWIN, VIP, VM, are_equal, drifted, paired
 from tests.workflows.sweep import Scenario
 
 
@@ -286,6 +286,10 @@ def _has_a_router(home: House) -> bool:
 PAIR = Scenario(
     "pair an ILB", "pair", VM, _nothing, _is_paired, _leads_to_what_answers, watched=True
 )
+AGAIN = Scenario(
+    "make twins equal again", "pair", VM, drifted,
+    lambda home: _is_paired(home) and are_equal(home), _leads_to_what_answers, watched=True,
+)  # fmt: skip
 UNPAIR = Scenario(
     "take a twin away", "unpair", VM, paired, _is_single, _leads_to_what_answers, watched=True
 )
@@ -374,12 +378,12 @@ FLEET = Scenario(
 ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
-    PAIR, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
+    PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
     TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET)
+LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

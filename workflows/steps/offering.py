@@ -41,6 +41,12 @@ async def has_offering(world: World, vm_id: str, offering_id: str) -> str:
     return again.offering_id
 
 
+@verb(retry=PATIENT)
+async def offering_of(world: World, vm_id: str) -> str:
+    """Return the id of the offering that a machine has."""
+    return (await _machine(world, vm_id))[0].offering_id
+
+
 async def _machine(world: World, vm_id: str) -> tuple[IlbVm | Router, str]:
     if vms := await world.cloud.ilb_vms(vm_id=vm_id):
         return vms[0], ILB_TYPE

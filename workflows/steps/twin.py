@@ -1,9 +1,11 @@
-"""Builds an ILB's twin, fits its machine, marks both, and takes a twin away again."""
+"""Builds, fits and marks an ILB's twin, keeps clients off it meanwhile, and takes it away again."""
 
 from __future__ import annotations
 
+from bot.domain.absence import Absence
 from bot.domain.cloud import IlbVm, VmState
 from bot.domain.plan import Plan
+from bot.domain.probing import Watched
 from bot.domain.rule_state import Place
 from bot.domain.twins import Move, Pairing
 from bot.engine.api import Retry, Run, StepFailed, verb
@@ -65,13 +67,85 @@ async def machine(run: Run, tier_id: str, vip: str) -> IlbVm:
 
 
 async def fit(run: Run, vm: IlbVm, offering_id: str) -> None:
-    """Give a machine that carries nothing yet an offering, by a stop, the change and a start."""
+    """Give a new machine an offering, by a stop, the change and a start.
+
+    Nobody is sent to it yet. Undone by a start alone: what built it takes it away.
+    """
     if not offering_id or vm.offering_id == offering_id:
         return
     run.undo(f"start {vm.name} again", lambda: ilb_vm.put_back(run, vm.id, vm.name))
+    await _give(run, vm, offering_id)
+
+
+async def refit(run: Run, vm: IlbVm, offering_id: str) -> None:
+    """Give a machine that stays another offering as `fit` does; undone by giving the old one.
+
+    Whoever calls it has led its clients away.
+    """
+    if not offering_id or vm.offering_id == offering_id:
+        return
+    run.undo(f"{vm.name} running with {vm.offering_name} again", lambda: _take_back(run, vm))
+    await _give(run, vm, offering_id)
+
+
+async def _give(run: Run, vm: IlbVm, offering_id: str) -> None:
     await ilb_vm.stop(run, vm.id, vm.name)
     await offering.change(run, vm.id, offering_id)
     await ilb_vm.start(run, vm.id, vm.name)
+
+
+async def _take_back(run: Run, vm: IlbVm) -> None:
+    """Bring a machine back to the offering that it had, wherever its change was left."""
+    await run.step(ilb_vm.settled, vm.id, ilb_vm.AT_REST)
+    if await run.step(offering.offering_of, vm.id) == vm.offering_id:
+        await ilb_vm.start(run, vm.id, vm.name)
+    else:
+        await _give(run, vm, vm.offering_id)
+
+
+async def withdraw(
+    run: Run, planned: Plan, found: Pairing, away: Absence, places: tuple[Watched, ...]
+) -> None:
+    """Keep clients off a published twin until `come_back`, while the other one is seen to serve.
+
+    `places` are what is watched meanwhile, without the twin's counting. An undo publishes it as
+    before: where something was done to it, only once it answers.
+    """
+    if not away.out:
+        return
+    run.stage(f"Withdraw {found.twin_vip}")
+    await _expect_to_stand_in(run, planned, found)
+    for move in away.out:
+        await publish(run, move)
+    await probe.watch(run, places)
+    await probe.within_budget(run)
+    await probe.quiet(run, planned, found.twin_vip, places)
+    await _expect_to_stand_in(run, planned, found)
+    goes_back(run, planned, found.twin_vip, tuple(move.back for move in away.out))
+
+
+async def come_back(
+    run: Run, planned: Plan, found: Pairing, away: Absence, places: tuple[Watched, ...]
+) -> None:
+    """Publish a twin that was withdrawn; an undo leaves it to its clients first, as `withdraw`."""
+
+    async def leave() -> None:
+        await probe.watch(run, places)
+        await probe.quiet(run, planned, found.twin_vip, places)
+
+    if not away.back:
+        return
+    run.undo(f"{found.twin_vip} left by its clients", leave)
+    run.stage(f"Publish {found.twin_vip} again")
+    for move in away.back:
+        await publish(run, move)
+
+
+async def _expect_to_stand_in(run: Run, planned: Plan, found: Pairing) -> None:
+    if await run.step(stands_in, found.tier_id, found.vip) is None:
+        text = f"prove {found.vip}: it does not serve, so {found.twin_vip} cannot be spared"
+        raise StepFailed("stands_in", "permanent", text, in_doubt=False)
+    await prove(run, planned, found.vip)
 
 
 async def publish(run: Run, move: Move) -> None:

@@ -10,6 +10,7 @@ from bot.domain.operation import Outcome
 from tests.workflows.harness import house
 from tests.workflows.scenarios import (
     ACL,
+    AGAIN,
     BESIDE,
     BUILD,
     FAILING,
@@ -50,6 +51,7 @@ HISTORIES = {
     "roll-routers": ROUTERS,
     "roll-fleet": FLEET,
     "pair-ilb": PAIR,
+    "pair-again": AGAIN,
     "pair-routers": ROUTER_PAIR,
     "unpair": UNPAIR,
     "provision-new": BUILD,
