@@ -27,12 +27,14 @@ class Absence:
 def cut_ports(seen: ServiceView, found: Pairing) -> tuple[int, ...]:
     """Return the ports of a twin that is there which are not served for a part of its repair.
 
-    A stop for another offering is all of them; else those whose rule is deleted and created
+    A stop for another offering is all of them, also of a machine that is lost and comes anew while
+    its address is published; else those whose rule is deleted and created
     again, or half done.
     """
     if seen.twin is None:
         return ()
-    if found.offering_id and seen.twin.vm is not None:
+    is_published = any(found.twin_vip in one.addresses for one in seen.records)
+    if found.offering_id and (seen.twin.vm is not None or is_published):
         return tuple(rule.source_port for rule in seen.ilb.rules)
     return tuple(one.port for one in found.changes if one.is_replaced or one.is_broken)
 

@@ -150,6 +150,13 @@ async def test_the_plan_says_that_the_twin_is_withdrawn_first(home: House) -> No
     assert any("are cut once" in one for one in found.warnings)
 
 
+async def test_a_lost_twin_is_fitted_while_no_name_leads_to_it(home: House) -> None:
+    home.vm(VM).offering = home.cloud.one(ServiceOffering, "ILB large")
+    home.cloud.lose_ilb_vm(home.vm_at(TWIN))
+    steps = [one.text for one in plan_of(await home.ask("pair", VM)).steps]
+    assert steps[1].startswith(f"Publish {NAME}: {TWIN} and {VIP} → {VIP}, and wait")
+
+
 async def test_a_drift_that_cuts_nobody_withdraws_nothing(home: House) -> None:
     home.cloud.drift_rule("app-http", without="app-3")
     found = plan_of(await home.ask("pair", VM))
