@@ -54,7 +54,7 @@ async def ilbot(stage: Stage, *arguments: str) -> str:
     return said.decode()
 
 
-async def approved_roll(stage: Stage, target: str = "app-tier") -> dict[str, Any]:
+async def approved_roll(stage: Stage, target: str = "cache-tier") -> dict[str, Any]:
     """Ana asks, Bruno approves; return the ILB VM."""
     machine = await stage.machine(target)
     await stage.slack.says("ana", f"/ilb roll {machine['name']}", wait=False)
@@ -117,15 +117,19 @@ async def test_a_change_told_to_end_in_the_middle_goes_on_at_the_next_start() ->
 async def test_a_stop_in_the_middle_takes_back_and_a_resume_lets_go_on(how: str) -> None:
     async with staged(SLOW) as stage:
         stop = "stopInternalLoadBalancerVM"
-        await stage.control("fault", command=stop, kind="job_slow", seconds=8)
+        await stage.control("fault", command=stop, kind="job_slow", seconds=15)
         machine = await approved_roll(stage)
-        await stage.slack.sees("ana", "Working", timeout_s=30)
+
+        async def is_in_the_job() -> bool:
+            return stop in (await stage.look("calls"))["by_command"]
+
+        await until(is_in_the_job, 30)
         file = stage.folder / "state" / "STOP"
         if how == "file":
             file.touch()
         else:
             assert "halts at its next safe point" in await ilbot(stage, "stop", "a storm")
-        await stage.slack.sees("ana", "Rolled back", timeout_s=45)
+        await stage.slack.sees("ana", "Rolled back", timeout_s=60)
         [found] = await operations(stage)
         assert str(found.outcome) == "rolled back"
         assert await effects(stage, machine["name"]) == STOPPED_AND_STARTED
