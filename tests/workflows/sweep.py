@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from sqlalchemy import event
@@ -148,15 +148,16 @@ async def call_crash_sweep(
     commands: Collection[str],
     *,
     begun: bool = False,
+    every: int = 1,
     deaths_in: Collection[Trouble] = DEATHS_IN_A_CALL,
 ) -> int:
     """Die inside the steps: before a call is sent and before its answer is read.
 
     Returns how often the bot died. It dies in calls of `commands`; with `begun`, in those
-    from the first change on.
+    from the first change on; in one of `every`.
     """
     calm, wrong, deaths = await play(scenario), Complaints(), 0
-    for at, trouble in _each(calm.calls, deaths_in, commands, begun):
+    for at, trouble in islice(_each(calm.calls, deaths_in, commands, begun), 0, None, every):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
             story = await play(scenario, at=at, trouble=trouble)
             deaths += story.deaths
@@ -172,15 +173,16 @@ async def fault_sweep(
     commands: Collection[str] = frozenset(COMMANDS),
     *,
     begun: bool = False,
+    every: int = 1,
 ) -> Counter[Outcome]:
     """Let every call meet every trouble, once: the operation ends, and its outcome is true.
 
     Returns how often it ended how. Calls of `commands` meet it; with `begun`, those from the first
-    change on.
+    change on; one of `every` does.
     """
     calm, wrong = await play(scenario), Complaints()
     ends: Counter[Outcome] = Counter()
-    for at, trouble in _each(calm.calls, troubles, commands, begun):
+    for at, trouble in islice(_each(calm.calls, troubles, commands, begun), 0, None, every):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
             story = await play(scenario, at=at, trouble=trouble)
             assert story.ended.outcome is not None
