@@ -295,6 +295,7 @@ def _twice(effects: tuple[tuple[str, str, str], ...]) -> Iterator[tuple[str, str
     """Yield what was done again; a rule may be brought to a state, away from it and back.
 
     A change of members that was cut off is no effect, and its repair brings back what was before.
+    A machine stops and starts once for each offering that it gets, the old one again included.
     """
     last: dict[str, tuple[str, str, str]] = {}
     seen: set[tuple[str, str, str]] = set()
@@ -304,6 +305,8 @@ def _twice(effects: tuple[tuple[str, str, str], ...]) -> Iterator[tuple[str, str
             last.get(target) == effect or (effect in seen and not kind.startswith("rule."))
         ):
             yield effect
+        if kind == "machine.offering_changed":
+            seen = {one for one in seen if one[1] != target or one[0] == kind}
         last[target] = effect
         seen.add(effect)
 
