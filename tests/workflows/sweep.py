@@ -41,7 +41,7 @@ _NO_WORSE = frozenset(
 _ACT = re.compile(
     r"\b(list|look at|read|stop|start|restart|bring back|compare|roll|job|use the journal|create|"
     r"delete|assign|remove|set|tag|take|put|add|make|enable|serve|prove|change|go on|migrate|"
-    r"probe|publish)\b.*: "
+    r"probe|publish|ask|proven)\b.*: "
 )
 
 
