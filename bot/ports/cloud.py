@@ -168,10 +168,11 @@ class Cloud(CloudReader, Protocol):
         """Submit the start of a router and return the job id; a running one succeeds."""
         ...
 
-    async def restart_vpc_redundant(self, vpc_id: str) -> str:
+    async def restart_vpc_redundant(self, vpc_id: str, *, cleanup: bool = False) -> str:
         """Submit that a VPC gets a pair of routers and return the job id. There is no way back.
 
-        It replaces the routers and puts the VPC on the built-in redundant offering.
+        It replaces the routers and puts the VPC on the built-in redundant offering. On a VPC that
+        is redundant already it does so with `cleanup` alone, and else only fills the pair up.
         """
         ...
 

@@ -29,6 +29,12 @@ async def test_a_vpc_is_made_redundant_and_nothing_else_is_asked_of_its_restart(
     assert said(server.forms[0]) == {"id": "vpc-1", "makeredundant": "true"}
 
 
+async def test_clean_up_is_asked_for_where_the_flag_alone_replaces_nothing() -> None:
+    server = Server([JOB])
+    await cloud_of(server).restart_vpc_redundant("vpc-1", cleanup=True)
+    assert said(server.forms[0]) == {"id": "vpc-1", "makeredundant": "true", "cleanup": "true"}
+
+
 async def test_a_network_is_made_redundant_and_nothing_else_is_asked_of_its_restart() -> None:
     listed = json_answer({"count": 1, "network": [NETWORK]})
     server = Server([listed, JOB])

@@ -10,7 +10,7 @@ from bot.domain.zone import Role, Router
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job, until
+from workflows.steps.jobs import PATIENT, end_of, until
 from workflows.steps.router import role_poll_s
 from workflows.steps.tier import RESTART, newest_restart_of
 
@@ -59,12 +59,16 @@ async def _made(world: World, vpc_id: str, network_id: str, since: str) -> Settl
 async def submit_pair(world: World, vpc_id: str, network_id: str, since: str) -> str:
     """Submit `makeredundant` and return its job id, `""` where a pair runs there already.
 
-    On a place that is redundant and lacks a router it deploys the one that is missing.
+    On a place that is redundant and lacks a router it deploys the one that is missing. A restart
+    that was cut off leaves the old router beside the first new one: that is replaced by asking for
+    clean-up, which CloudStack adds by itself only while the flag is not set.
     """
     if await _pair_runs(world, vpc_id, network_id):
         return ""
     if vpc_id:
-        return await world.cloud.restart_vpc_redundant(vpc_id)
+        routers = await _routers(world, vpc_id, network_id)
+        has_a_single = any(not one.is_redundant for one in routers)
+        return await world.cloud.restart_vpc_redundant(vpc_id, cleanup=has_a_single)
     return await world.cloud.restart_network_redundant(network_id)
 
 
@@ -158,7 +162,7 @@ async def make_pair(run: Run, name: str, *, vpc_id: str = "", network_id: str = 
     for _ in range(TRIES):
         since = await run.step(newest_rebuild, vpc_id, network_id)
         job = await run.step(submit_pair, vpc_id, network_id, since)
-        end = await run.step(await_job, job)
+        end = await end_of(run, job)
         if await run.step(pair_there, vpc_id, network_id):
             await run.step(roles_settled, vpc_id, network_id)
             return

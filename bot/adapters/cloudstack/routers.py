@@ -96,10 +96,10 @@ class RouterCalls(Calls):
         act = f"start router {self._named(router_id)}"
         return await self._client.submit(Call(act, "startRouter", {"id": router_id}))
 
-    async def restart_vpc_redundant(self, vpc_id: str) -> str:
+    async def restart_vpc_redundant(self, vpc_id: str, *, cleanup: bool = False) -> str:
         """Submit that a VPC gets a pair of routers, and nothing else of `restartVPC`."""
         act = f"make the routers of VPC {self._named(vpc_id)} a pair"
-        params = {"id": vpc_id, "makeredundant": "true"}
+        params = {"id": vpc_id, "makeredundant": "true"} | ({"cleanup": "true"} if cleanup else {})
         return await self._client.submit(Call(act, "restartVPC", params))
 
     async def restart_network_redundant(self, network_id: str) -> str:
