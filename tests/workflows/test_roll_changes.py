@@ -157,6 +157,16 @@ async def test_a_stop_right_after_the_submission_brings_it_back(home: House) -> 
     assert home.vm(VM).state == "Running"
 
 
+async def test_a_stop_while_the_job_is_queued_waits_for_its_end(home: House) -> None:
+    """A look at the machine cannot tell a job that waits in a queue from none at all."""
+    home.cloud.fail_next(Fault(STOP, FaultKind.JOB_SLOW, seconds=120.0))
+    at_the_first(home, STOP, (home.folder / "STOP").touch)
+    found = await home.do("roll", VM)
+    assert found.outcome is Outcome.ROLLED_BACK, found.reason
+    home.later(600.0)
+    assert home.vm(VM).state == "Running"
+
+
 async def test_a_stop_past_the_point_of_no_return_waits_for_the_end(home: House) -> None:
     at_the_first(home, START, (home.folder / "STOP").touch)
     found = await home.do("roll", VM)

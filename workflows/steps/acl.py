@@ -8,7 +8,7 @@ from bot.domain.site import AclRule
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, JobEnd, await_job, taken, until
+from workflows.steps.jobs import PATIENT, JobEnd, end_of, taken, until
 
 
 async def _named_like(world: World, vpc_id: str, change: AclChange, known: tuple[str, ...]) -> str:
@@ -138,13 +138,13 @@ async def make(run: Run, vpc_id: str, change: AclChange) -> str:
     known = await run.step(lists_before, vpc_id)
     run.undo(f"delete the new ACL list {change.name}", lambda: _unmake(run, vpc_id, change, known))
     job = await run.step(submit_list, vpc_id, change, known)
-    end = await run.step_anyway(await_job, job)
+    end = await end_of(run, job)
     list_id = await run.step(made_list, vpc_id, change, known)
     if not list_id:
         raise _failed(f"create network ACL list {change.name}", end)
     for rule in change.rules:
         job = await run.step(submit_entry, list_id, rule)
-        end = await run.step_anyway(await_job, job)
+        end = await end_of(run, job)
         if end.is_refused and not await run.step(has_entry, list_id, rule.number):
             raise _failed(f"add entry {rule.number} to network ACL list {change.name}", end)
     await run.step(expect_entries, list_id, change.rules)
@@ -159,7 +159,7 @@ async def _unmake(run: Run, vpc_id: str, change: AclChange, known: tuple[str, ..
 async def put_in_force(run: Run, tier_id: str, list_id: str, name: str) -> None:
     """Put a list in force on a tier; what counts is what the tier says afterwards."""
     job = await run.step(submit_replace, tier_id, list_id)
-    end = await run.step_anyway(await_job, job)
+    end = await end_of(run, job)
     if not await run.step(in_force, tier_id, list_id, waits=not end.is_refused):
         raise _failed(f"put network ACL list {name} in force", end)
 
@@ -168,7 +168,7 @@ async def drop(run: Run, vpc_id: str, list_id: str, name: str) -> None:
     """Delete a list; CloudStack refuses while a tier uses it (530)."""
     job = await run.step(submit_drop, vpc_id, list_id)
     if job:
-        end = await run.step_anyway(await_job, job)
+        end = await end_of(run, job)
         if end.is_refused and await run.step(is_there, vpc_id, list_id):
             raise _failed(f"delete network ACL list {name}", end)
 

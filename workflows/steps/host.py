@@ -10,7 +10,7 @@ from bot.domain.zone import Router
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job, until
+from workflows.steps.jobs import PATIENT, end_of, until
 
 TRIES = 3
 
@@ -94,7 +94,7 @@ async def apart(run: Run, vm_id: str, name: str, avoid: Sequence[str]) -> Standi
         if not host_id:
             return standing
         job = await run.step(submit_migration, vm_id, host_id)
-        end = await run.step(await_job, job)
+        end = await end_of(run, job)
         if not await run.step(runs_on, vm_id, host_id) and end.is_refused:
             raise StepFailed("apart", "permanent", f"{what}: {end.text}", in_doubt=False)
     standing = await run.step(stands, vm_id, avoid)

@@ -9,7 +9,7 @@ from bot.domain.view import rules_digest
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, at_rest, await_job
+from workflows.steps.jobs import PATIENT, at_rest, end_of
 
 STOP = "INTERNALLBVM.STOP"
 START = "INTERNALLBVM.START"
@@ -101,7 +101,7 @@ async def stop(run: Run, vm_id: str, name: str) -> None:
     for _ in range(TRIES):
         since = await run.step(newest, vm_id, STOP)
         job = await run.step(submit_stop, vm_id, since)
-        end = await run.step(await_job, job)
+        end = await end_of(run, job)
         state = await run.step(settled, vm_id, VmState.STOPPED.value)
         if state is VmState.STOPPED:
             return
@@ -130,7 +130,7 @@ async def start(run: Run, vm_id: str, name: str) -> None:
 async def _try_to_start(run: Run, vm_id: str) -> tuple[VmState, str]:
     since = await run.step(newest, vm_id, START)
     job = await run.step(submit_start, vm_id, since)
-    end = await run.step(await_job, job)
+    end = await end_of(run, job)
     return await run.step(settled, vm_id, VmState.RUNNING.value), end.text
 
 

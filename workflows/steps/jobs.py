@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.domain.cloud import JobStatus, VmState
-from bot.engine.api import Retry, Settled, verb
+from bot.engine.api import Retry, Run, Settled, verb
 from bot.errors import Permanent, Transient
 from bot.ports import World
 
@@ -103,6 +103,15 @@ def next_poll_s(waited_s: float, poll_s: float) -> float:
     serves for a little longer than it must, and a job of an hour is not asked for 1,800 times.
     """
     return min(5.0 * poll_s, max(poll_s / 2.0, LATE * waited_s))
+
+
+async def end_of(run: Run, job_id: str) -> JobEnd:
+    """Wait for the end of a job, and hear no stop before it.
+
+    Taking an act back whose job is still queued would find everything as it was, and the job would
+    change it afterwards.
+    """
+    return await run.step_anyway(await_job, job_id)
 
 
 @verb(retry=Retry(attempts=1), timeout_s=2 * 3600.0, waits=True)

@@ -2,8 +2,7 @@
 
 Every act looks first and is looked at afterwards: a job's success says little, the rule on its
 place is what counts. What one look saw serves all that is decided on it. Bringing back what was
-there before is the same walk to another state. Between an act and the end of its job no stop is
-heard: taking it back would find the rule as it still is, and the job would change it afterwards.
+there before is the same walk to another state.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from bot.domain.comparison import RuleChange
 from bot.domain.rule_state import Place, RuleState
 from bot.domain.spec import KEEPER_TAG, Stickiness
 from bot.engine.api import Run, StepFailed
-from workflows.steps.jobs import JobEnd, await_job
+from workflows.steps.jobs import JobEnd, end_of
 from workflows.steps.rule_acts import (
     Found,
     at_rest,
@@ -102,7 +101,7 @@ async def _hold(run: Run, place: Place, now: Found, wanted: RuleState) -> None:
 async def _create(run: Run, place: Place, wanted: RuleState) -> Found:
     """Create and tag at once: an unfinished rule of ours must be known as ours."""
     job = await run.step(submit_create, place, wanted)
-    end = await run.step_anyway(await_job, job)
+    end = await end_of(run, job)
     made = await run.step(look, place)
     if made.state is None:
         raise _failed(f"create the rule on {place}", end)
@@ -115,7 +114,7 @@ async def _delete(run: Run, place: Place) -> None:
     end = JobEnd(False, False, "")
     for _ in range(TRIES):
         job = await run.step(submit_delete, place)
-        end = await run.step_anyway(await_job, job)
+        end = await end_of(run, job)
         if (end.succeeded or not end.is_known) and await run.step(gone, place):
             return
     raise _failed(f"delete the rule on {place}", end)
@@ -193,7 +192,7 @@ async def _follow(
 
     Where nobody knows how it ended, its rule tells once it is at rest.
     """
-    end = await run.step_anyway(await_job, job)
+    end = await end_of(run, job)
     if not end.is_known:
         await run.step(at_rest, place)
     elif not end.succeeded:

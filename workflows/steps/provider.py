@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job, taken, until
+from workflows.steps.jobs import PATIENT, end_of, taken, until
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
@@ -68,14 +68,14 @@ async def enable(run: Run, provider_id: str) -> None:
         job = await run.step(submit_element, provider_id)
         if not job:
             break
-        await run.step_anyway(await_job, job)
+        await end_of(run, job)
     await set_state(run, provider_id, ENABLED)
 
 
 async def set_state(run: Run, provider_id: str, state: str) -> None:
     """Bring the provider to a state; what counts is what CloudStack says of it afterwards."""
     job = await run.step(submit_state, provider_id, state)
-    end = await run.step_anyway(await_job, job)
+    end = await end_of(run, job)
     if not await run.step(has_state, provider_id, state, waits=not end.is_refused):
         text = f"set provider InternalLbVm to {state}: {end.text}"
         raise StepFailed("provider", "permanent", text, in_doubt=not end.is_known)

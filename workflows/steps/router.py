@@ -18,7 +18,7 @@ from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
 from workflows.steps.checks import what_still_fails
-from workflows.steps.jobs import PATIENT, at_rest, await_job, until
+from workflows.steps.jobs import PATIENT, at_rest, end_of, until
 
 STOP = "ROUTER.STOP"
 START = "ROUTER.START"
@@ -193,7 +193,7 @@ async def stop(run: Run, router_id: str, name: str) -> None:
     for _ in range(TRIES):
         since = await run.step(newest_of_router, router_id, STOP)
         job = await run.step(submit_router_stop, router_id, since)
-        end = await run.step(await_job, job)
+        end = await end_of(run, job)
         state = await run.step(router_settled, router_id, VmState.STOPPED.value)
         if state is VmState.STOPPED:
             return
@@ -223,7 +223,7 @@ async def start(run: Run, router_id: str, name: str) -> None:
 async def _try_to_start(run: Run, router_id: str) -> tuple[VmState, str]:
     since = await run.step(newest_of_router, router_id, START)
     job = await run.step(submit_router_start, router_id, since)
-    end = await run.step(await_job, job)
+    end = await end_of(run, job)
     return await run.step(router_settled, router_id, VmState.RUNNING.value), end.text
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bot.domain.cloud import VmState
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, await_job, until
+from workflows.steps.jobs import PATIENT, end_of, until
 
 RESTART = "NETWORK.RESTART"
+TRIES = 3
+"""How often a restart is submitted that a restart of the management server cuts off."""
 
 
 async def _restart_taken(world: World, tier_id: str, since: str) -> Settled[str] | None:
@@ -48,13 +50,18 @@ async def ilb_at(world: World, tier_id: str, vip: str) -> str:
 
 
 async def redeploy(run: Run, tier_id: str, vip: str) -> str:
-    """Bring back the ILB VM of a VIP by re-implementing its tier; return the new machine's id."""
-    since = await run.step(newest_restart, tier_id)
-    job = await run.step(submit_restart, tier_id, since)
-    end = await run.step(await_job, job)
-    vm_id = await run.step(ilb_at, tier_id, vip)
-    if not vm_id:
-        why = end.text if end.is_known else "CloudStack does not say why"
-        text = f"bring back the ILB VM of {vip}: restarting its tier did not do it: {why}"
-        raise StepFailed("redeploy", "permanent", text, in_doubt=not end.is_known)
-    return vm_id
+    """Bring back the ILB VM of a VIP by re-implementing its tier; return the new machine's id.
+
+    Done again where a restart of CloudStack cut it off: what it left is deployed or started then.
+    """
+    for _ in range(TRIES):
+        since = await run.step(newest_restart, tier_id)
+        job = await run.step(submit_restart, tier_id, since)
+        end = await end_of(run, job)
+        if vm_id := await run.step(ilb_at, tier_id, vip):
+            return vm_id
+        if end.is_known:
+            break
+    why = end.text if end.is_known else "CloudStack does not say why"
+    text = f"bring back the ILB VM of {vip}: restarting its tier did not do it: {why}"
+    raise StepFailed("redeploy", "permanent", text, in_doubt=not end.is_known)
