@@ -31,7 +31,10 @@ class Seeing(Scripted):
     def collect(self, now: float) -> tuple[Sample, ...]:
         """Let the cloud come as far as the clock, and tell what was seen meanwhile."""
         self.cloud.advance()
-        return super().collect(now)
+        self.cloud.traffic.watch()
+        self.cloud.counters.watch()
+        with self.cloud.still():
+            return super().collect(now)
 
     def second(self, place: Watched, second: int) -> Sample:
         """Return one second at one place."""

@@ -87,6 +87,8 @@ class Counters:
 
     def look(self) -> None:
         """Note where another HAProxy runs than before; the world calls it at every step."""
+        if self._state.is_still:
+            return
         rules = [one for one in self._state.all(Rule) if one.told and not one.removed]
         machines = {one.address: one for one in self._state.machines(Kind.ILB)}
         for vip in machines.keys() | self._standing.keys():

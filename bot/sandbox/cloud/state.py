@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from bot.sandbox.cloud.latencies import Latencies
@@ -52,6 +53,7 @@ class CloudState:
         self.publish: Publish = publish or (lambda key, value: None)
         self.version = NEWEST
         self.watchers: list[Callable[[], None]] = []
+        self.is_still = False
         self.clear()
 
     def clear(self) -> None:
@@ -84,6 +86,16 @@ class CloudState:
     def advance(self) -> None:
         """Do everything that was due until now. Every look at the world begins with it."""
         self.processes.run_until(self._now())
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Promise that nothing changes inside: watchers look once, and not at every question."""
+        self._tell_watchers()
+        self.is_still = True
+        try:
+            yield
+        finally:
+            self.is_still = False
 
     def _tell_watchers(self) -> None:
         for watcher in self.watchers:

@@ -102,7 +102,7 @@ class Traffic:
 
     def look(self) -> None:
         """Compare the world with what was seen last; the world calls it at every step."""
-        if self._since is None:
+        if self._since is None or self._state.is_still:
             return
         moment, seen = self._state.at, sights(self._state)
         for place, sight in seen.items():
