@@ -249,8 +249,9 @@ class Answers:
         return Section("Open operations", tuple(_operation_row(one) for one in found))
 
     async def _open_operations(self) -> tuple[Operation, ...]:
+        """Return what people wait for; the parts of a fleet's change are told in its own card."""
         return await self._from.journal.operations(
-            table.c.state != State.ENDED.value, limit=SHOWN_OPERATIONS
+            table.c.state != State.ENDED.value, table.c.parent == "", limit=SHOWN_OPERATIONS
         )
 
     def _health(self) -> Section:
