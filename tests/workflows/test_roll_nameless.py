@@ -16,6 +16,8 @@ from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 from tests.workflows.test_roll_ways import NEW, OLD
 from workflows.roll_fleet_plans import toll_of
 
+pytestmark = pytest.mark.slow
+
 STOP = "stopInternalLoadBalancerVM"
 
 
