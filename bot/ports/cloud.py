@@ -51,12 +51,15 @@ class CloudReader(Protocol):
         """Return virtual routers, of all or of one place; an ILB VM is never among them."""
         ...
 
-    async def router_checks(self, router_id: str) -> tuple[CheckResult, ...]:
-        """Return a router's health checks as last collected; nothing makes them run afresh."""
+    async def router_checks(self, router_id: str = "") -> tuple[CheckResult, ...]:
+        """Return the health checks of a router, or of all, as last collected.
+
+        Nothing makes them run afresh.
+        """
         ...
 
-    async def ilb_checks(self, vm_id: str) -> tuple[CheckResult, ...]:
-        """Return an ILB VM's health checks as last collected."""
+    async def ilb_checks(self, vm_id: str = "") -> tuple[CheckResult, ...]:
+        """Return the health checks of an ILB VM, or of all, as last collected."""
         ...
 
     async def hosts_for_migration(self, vm_id: str) -> tuple[HostChoice, ...]:

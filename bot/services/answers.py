@@ -12,11 +12,12 @@ from bot.domain.policy import Denied, Person, Policies, Power
 from bot.domain.rule_words import hidden_words
 from bot.domain.spelling import quoted
 from bot.domain.tier_acts import refuse_without_internal_lb
-from bot.domain.topology import IlbTarget, find_target
+from bot.domain.topology import IlbTarget, RouterTarget, find_target
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
 from bot.services.cloud_watch import CLOUD
 from bot.services.drift import DriftWatch, drift_page
+from bot.services.episodes import BEGAN, OVER
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.menu import Entry, Kind
@@ -31,6 +32,7 @@ from bot.services.switch import KillSwitch
 
 LEFT_ALONE, DECIDED = "left alone", "decided"
 """Kinds of audit rows about something noticed (`bot.services.incidents`)."""
+_NOTICED = (LEFT_ALONE, DECIDED, BEGAN, OVER, *CLOUD)
 SHOWN_OPERATIONS = 10
 SHOWN_NOTES = 3
 
@@ -79,7 +81,7 @@ class Answers:
         fleet = await self._fleet(about)
         sections = [await self._switch(), *fleet, await self._open()]
         if not about:
-            sections += [self._health(), await self._noticed(SHOWN_NOTES, "")]
+            sections += [self._health(), await self._noticed(SHOWN_NOTES)]
         return Page("Status", tuple(section for section in sections if section.rows))
 
     async def status_document(self, about: str = "") -> dict[str, object]:
@@ -261,9 +263,10 @@ class Answers:
         )
         return Section("Listening", rows)
 
-    async def _noticed(self, limit: int, target: str) -> Section:
-        notes = await self._from.journal.newest_notes(LEFT_ALONE, DECIDED, *CLOUD, limit=200)
-        mine = [n for n in notes if not target or str(n.data.get("target")).casefold() == target]
+    async def _noticed(self, limit: int, names: frozenset[str] = frozenset()) -> Section:
+        """Say what was noticed of machines and places of these names, or of all."""
+        notes = await self._from.journal.newest_notes(*_NOTICED, limit=200)
+        mine = [n for n in notes if not names or str(n.data.get("target")).casefold() in names]
         rows = tuple(
             (
                 When(note.at), " ", Strong(str(note.data.get("target", "?"))), ": ",
@@ -275,11 +278,12 @@ class Answers:
         return Section("Noticed", rows)
 
     async def _why_ilb(self, named: str) -> Page:
-        name = await self._target_name(named)
+        name, *others = await self._target_names(named)
         found = await self._from.journal.operations(
             table.c.target_name == name, limit=SHOWN_OPERATIONS
         )
-        noticed = await self._noticed(SHOWN_OPERATIONS, name.casefold())
+        names = frozenset(one.casefold() for one in (name, *others))
+        noticed = await self._noticed(SHOWN_OPERATIONS, names)
         operations = Section("Operations", tuple(_operation_row(one) for one in found))
         sections = tuple(section for section in (operations, noticed) if section.rows)
         if not sections:
@@ -288,13 +292,16 @@ class Answers:
             )
         return Page(f"Why: {name}", sections)
 
-    async def _target_name(self, named: str) -> str:
-        """Return the name under which the journal has what a person called so."""
+    async def _target_names(self, named: str) -> tuple[str, ...]:
+        """Return the name under which the journal has operations on what a person called so, and
+        others under which something may have been noticed."""
         known = await self._from.journal.operations(table.c.target_name == named, limit=1)
         if known:
-            return named
-        ilb = await self._from.fleet.find(named)
-        return ilb.vm.name if ilb.vm else f"the ILB at {ilb.vip}"
+            return (named,)
+        found = await self._from.fleet.find_target(named)
+        if isinstance(found, RouterTarget):
+            return (f"the routers of {found.owner}", *(one.name for one in found.routers))
+        return (found.name if found.ilb.vm else f"the ILB at {found.ilb.vip}",)
 
     def _name_of(self, person_id: str) -> str:
         person = self._from.policies().person(person_id)
