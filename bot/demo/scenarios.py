@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import pair, provision, roll, roll_fleet, trouble
+from bot.demo.scripts import health, pair, provision, roll, roll_fleet, trouble
 
 SCENARIOS = {
     one.name: one
@@ -11,6 +11,7 @@ SCENARIOS = {
         *roll_fleet.SCENARIOS,
         *pair.SCENARIOS,
         *trouble.SCENARIOS,
+        *health.SCENARIOS,
         *provision.SCENARIOS,
     )
 }

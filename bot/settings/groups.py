@@ -129,6 +129,15 @@ class CloudStackSettings(Group):
             " seconds after it was accepted"
         ),
     )
+    checks_every_s: Seconds = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description=(
+            "Time between two looks whether the health checks of a machine that was restarted were"
+            " collected again; CloudStack does that every 10 min"
+        ),
+    )
     job_deadline_s: Seconds = Field(
         default=3600.0,
         gt=0,
