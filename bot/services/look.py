@@ -19,6 +19,7 @@ from bot.domain.fleet import (
     find_tier,
     ilbs_of,
 )
+from bot.domain.placing import Placing
 from bot.domain.router_view import RouterView
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, twin_in
@@ -28,6 +29,7 @@ from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
 from bot.services.lists import Lists
+from bot.services.placing import read_placing
 from bot.services.release import Release
 from bot.services.routers import Place, read_routers
 from bot.services.scope import EVERYTHING, Scope
@@ -159,6 +161,10 @@ class Look:
         version = await self._senses.release.version()
         found = await read_routers(self._cloud, self._lists, self._senses.clock, place, scope)
         return replace(found, version=version, own_outages_s=outages, busy_with=busy)
+
+    async def placing(self, view: View | RouterView, router_id: str = "") -> Placing:
+        """Read where the machine of an ILB, or one router of a place, runs and may move."""
+        return await read_placing(self._cloud, view, router_id)
 
     async def _ilb(self, target_id: str, tier_id: str) -> Ilb:
         wanted_tier, _, vip = target_id.partition("/")

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import house
+from tests.workflows.migrate_scenarios import MIGRATE, MIGRATE_ROUTER
 from tests.workflows.scenarios import (
     ACL,
     AGAIN,
@@ -54,6 +55,8 @@ HISTORIES = {
     "pair-again": AGAIN,
     "pair-routers": ROUTER_PAIR,
     "unpair": UNPAIR,
+    "migrate": MIGRATE,
+    "migrate-router": MIGRATE_ROUTER,
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,
