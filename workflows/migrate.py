@@ -24,6 +24,7 @@ from bot.domain.probing import Watched
 from bot.domain.router_view import RouterView
 from bot.domain.spelling import goes_by, quoted
 from bot.domain.topology import router_target_of
+from bot.domain.view import View
 from bot.domain.zone import HostChoice, Role
 from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
@@ -195,11 +196,8 @@ def _why_none(seen: Placing) -> str:
 
 
 def _exposure(seen: Placing) -> Exposure:
-    what = (
-        f"everything that passes {seen.machine.name}"
-        if isinstance(seen.view, RouterView) and seen.machine
-        else seen.view.services()  # type: ignore[union-attr]  # else it is a view of an ILB
-    )
+    view = seen.view
+    what = view.services() if isinstance(view, View) else f"everything that passes {_name(seen)}"
     return Exposure(
         what, None,
         "not known: it stands still while the last of its memory is copied; connections stay open",

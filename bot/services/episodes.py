@@ -23,6 +23,8 @@ from bot.services.operations import standing
 log = structlog.get_logger(__name__)
 BEGAN, OVER = "failing", "no longer failing"
 """Kinds of audit rows that begin and end an episode."""
+FLAPS = "flaps"
+"""A note about an operation whose target failed again within the incident it was opened for."""
 SWEPT = "seen by looking at all"
 
 
@@ -93,6 +95,8 @@ class Episodes:
             return f"opened operation {opened.id} ({why})"
         if not episode.flaps:
             return f"same incident as operation {opened.id}"
+        flaps = {"text": f"{found.words}: time {episode.times} in one incident"}
+        await self._desk.journal.note(opened.id, episode.name, FLAPS, flaps)
         return (
             f"same incident as operation {opened.id}: it flaps, {episode.times} times by now, so "
             f"nothing new is proposed before it failed for {LASTS_S / 60:.0f} min without a break"

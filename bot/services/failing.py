@@ -7,7 +7,8 @@ over.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from functools import partial
 
 import structlog
@@ -47,6 +48,9 @@ class Failing:
         self._episodes = Episodes(desk)
         self._down_since: dict[str, float] = {}
         self._seen: dict[str, tuple[object, float]] = {}
+        self._of_ilbs: dict[str, Checks] = {}
+        self._of_routers: dict[str, Checks] = {}
+        self._read_at = -math.inf
 
     async def hear(self, seen: Observation) -> None:
         """Decide on one hint from the bus; returns when the decision is stored."""
@@ -62,28 +66,32 @@ class Failing:
     async def sweep(self, vms: Sequence[IlbVm]) -> None:
         """Look at what fails, and at what failed: nobody tells that it passes."""
         going_on = await self._episodes.going_on()
+        is_due = self._desk.clock.now() - self._read_at >= self._desk.health_every_s
+        if is_due:
+            self._of_ilbs = _by_machine(await self._desk.cloud.ilb_checks())
         await self._sweep_ilbs(vms, going_on)
         try:
             routers = await self._desk.cloud.routers()
-            checks = _by_machine(await self._desk.cloud.router_checks())
+            if is_due:
+                self._of_routers = _by_machine(await self._desk.cloud.router_checks())
         except Refused as no:
             log.info("routers_not_looked_at", reason=str(no))
-            return
-        await self._sweep_routers(routers, checks, going_on)
+        else:
+            await self._sweep_routers(routers, going_on)
+        if is_due:
+            self._read_at = self._desk.clock.now()
 
     async def _sweep_ilbs(self, vms: Sequence[IlbVm], going_on: Set[str]) -> None:
-        checks = _by_machine(await self._desk.cloud.ilb_checks())
         for vm in vms:
-            own = checks.get(vm.id, ())
+            own = self._of_ilbs.get(vm.id, ())
             fails = vm.state is VmState.RUNNING and failing_of_ilb(own)
             if fails or about(IncidentKind.ILB_FAILING, vm.id) in going_on:
                 look = partial(self.look_at_ilb, vm.id, Source.POLL, SWEPT)
                 await self._glance(vm.id, (vm.state, own), look)
         await self._episodes.forget(IncidentKind.ILB_FAILING, {vm.id for vm in vms}, going_on)
 
-    async def _sweep_routers(
-        self, routers: Sequence[Router], checks: Mapping[str, Checks], going_on: Set[str]
-    ) -> None:
+    async def _sweep_routers(self, routers: Sequence[Router], going_on: Set[str]) -> None:
+        checks = self._of_routers
         places: dict[Place, list[Router]] = {}
         for one in routers:
             places.setdefault(_place_of(one), []).append(one)

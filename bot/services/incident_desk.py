@@ -20,7 +20,7 @@ from bot.services.operations import Operations
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What incidents are decided with."""
+    """What incidents are decided with; `health_every_s` is how often all results are read."""
 
     journal: Journal
     operations: Operations
@@ -29,6 +29,7 @@ class Desk:
     policies: Callable[[], Policies]
     clock: Clock
     watch: CloudWatch
+    health_every_s: float = 0.0
 
 
 class _Machine(Protocol):

@@ -345,6 +345,15 @@ class PollSettings(Group):
             " whatever their number"
         ),
     )
+    health_every_s: Seconds = Field(
+        default=300.0,
+        ge=0,
+        le=3600,
+        description=(
+            "Time between two readings of all health check results, at a poll; CloudStack collects"
+            " them every 10 min, and looks each machine's up. 0: at each poll"
+        ),
+    )
     drift_every_s: Seconds = Field(
         default=21_600.0,
         ge=0,

@@ -13,11 +13,11 @@ from bot.domain.episode import FLAP_WINDOW_S, LASTS_S
 from bot.domain.fleet import RECREATE_CHECKS
 from bot.domain.observation import Hint, Observation, TargetType
 from bot.domain.operation import Mode, Operation, Outcome, State
-from bot.domain.policy import IncidentKind, IncidentPolicy
+from bot.domain.policy import IncidentKind, IncidentPolicy, RunbookPolicy, Targets
 from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind, machines
 from bot.sandbox.cloud.model import Refusal
-from bot.services.episodes import BEGAN, OVER
+from bot.services.episodes import BEGAN, FLAPS, OVER
 from bot.services.incidents import Incidents
 from tests.services.test_incidents import _desk
 from tests.workflows.harness import House, house, two_people
@@ -157,6 +157,10 @@ async def test_what_flaps_is_one_incident_until_it_lasts(home: House) -> None:
         f"same incident as operation {one.id}: it flaps, 4 times by now, so nothing new is "
         "proposed before it failed for 30 min without a break"
     )
+    flaps = [row for row in await home.journal.notes(one.id) if row.kind == FLAPS]
+    assert [row.data["text"] for row in flaps][
+        -1
+    ] == f"{VM} fails {HAPROXY}: time 4 in one incident"
     home.later(LASTS_S)
     await desk.sweep()
     assert [one.state for one in await opened(home)] == [State.ENDED, State.WAITING]
@@ -212,6 +216,21 @@ async def test_what_is_gone_fails_no_longer(home: House) -> None:
     home.cloud.lose_ilb_vm(VM)
     await desk.sweep()
     assert await told(home, OVER) == [f"over after 0 min: {VM} is gone"]
+
+
+async def test_a_failing_standby_is_rebooted_by_a_policy_that_lists_it(home: House) -> None:
+    listed = Targets(frozenset({home.tier("app-tier").vpc.id}))  # type: ignore[union-attr]  # it has a VPC
+    automatic = RunbookPolicy("recover", Mode.AUTOMATIC, automatic_on=listed)
+    _policy(home, Mode.AUTOMATIC)
+    home.policies = replace(home.policies, runbooks={"recover": automatic})
+    desk = _desk(home)
+    fails(home, STANDBY)
+    await desk.sweep()
+    (one,) = await opened(home)
+    assert one.outcome is Outcome.DONE, one.reason
+    assert one.decided_by.startswith("policy")
+    await desk.sweep()
+    assert len(await told(home, OVER)) == 1
 
 
 async def test_nothing_runs_by_itself_for_a_failing_ilb(home: House) -> None:
@@ -340,3 +359,19 @@ async def test_results_that_are_as_they_were_are_not_looked_into_at_every_poll(
     await opened(home)
     home.later(60.0)
     assert await calls_of_a_sweep() == nothing_fails
+
+
+async def test_all_results_are_read_as_often_as_is_set_and_dead_routers_at_each_poll(
+    home: House,
+) -> None:
+    desk = Incidents(replace(_desk(home)._desk, health_every_s=300.0))
+    await desk.sweep()
+    fails(home, VM)
+    home.later(60.0)
+    await desk.sweep()
+    assert await told(home, BEGAN) == []
+    dead(home, STANDBY)
+    await desk.sweep()
+    home.later(61.0)
+    await desk.sweep()
+    assert len(await told(home, BEGAN)) == 2, "and by now the results were read again"

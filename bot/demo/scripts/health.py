@@ -72,7 +72,11 @@ async def _router(stage: Stage, name: str) -> dict[str, Any]:
 
 
 _RECORDED_BUS = Staging(pace=0.01, bus_of_world=False)
-_OFTEN = Staging(pace=0.01, bus_of_world=False, settings=(("ILBOT_POLL__INTERVAL_S", "5"),))
+_OFTEN = Staging(
+    pace=0.01,
+    bus_of_world=False,
+    settings=(("ILBOT_POLL__INTERVAL_S", "5"), ("ILBOT_POLL__HEALTH_EVERY_S", "0")),
+)
 SCENARIOS = (
     Scenario(
         "health-failed-ilb",
