@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.domain.cloud import IlbVm, VmState
+from bot.domain.cloud import CloudEvent, IlbVm, VmState
 from bot.domain.plan import Fact, Plan, Target, changes
 from bot.domain.router_view import RouterView
-from bot.domain.view import View
+from bot.domain.view import View, event_in_words
 from bot.domain.zone import Host, HostChoice, Router
 
 Machine = IlbVm | Router
@@ -72,8 +72,17 @@ class Placing:
             Fact("host", f"{one.host_name} {one.host_id}".strip() if one else ""),
             *(Fact(f"host of {peer.name}", f"{peer.host_name} {peer.host_id}".strip())
               for peer in self.peers),
+            Fact("last start or stop", event_in_words(self._last_move)),
             Fact("checks that recreate routers", self.view.recreate_checks),
         )  # fmt: skip
+
+    @property
+    def _last_move(self) -> CloudEvent | None:
+        """Every start of a machine places it anew."""
+        if isinstance(self.view, RouterView):
+            router = self.machine if isinstance(self.machine, Router) else None
+            return self.view.last_move(router) if router else None
+        return self.view.last_move
 
     def changes(self, planned: Plan) -> tuple[str, ...]:
         """Say in words which facts of a plan are no longer so."""

@@ -251,6 +251,32 @@ async def test_without_a_policy_it_is_recorded_and_nothing_is_opened(home: House
     assert row.data["decision"] == f"no policy for ilb-failing: {VM} fails {HAPROXY}"
 
 
+async def test_what_a_policy_came_for_later_is_proposed_at_a_later_look(home: House) -> None:
+    home.policies = two_people()
+    fails(home, VM)
+    await _desk(home).sweep()
+    assert await opened(home) == []
+    _policy(home, Mode.APPROVE)
+    await _desk(home).sweep()
+    assert len(await opened(home)) == 1
+
+
+async def test_a_restart_of_the_bot_forgets_no_episode(home: House) -> None:
+    fails(home, VM)
+    await _desk(home).sweep()
+    await opened(home)
+    home.later(COLLECTED_S)
+    await _desk(home).hear(hint(home, VM))
+    assert len(await opened(home)) == 1
+    passes(home, VM)
+    await _desk(home).sweep()
+    assert len(await told(home, OVER)) == 1
+    home.later(COLLECTED_S)
+    fails(home, VM)
+    await _desk(home).sweep()
+    assert (await told(home, BEGAN))[0].endswith("(time 2 in this incident: it flaps)")
+
+
 async def test_a_refused_read_keeps_the_record_waiting(home: House) -> None:
     desk = _desk(home)
     fails(home, VM)

@@ -145,6 +145,18 @@ async def test_another_host_than_planned_is_another_plan(home: House) -> None:
     assert "host: was kvm-b2" in ended.reason
 
 
+async def test_one_that_was_started_anew_is_another_plan(home: House) -> None:
+    asked = await home.ask("migrate", VM)
+    own, cloud = home.vm(VM), home.fleet._cloud
+    for act in (cloud.stop_ilb_vm, cloud.start_ilb_vm):  # type: ignore[attr-defined]  # it can
+        await act(own.id)
+        home.later(60.0)
+    own.host = host(home, HERE)
+    ended = await home.approve(asked)
+    assert ended.outcome is Outcome.STALE
+    assert "last start or stop: was" in ended.reason
+
+
 async def _twin_follows(home: House) -> tuple[Operation, str]:
     """Move it while its twin is moved to the same host by somebody else."""
     paired(home)
