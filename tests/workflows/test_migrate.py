@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.operation import Mode, Operation, Outcome, Source, State, Wish
@@ -186,6 +188,24 @@ async def test_a_migration_that_fails_leaves_it_where_it_was(home: House) -> Non
     assert ended.outcome is Outcome.ROLLED_BACK
     assert runs_on(home.vm(VM)) == HERE
     assert "migrate b-31-VM to kvm-b1: " in ended.reason
+
+
+async def test_a_long_migration_whose_answer_was_lost_is_followed_to_its_end(home: House) -> None:
+    """CloudStack shows it as Migrating meanwhile, which the pretend one does not by itself."""
+    home.cloud.latencies = replace(home.cloud.latencies, migrate_s=60.0)
+    home.cloud.fail_next(Fault(CALL, FaultKind.LOSE_ANSWER))
+    own, processes = home.vm(VM), home.cloud.processes
+
+    def before(command: str) -> None:
+        if command == CALL:
+            processes.call_at(home.cloud.at + 2.0, lambda: setattr(own, "state", "Migrating"))
+            processes.call_at(home.cloud.at + 62.0, lambda: setattr(own, "state", "Running"))
+
+    home.wire.before = before
+    ended = await home.do("migrate", VM)
+    assert ended.outcome is Outcome.DONE, ended.reason
+    assert home.wire.calls.count(CALL) == 1
+    assert runs_on(home.vm(VM)) == THERE
 
 
 async def test_what_it_serves_is_measured_meanwhile() -> None:
