@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import httpx
 from pydantic import SecretStr
 
 from bot.domain.address_map import AddressMap
-from bot.domain.counted import Counted
+from bot.domain.counted import Counted, Reading
+from bot.domain.demand import Latency
 from bot.errors import Transient
 
 MOST_BYTES = 1024 * 1024
@@ -21,6 +24,7 @@ TIMEOUT_S = 0.8
 _NEEDED = frozenset({"pxname", "svname", "scur", "stot", "rate", "status"})
 _SERVES = ("UP", "no check")
 _PUBLISHED = SecretStr("AdMiN123")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,13 @@ class StatsPages:
 
     async def read(self, vip: str) -> Mapping[int, Counted]:
         """Return what HAProxy counted of each rule of a VIP, by port; `Transient` says why not."""
+        return await self._read(vip, counted_of)
+
+    async def readings(self, vip: str) -> Mapping[int, Reading]:
+        """Return the same with bytes, and with the times of its members."""
+        return await self._read(vip, readings_of)
+
+    async def _read(self, vip: str, rules_of: Callable[[str, str], dict[int, T]]) -> dict[int, T]:
         host, port = self._reach.reach(vip, self._page.port)
         what = f"read HAProxy's stats page of {vip}"
         try:
@@ -56,7 +67,7 @@ class StatsPages:
         except (httpx.HTTPError, TimeoutError) as exc:
             raise Transient(f"{what}: {type(exc).__name__}") from exc
         try:
-            return counted_of(vip, text)
+            return rules_of(vip, text)
         except (ValueError, csv.Error) as exc:
             raise Transient(f"{what}: what answers there is not HAProxy's CSV") from exc
 
@@ -94,6 +105,43 @@ def counted_of(vip: str, text: str) -> dict[int, Counted]:
         elif row["svname"] != "BACKEND":
             servers.setdefault(int(port), []).append((row["status"] or "").startswith(_SERVES))
     return {port: _with(one, servers.get(port, [])) for port, one in found.items()}
+
+
+def readings_of(vip: str, text: str) -> dict[int, Reading]:
+    """Return the rules of a VIP on a page with bytes and times, by port; see `counted_of`."""
+    counted, bytes_, times, queued = counted_of(vip, text), Counter[int](), {}, Counter[int]()
+    for row in csv.DictReader(text.removeprefix("# ").splitlines()):
+        name, _, port = (row["pxname"] or "").rpartition("-")
+        if name.replace("_", ".") != vip:
+            continue
+        if row["svname"] == "FRONTEND":
+            bytes_[int(port)] += int(row.get("bin") or 0) + int(row.get("bout") or 0)
+            continue
+        queued[int(port)] += int(row.get("qcur") or 0)
+        if row["svname"] == "BACKEND":
+            times[int(port)] = _times(row)
+    return {
+        port: Reading(one, bytes_[port], _latency(one, times.get(port), queued[port]))
+        for port, one in counted.items()
+    }
+
+
+def _times(row: Mapping[str, str | None]) -> Latency | None:
+    """Read whole milliseconds; of what is not HTTP the response time is always 0."""
+    if not row.get("ctime"):
+        return None
+    queue_s, connect_s, response_s = (
+        int(row.get(one) or 0) / 1000 for one in ("qtime", "ctime", "rtime")
+    )
+    looks_inside = row.get("mode") == "http" or response_s > 0
+    return Latency(queue_s, connect_s, response_s if looks_inside else None)
+
+
+def _latency(one: Counted, times: Latency | None, queued: int) -> Latency | None:
+    """Of no session there is no time; who queues is one before it has any."""
+    if times is None or not (one.total or queued):
+        return None
+    return replace(times, queued=queued)
 
 
 def _with(one: Counted, serve: list[bool]) -> Counted:

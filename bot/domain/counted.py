@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.domain.demand import Latency
+
 QUIET_S = 5
 """Seconds without another client's connection, new or open, after which a place is quiet."""
 _MOST = 10**7
@@ -30,6 +32,19 @@ class Counted:
         """Whether these can be the numbers of an HAProxy, where somebody sent them."""
         counts = (self.open, self.rate, self.up, self.down)
         return all(0 <= one <= _MOST for one in counts) and 0 <= self.total <= _MOST_TOTAL
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the stats page showed of one rule beside its counts.
+
+    `bytes` are those of both directions since the process began; `latency` is None where the page
+    has no times, or none yet (HAProxy management guide, 9.1).
+    """
+
+    counted: Counted
+    bytes: int = 0
+    latency: Latency | None = None
 
 
 @dataclass(frozen=True, slots=True)

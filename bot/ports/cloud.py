@@ -11,7 +11,17 @@ from bot.domain.health import CheckResult
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
-from bot.domain.zone import Host, HostChoice, Network, Offering, Provider, Router, Vpc, Zone
+from bot.domain.zone import (
+    Host,
+    HostChoice,
+    HostUse,
+    Network,
+    Offering,
+    Provider,
+    Router,
+    Vpc,
+    Zone,
+)
 
 
 class CloudReader(Protocol):
@@ -68,6 +78,10 @@ class CloudReader(Protocol):
 
     async def hosts(self) -> tuple[Host, ...]:
         """Return the hypervisor hosts."""
+        ...
+
+    async def host_use(self, host_id: str) -> HostUse | None:
+        """Return how busy one host is, None where it is not shown."""
         ...
 
     async def system_offerings(self) -> tuple[Offering, ...]:

@@ -34,7 +34,7 @@ def demand(*services: ServiceLoad, cpu: Cpu | None = SATURATED, **more: object) 
 
 
 def routers(**more: object) -> Demand:
-    return replace(demand(**more), is_router=True, services=())
+    return replace(demand(**more), is_router=True, services=())  # type: ignore[arg-type]  # its fields
 
 
 def against(advice: Advice, remedy: Remedy) -> str:
