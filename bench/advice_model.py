@@ -151,6 +151,8 @@ def _remedies(system: System) -> Iterator[tuple[str, float, Solved]]:
 
 
 def _more_machines(system: System, named: bool) -> Iterator[tuple[str, float, Solved]]:
+    if system.speed < 1 and not system.spare:
+        return  # no host has room for another machine
     own = system.size
     work = sum(one.work for one in system.services)
     if named and not system.twin:

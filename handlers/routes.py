@@ -42,6 +42,11 @@ QUESTIONS: Mapping[str, Entry] = {
             example="can app-tier",
         ),
         Entry(
+            "advise", Kind.LOOK, "advise TARGET [cpu=PERCENT]",
+            "what would help a busy ILB or router, by its numbers, and why nothing else",
+            example="advise app-tier cpu=93",
+        ),
+        Entry(
             "why", Kind.LOOK, "why OPERATION|ILB",
             "who asked, the plan, the decision and every step; or why nothing was done",
             example="why app-tier",

@@ -194,7 +194,7 @@ def _more_cpu(demand: Demand, best: Option, found: tuple[Option, ...]) -> Advice
         reason += " That is still too much: nothing that is possible here is enough alone."
     others = [(one.remedy, _why_not(demand, one)) for one in found if one is not best]
     slow = [one for one in demand.services if _is_slow(demand, one)]
-    members = "What their members take is within bounds, as far as it is seen."
+    members = _members_in_words(demand)
     also: tuple[str, ...] = ()
     if slow:
         members = "Too little CPU here comes first: it makes members look slow too."
@@ -205,6 +205,13 @@ def _more_cpu(demand: Demand, best: Option, found: tuple[Option, ...]) -> Advice
         best.remedy, reason, tuple(others), size=best.size, moves=best.moves,
         is_enough=is_enough, also=also,
     )  # fmt: skip
+
+
+def _members_in_words(demand: Demand) -> str:
+    seen = [one.latency is not None and one.latency.member_s is not None for one in demand.services]
+    if not any(seen):
+        return "What they take was not seen."
+    return f"What they take is within bounds{'' if all(seen) else ', where it is seen'}."
 
 
 def _why_not(demand: Demand, one: Option) -> str:
@@ -306,6 +313,8 @@ def _cpu_words(demand: Demand) -> str:
         return "CPU: not known."
     peak = f", 95th percentile {cpu.p95_percent:.0f} %" if cpu.p95_percent is not None else ""
     text = f"CPU: {cpu.mean_percent:.0f} % of its vCPUs{peak}"
+    if cpu.is_from_inside:
+        text += " as its own health check saw it once"
     if used is not None and abs(used - cpu.mean_percent) >= 1:
         text += f", which is {used:.0f} % of what its cap lets it have"
     window = f" over {cpu.window_s / 60:.0f} min" if cpu.window_s >= 60 else ""

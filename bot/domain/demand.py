@@ -5,7 +5,9 @@ What nobody could read is None; an advice says which of it was missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 CPU_TARGET_PERCENT = 70.0
@@ -43,6 +45,24 @@ class Cpu:
     p95_percent: float | None = None
     window_s: float = 0.0
     is_from_inside: bool = False
+
+
+_CHECKED = re.compile(r"CPU Usage (?:within limits with current at )?([0-9]+(?:\.[0-9]+)?)%")
+
+
+def cpu_of_check(details: str) -> Cpu | None:
+    """Read what `cpu_usage_check.py` of a system VM says: one moment, seen from inside."""
+    found = _CHECKED.match(details)
+    return Cpu(float(found[1]), is_from_inside=True) if found else None
+
+
+def cpu_of_samples(samples: Sequence[tuple[float, float]]) -> Cpu | None:
+    """Add samples of (unix seconds, percent of all vCPUs) up, oldest first."""
+    if not samples:
+        return None
+    percents = sorted(percent for _, percent in samples)
+    p95 = percents[math.ceil(0.95 * len(percents)) - 1] if len(percents) > 1 else None
+    return Cpu(sum(percents) / len(percents), p95, samples[-1][0] - samples[0][0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ def split(demand: Demand) -> Option:
     movable = sorted(name for name in groups if name)
     if len(groups) < 2:
         return _cannot(Remedy.SPLIT, "There is one service, and a service cannot be cut in two.")
+    if demand.host and demand.host.is_full and demand.host.spare == 0:
+        return _cannot(Remedy.SPLIT, "No host has room for another ILB VM.")
     if not movable:
         return _cannot(Remedy.SPLIT, "No service has a name, so its clients cannot be moved.")
     if not demand.is_counted:
@@ -115,6 +117,8 @@ def twin(demand: Demand) -> Option:
             f"Clients of {word} {in_words(bare)} have the bare address: a twin would serve nobody, "
             "and redundancy alone is no capacity.",
         )
+    if demand.host and demand.host.is_full and demand.host.spare == 0:
+        return _cannot(Remedy.TWIN, "No host has room for another ILB VM.")
     cpus = demand.size.cpus if demand.size else 1
     text = "A second ILB serves about half, since clients look up a name; it survives a host too."
     return Option(Remedy.TWIN, SPREAD, cpus + UPKEEP, text)

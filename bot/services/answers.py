@@ -15,6 +15,7 @@ from bot.domain.tier_acts import refuse_without_internal_lb
 from bot.domain.topology import IlbTarget, RouterTarget, find_target
 from bot.errors import IlbotError, Refused
 from bot.services.account import account_of
+from bot.services.advising import Advising
 from bot.services.cloud_watch import CLOUD
 from bot.services.drift import DriftWatch, drift_page
 from bot.services.episodes import BEGAN, OVER
@@ -107,6 +108,11 @@ class Answers:
             if entry.kind is Kind.RUNBOOK and (entry.routers or isinstance(target, IlbTarget))
         }
         return possible(target, runbooks, self._from.fleet.age_s(snapshot))
+
+    async def advise(self, said: str) -> Page:
+        """Advise what would help a machine under load, with the numbers, and why nothing else."""
+        runbooks = {one.name for one in self._from.menu if one.kind is Kind.RUNBOOK}
+        return await Advising(self._from.fleet, runbooks).page(said, self._from.command)
 
     async def export(self, named: str) -> Page:
         """Show the spec of what a tier has."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import CloudEvent, IlbVm, Tier, VmState
+from bot.domain.demand import Cpu
 from bot.domain.fleet import (
     MINIMUM_VERSION,
     RECREATE_CHECKS,
@@ -28,6 +29,7 @@ from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.demand import DemandReader, Wanting
 from bot.services.lists import Lists
 from bot.services.placing import read_placing
 from bot.services.release import Release
@@ -130,6 +132,17 @@ class Look:
         twin = await self._twin(view, twin_vip, ours) if twin_vip else None
         senses = self._senses
         return await read_service(self._cloud, self._lists, senses.outlook, (view, twin), scope)
+
+    async def demand(self, named: str, cpu: Cpu | None, busy: tuple[str, ...] = ()) -> Wanting:
+        """Read what surrounds a machine under load, or of routers the one that was named.
+
+        Without a `cpu` that was measured, what its own check said last is taken. `busy` are other
+        machines of its host that are known to be busy.
+        """
+        target = await self.find_target(named)
+        return await DemandReader(
+            self._senses.cloud, self._senses.clock, self._senses.outlook
+        ).read(target, named, cpu, busy)
 
     async def repairable(
         self, target_id: str, *, ours: str = "", tier_id: str = "", scope: Scope = EVERYTHING

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
+from bot.domain.counted import Reading
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, names_in
@@ -24,13 +26,21 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
 
 
+Readings = Callable[[str], Awaitable[Mapping[int, Reading]]]
+"""Given a VIP: what HAProxy's stats page there shows of each rule, by port."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Where clients look names up, who watches services for us, and how long clients get to go."""
+    """Where clients look names up, who watches services for us, and how long clients get to go.
+
+    `readings` is None where this process does not reach the stats pages.
+    """
 
     directory: Directory
     probe: Probe
     drain_s: float = 60.0
+    readings: Readings | None = None
 
 
 async def read_service(
@@ -111,6 +121,10 @@ async def _default_offering(cloud: CloudReader) -> Offering | None:
     offerings, chosen = await asyncio.gather(
         cloud.system_offerings(), cloud.setting(OFFERING_SETTING)
     )
-    wanted = (one for one in offerings if chosen in (one.id, one.name))
-    default = (one for one in offerings if one.name == DEFAULT_OFFERING)
-    return next(wanted if chosen else default, None)
+    return default_of(offerings, chosen or "")
+
+
+def default_of(offerings: Iterable[Offering], chosen: str) -> Offering | None:
+    """Return what a new ILB VM comes with, by what the setting has chosen; None if not shown."""
+    wanted = {chosen} if chosen else {DEFAULT_OFFERING}
+    return next((one for one in offerings if {one.id, one.name} & wanted), None)

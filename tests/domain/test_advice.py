@@ -61,7 +61,7 @@ def test_clients_with_a_name_are_served_by_a_twin_too() -> None:
         (Remedy.MIGRATE, "Host kvm-a1 (40 %) has room: on another one it gets no more."),
         (
             Remedy.MEMBERS,
-            "What their members take is within bounds, as far as it is seen.",
+            "What they take is within bounds.",
         ),
     )
 

@@ -14,19 +14,23 @@ from bot.adapters.cloudstack.client import Client, Limits
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.signing import Keys
 from bot.adapters.directory.manual import NoDirectory
+from bot.adapters.haproxy_stats import readings_of
+from bot.domain.counted import Reading
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan
 from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
 from bot.engine.api import Checkpoints
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
+from bot.errors import Transient
 from bot.ports import NobodyLooks
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, create_app, seed_demo
+from bot.sandbox.stats_page import page
 from bot.services.answers import Answers, Sources
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
 from bot.services.progress import Progress
-from bot.services.service_view import Outlook
+from bot.services.service_view import Outlook, Readings
 from bot.services.switch import KillSwitch
 from handlers.conversation import Conversation
 from handlers.routes import RUNBOOKS, menu
@@ -103,7 +107,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    outlook = Outlook(NoDirectory(), NobodyLooks())
+    outlook = Outlook(NoDirectory(), NobodyLooks(), readings=pages_of(world))
     fleet = Fleet(CloudStackCloud(client), clock, progress.history, outlook)
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(
@@ -119,6 +123,19 @@ async def house(folder: Path) -> AsyncIterator[House]:
         await engine.close()
         await journal.close()
         await http.aclose()
+
+
+def pages_of(world: World) -> Readings:
+    """Read the stats pages of a pretend cloud as they are served, without a socket."""
+
+    async def read(vip: str) -> dict[int, Reading]:
+        world.advance()
+        rows = world.counters.page(vip, world.at)
+        if rows is None:
+            raise Transient(f"read HAProxy's stats page of {vip}: ConnectError")
+        return readings_of(vip, page(vip, rows))
+
+    return read
 
 
 def access(room: Room) -> SlackAccess:

@@ -1,0 +1,237 @@
+"""Reads what is known of a machine under load: its traffic, its size, larger ones, and its host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from bot.domain.cloud import IlbVm, LbRule, VmState
+from bot.domain.counted import Reading
+from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size, cpu_of_check
+from bot.domain.health import CheckResult
+from bot.domain.spec import NAME_TAG
+from bot.domain.spelling import goes_by
+from bot.domain.topology import IlbTarget, RouterTarget, Target
+from bot.domain.zone import HostChoice, HostUse, Offering, Role, Router
+from bot.errors import IlbotError, Refused
+from bot.ports import Clock, CloudReader
+from bot.services.service_view import OFFERING_SETTING, Outlook, default_of
+
+SPAN_S = 3.0
+"""Connections are counted between two readings so far apart."""
+CPU_CHECK = "cpu_usage_check.py"
+OF_ILBS, OF_ROUTERS = "internalloadbalancervm", "domainrouter"
+"""System VM types of an offering (CloudStack `VirtualMachine.Type`, in lower case)."""
+NOT_FROM_HERE = "HAProxy's stats page is not read from here (probe.from_bot and probe.stats)"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanting:
+    """A machine that may want more: what it is, what is known, and what could not be read."""
+
+    target: Target
+    demand: Demand
+    not_read: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What could not be read, as it comes up: it is missing evidence and no failure."""
+
+    troubles: list[str] = field(default_factory=list)
+
+    async def __call__(self, reading: Awaitable[T], otherwise: T) -> T:
+        try:
+            return await reading
+        except IlbotError as error:
+            self.troubles.append(str(error).rstrip("."))
+            return otherwise
+
+
+class DemandReader:
+    """Reads one machine with what surrounds it; nothing is kept."""
+
+    def __init__(self, cloud: CloudReader, clock: Clock, outlook: Outlook) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self._readings = outlook.readings
+
+    async def read(
+        self, target: Target, named: str, cpu: Cpu | None, busy: tuple[str, ...]
+    ) -> Wanting:
+        """Return what is known; `Refused` where there is no machine."""
+        notes = _Notes()
+        if isinstance(target, IlbTarget):
+            demand = await self._of_ilb(target, cpu, busy, notes)
+        else:
+            demand = await self._of_router(target, _meant(target, named), cpu, busy, notes)
+        return Wanting(target, demand, tuple(notes.troubles))
+
+    async def _of_ilb(
+        self, target: IlbTarget, cpu: Cpu | None, busy: tuple[str, ...], notes: _Notes
+    ) -> Demand:
+        ilb = target.ilb
+        vm = ilb.vm
+        if vm is None:
+            raise Refused(
+                f"The ILB at {ilb.vip} has no machine that could be busy.",
+                instead=f"`recover {ilb.vip}` brings it back.",
+            )
+        _refuse_what_does_not_run(vm)
+        twin = next((one.vm for one in target.neighbours if one.vip == target.twin), None)
+        rules = [rule for rule in ilb.rules if rule.is_active]
+        services, offerings, chosen, host = await asyncio.gather(
+            self._services(ilb.vip, rules, notes),
+            notes(self._cloud.system_offerings(), None),
+            notes(self._cloud.setting(OFFERING_SETTING), None),
+            self._host(vm, busy, twin.host_id if twin else "", notes),
+        )
+        new = default_of(offerings or (), chosen or "")
+        demand = Demand(
+            is_router=False,
+            cpu=cpu or await self._checked(vm.id, notes, is_router=False),
+            services=services,
+            size=_own(offerings, vm.offering_id),
+            larger=_others(offerings, vm.offering_id, OF_ILBS),
+            host=host,
+            twin=target.twin,
+        )
+        return demand if new is None else replace(demand, new_size=_size(new))
+
+    async def _of_router(
+        self,
+        target: RouterTarget,
+        router: Router,
+        cpu: Cpu | None,
+        busy: tuple[str, ...],
+        notes: _Notes,
+    ) -> Demand:
+        _refuse_what_does_not_run(router)
+        peer = next((one.host_id for one in target.routers if one.id != router.id), "")
+        offerings, host = await asyncio.gather(
+            notes(self._cloud.system_offerings(), None),
+            self._host(router, busy, peer, notes),
+        )
+        return Demand(
+            is_router=True,
+            cpu=cpu or await self._checked(router.id, notes, is_router=True),
+            size=_own(offerings, router.offering_id),
+            larger=_others(offerings, router.offering_id, OF_ROUTERS),
+            host=host,
+            is_pair=target.is_pair,
+        )
+
+    async def _services(
+        self, vip: str, rules: Iterable[LbRule], notes: _Notes
+    ) -> tuple[ServiceLoad, ...]:
+        """Read the page twice: what is counted between is a rate."""
+        read = self._readings
+        before: Mapping[int, Reading] = {}
+        after: Mapping[int, Reading] = {}
+        since = self._clock.now()
+        if read is None:
+            notes.troubles.append(NOT_FROM_HERE)
+        else:
+            before = await notes(read(vip), {})
+        if read is not None and before:
+            await self._clock.sleep(SPAN_S)
+            after = await notes(read(vip), {})
+        span_s = self._clock.now() - since
+        return tuple(
+            _service(rule, before.get(rule.source_port), after.get(rule.source_port), span_s)
+            for rule in rules
+        )
+
+    async def _host(
+        self, machine: IlbVm | Router, busy: tuple[str, ...], peers_host: str, notes: _Notes
+    ) -> HostLoad | None:
+        if not machine.host_id:
+            return None
+        use, choices = await asyncio.gather(
+            notes(self._cloud.host_use(machine.host_id), None),
+            notes(self._cloud.hosts_for_migration(machine.id), None),
+        )
+        return _host_load(machine, use, busy, _spare(choices, peers_host))
+
+    async def _checked(self, machine_id: str, notes: _Notes, *, is_router: bool) -> Cpu | None:
+        read = self._cloud.router_checks if is_router else self._cloud.ilb_checks
+        nothing: tuple[CheckResult, ...] = ()
+        checks = await notes(read(machine_id), nothing)
+        own = (one.details for one in checks if one.name == CPU_CHECK)
+        return next((cpu for cpu in map(cpu_of_check, own) if cpu), None)
+
+
+def _refuse_what_does_not_run(machine: IlbVm | Router) -> None:
+    if machine.state is not VmState.RUNNING:
+        raise Refused(
+            f"{machine.name} is {machine.state}: it carries nothing that more of it would help.",
+            instead=f"`recover {machine.name}` says why, and brings it back.",
+        )
+
+
+def _service(
+    rule: LbRule, before: Reading | None, after: Reading | None, span_s: float
+) -> ServiceLoad:
+    name = dict(rule.tags).get(NAME_TAG, "")
+    if before is None or after is None:
+        return ServiceLoad(rule.source_port, name)
+    new, bytes_ = after.counted.total - before.counted.total, after.bytes - before.bytes
+    is_same = new >= 0 and bytes_ >= 0 and span_s > 0  # a reload between them counts from zero
+    return ServiceLoad(
+        port=rule.source_port,
+        name=name,
+        per_s=new / span_s if is_same else float(after.counted.rate),
+        open=after.counted.open,
+        bits_per_s=8 * bytes_ / span_s if is_same else 0.0,
+        latency=after.latency,
+        down=after.counted.down,
+    )
+
+
+def _meant(target: RouterTarget, named: str) -> Router:
+    """Return the router of that name, else the one that forwards."""
+    own = [one for one in target.routers if goes_by(named, (one.id, one.name))]
+    primary = [one for one in target.routers if one.role is Role.PRIMARY]
+    return (*own, *primary, *target.routers)[0]
+
+
+def _host_load(
+    machine: IlbVm | Router, use: HostUse | None, busy: tuple[str, ...], spare: int | None
+) -> HostLoad:
+    if use is None:
+        return HostLoad(machine.host_name, busy=busy, spare=spare)
+    return HostLoad(machine.host_name, use.cpu_percent, use.mhz or None, busy, spare)
+
+
+def _spare(choices: tuple[HostChoice, ...] | None, peers_host: str) -> int | None:
+    """Count the hosts that take it, without that of its twin or peer."""
+    if choices is None:
+        return None
+    return sum(one.is_suitable and one.id != peers_host for one in choices)
+
+
+def _own(offerings: tuple[Offering, ...] | None, offering_id: str) -> Size | None:
+    return next((_size(one) for one in offerings or () if one.id == offering_id), None)
+
+
+def _others(
+    offerings: tuple[Offering, ...] | None, offering_id: str, for_type: str
+) -> tuple[Size, ...] | None:
+    """Return the offerings of the type that have no less of anything, None where not read."""
+    if offerings is None:
+        return None
+    own = next((one for one in offerings if one.id == offering_id), None)
+    return tuple(
+        _size(one)
+        for one in offerings
+        if one.id != offering_id
+        and one.for_type.casefold() == for_type
+        and (own is None or (one.cpus >= own.cpus and one.memory_mb >= own.memory_mb))
+    )
+
+
+def _size(one: Offering) -> Size:
+    return Size(max(1, one.cpus), one.mhz, one.is_capped, one.id, one.name)
