@@ -10,7 +10,8 @@ from bench import advice_model
 from bench.advice_cases import ASIDE, TUNED, Case, Ranges, table
 from bench.table import Row, Table
 from bot.domain.advice import Advice, advise
-from bot.domain.demand import Cpu, Demand, HostLoad, Latency, ServiceLoad, Size
+from bot.domain.counted import MemberTimes
+from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size
 from bot.domain.remedies import Remedy
 
 TUNED_SEEDS, ASIDE_SEEDS = (11, 12), (9001, 9002, 9003)
@@ -111,7 +112,7 @@ def _services(case: Case) -> Iterable[ServiceLoad]:
     for number, one in enumerate(case.system.services):
         latency = None
         if seen.connect_s is not None:
-            latency = Latency(0.0, seen.connect_s[number], seen.response_s[number])
+            latency = MemberTimes(0.0, seen.connect_s[number], seen.response_s[number])
         yield ServiceLoad(
             port=80 + number,
             name=one.name,

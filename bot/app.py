@@ -40,10 +40,10 @@ from bot.services.policy_file import PolicyFile
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.questions import Questions
-from bot.services.service_view import Outlook, Readings
+from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.services.waiting import Waiting
-from bot.settings import ProbeSettings, Settings
+from bot.settings import Settings
 from bot.settings.probe_groups import BOT
 from handlers import http as http_handler
 from handlers import probe_agents
@@ -120,8 +120,7 @@ async def open_core(
     cloud = CloudStackCloud(client)
     directory = connections.directory(settings.directory)
     probes = await _probe_desk(books, stack)
-    readings = await _readings(settings.probe, stack)
-    outlook = Outlook(directory, probes, settings.probe.drain_s, readings)
+    outlook = Outlook(directory, probes, settings.probe.drain_s, probes.count)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
         cloud=cloud, servers=CloudStackServers(client), directory=directory, probes=probes,
@@ -136,13 +135,6 @@ async def _probe_desk(books: Books, stack: AsyncExitStack) -> ProbeDesk:
         local = await stack.enter_async_context(connections.prober(probe, BOT))
     keep_s = probe.keep_days * 86400.0
     return ProbeDesk(books.journal, books.clock, local, connections.pacing(probe), keep_s)
-
-
-async def _readings(probe: ProbeSettings, stack: AsyncExitStack) -> Readings | None:
-    """A bot that does not stand where it reaches the VIPs reads no page there."""
-    if not (probe.from_bot and probe.stats):
-        return None
-    return (await stack.enter_async_context(connections.stats_pages(probe))).readings
 
 
 def _make_folder(state_dir: Path) -> None:

@@ -136,21 +136,15 @@ def address_map(settings: ProbeSettings) -> AddressMap:
 @asynccontextmanager
 async def prober(settings: ProbeSettings, name: str, now: Now = time.time) -> AsyncIterator[Prober]:
     """Return a prober with what it reads stats pages by; at the end it lets go of everything."""
-    async with stats_pages(settings) as pages:
-        read = pages.read if settings.stats else None
-        one = Prober(name, address_map(settings), now=now, read=read)
+    reach = address_map(settings)
+    # A VIP is not behind anybody's proxy, and plain HTTP needs no trust store.
+    async with httpx.AsyncClient(trust_env=False, verify=False) as http:  # noqa: S501
+        read = StatsPages(http, reach, stats_page(settings)).read if settings.stats else None
+        one = Prober(name, reach, now=now, read=read)
         try:
             yield one
         finally:
             await one.close()
-
-
-@asynccontextmanager
-async def stats_pages(settings: ProbeSettings) -> AsyncIterator[StatsPages]:
-    """Return what reads the stats pages of all VIPs; at the end it closes its connections."""
-    # A VIP is not behind anybody's proxy, and plain HTTP needs no trust store.
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:  # noqa: S501
-        yield StatsPages(http, address_map(settings), stats_page(settings))
 
 
 def stats_page(settings: ProbeSettings) -> Page:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain.counted import MemberTimes
+
 CPU_TARGET_PERCENT = 70.0
 """Mean CPU, of what the machine can get, that is still well. Measured on HAProxy 2.6 with a quota:
 the 99th percentile of response times grows from about 80 % on and collapses at 100 %."""
@@ -66,26 +68,6 @@ def cpu_of_samples(samples: Sequence[tuple[float, float]]) -> Cpu | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """Means over the newest 1,024 requests of a rule, in seconds (HAProxy management guide, 9.1).
-
-    `connect_s` is until a member's kernel took the connection, `response_s` until its first byte:
-    None where HAProxy does not look into what it carries (mode tcp). Both include what HAProxy
-    itself waits for CPU. `queued` requests wait in HAProxy now for a member to be free.
-    """
-
-    queue_s: float = 0.0
-    connect_s: float = 0.0
-    response_s: float | None = None
-    queued: int = 0
-
-    @property
-    def member_s(self) -> float | None:
-        """What the member alone takes: both times have met the same HAProxy and network."""
-        return None if self.response_s is None else max(0.0, self.response_s - self.connect_s)
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceLoad:
     """One LB rule; `name` is what its clients look up, `""` where they have the bare address.
 
@@ -98,7 +80,7 @@ class ServiceLoad:
     per_s: float | None = None
     open: int = 0
     bits_per_s: float = 0.0
-    latency: Latency | None = None
+    latency: MemberTimes | None = None
     down: int = 0
 
     @property
@@ -249,7 +231,7 @@ class Demand:
         return None if top is None else min(100.0, 100 * percent / top)
 
 
-def _times(latency: Latency | None, factor: float) -> Latency | None:
+def _times(latency: MemberTimes | None, factor: float) -> MemberTimes | None:
     return latency and replace(
         latency,
         queue_s=latency.queue_s * factor,

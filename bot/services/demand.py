@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bot.domain.cloud import IlbVm, LbRule, VmState
-from bot.domain.counted import Reading
+from bot.domain.counted import Span
 from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size, cpu_of_check
 from bot.domain.health import CheckResult
 from bot.domain.spec import NAME_TAG
@@ -16,15 +16,12 @@ from bot.domain.spelling import goes_by
 from bot.domain.topology import IlbTarget, RouterTarget, Target
 from bot.domain.zone import HostChoice, HostUse, Offering, Role, Router
 from bot.errors import IlbotError, Refused
-from bot.ports import Clock, CloudReader
-from bot.services.service_view import OFFERING_SETTING, Outlook, default_of
+from bot.ports import CloudReader
+from bot.services.service_view import OFFERING_SETTING, Count, default_of
 
-SPAN_S = 3.0
-"""Connections are counted between two readings so far apart."""
 CPU_CHECK = "cpu_usage_check.py"
 OF_ILBS, OF_ROUTERS = "internalloadbalancervm", "domainrouter"
 """System VM types of an offering (CloudStack `VirtualMachine.Type`, in lower case)."""
-NOT_FROM_HERE = "HAProxy's stats page is not read from here (probe.from_bot and probe.stats)"
 T = TypeVar("T")
 
 
@@ -54,10 +51,9 @@ class _Notes:
 class DemandReader:
     """Reads one machine with what surrounds it; nothing is kept."""
 
-    def __init__(self, cloud: CloudReader, clock: Clock, outlook: Outlook) -> None:
+    def __init__(self, cloud: CloudReader, count: Count) -> None:
         self._cloud = cloud
-        self._clock = clock
-        self._readings = outlook.readings
+        self._count = count
 
     async def read(
         self, target: Target, named: str, cpu: Cpu | None, busy: tuple[str, ...]
@@ -125,25 +121,12 @@ class DemandReader:
         )
 
     async def _services(
-        self, vip: str, rules: Iterable[LbRule], notes: _Notes
+        self, vip: str, rules: Sequence[LbRule], notes: _Notes
     ) -> tuple[ServiceLoad, ...]:
-        """Read the page twice: what is counted between is a rate."""
-        read = self._readings
-        before: Mapping[int, Reading] = {}
-        after: Mapping[int, Reading] = {}
-        since = self._clock.now()
-        if read is None:
-            notes.troubles.append(NOT_FROM_HERE)
-        else:
-            before = await notes(read(vip), {})
-        if read is not None and before:
-            await self._clock.sleep(SPAN_S)
-            after = await notes(read(vip), {})
-        span_s = self._clock.now() - since
-        return tuple(
-            _service(rule, before.get(rule.source_port), after.get(rule.source_port), span_s)
-            for rule in rules
-        )
+        nothing: Mapping[int, Span] = {}
+        ports = [one.source_port for one in rules]
+        spans = await notes(self._count(vip, ports), nothing) if ports else nothing
+        return tuple(_service(rule, spans.get(rule.source_port)) for rule in rules)
 
     async def _host(
         self, machine: IlbVm | Router, busy: tuple[str, ...], peers_host: str, notes: _Notes
@@ -172,22 +155,18 @@ def _refuse_what_does_not_run(machine: IlbVm | Router) -> None:
         )
 
 
-def _service(
-    rule: LbRule, before: Reading | None, after: Reading | None, span_s: float
-) -> ServiceLoad:
+def _service(rule: LbRule, span: Span | None) -> ServiceLoad:
     name = dict(rule.tags).get(NAME_TAG, "")
-    if before is None or after is None:
+    if span is None:
         return ServiceLoad(rule.source_port, name)
-    new, bytes_ = after.counted.total - before.counted.total, after.bytes - before.bytes
-    is_same = new >= 0 and bytes_ >= 0 and span_s > 0  # a reload between them counts from zero
     return ServiceLoad(
         port=rule.source_port,
         name=name,
-        per_s=new / span_s if is_same else float(after.counted.rate),
-        open=after.counted.open,
-        bits_per_s=8 * bytes_ / span_s if is_same else 0.0,
-        latency=after.latency,
-        down=after.counted.down,
+        per_s=span.per_s,
+        open=span.last.open,
+        bits_per_s=span.bits_per_s,
+        latency=span.last.times,
+        down=span.last.down,
     )
 
 

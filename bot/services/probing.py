@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
 
-from bot.domain.clients import drain
-from bot.domain.counted import Drain
+from bot.domain.clients import drain, spans
+from bot.domain.counted import Drain, Span
 from bot.domain.evidence import add_up
 from bot.domain.probing import (
     Evidence,
@@ -21,7 +21,7 @@ from bot.domain.probing import (
     Watching,
     answered_in_a_row,
 )
-from bot.errors import IlbotError, Refused
+from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Clock, Vantage
 from bot.services import probe_store
 from bot.services.journal import Journal
@@ -33,6 +33,8 @@ FRESH_S = 5
 """The newest sample of a vantage point that looks is no older: a second, its delivery, the next."""
 ROW_S = 120
 """How far back a row of answered attempts is looked for."""
+COUNT_WITHIN_S = 15.0
+"""Time for an agent to ask for work, to read the page for some seconds, and to deliver."""
 _PACING = Pacing()
 _FORGET_EVERY_S = 3600.0
 _LATE_S = 3600.0
@@ -73,6 +75,7 @@ class ProbeDesk:
         self._watched: tuple[Watched, ...] = ()
         self._known: dict[tuple[str, int], float] = {}
         self._forgot_at = 0.0
+        self._asked: list[tuple[Watched, ...]] = []
         self._lock = asyncio.Lock()
         self._trouble = ""
 
@@ -166,6 +169,39 @@ class ProbeDesk:
 
         return await self._journal.transact(look)
 
+    async def count(self, vip: str, ports: Sequence[int]) -> Mapping[int, Span]:
+        """Let all who look read HAProxy's stats page of a VIP for some seconds, and try nothing.
+
+        `Refused` where nobody looks, `Transient` where nobody sees the page.
+        """
+        if not self._looking():
+            raise Refused(
+                f"Count connections at {vip}: nobody looks from where its clients are.",
+                instead="Run a probe agent there (`ilbot probe`), or set probe.from_bot.",
+            )
+        asked = tuple(Watched(vip, port, counts=False, tried=False) for port in ports)
+        self._asked.append(asked)
+        since = self._clock.now()
+        try:
+            while (now := self._clock.now()) < since + COUNT_WITHIN_S:
+                await self.once()
+                places = [one.at for one in asked]
+                seen = await self._seen(places, since, now)
+                if len(found := spans(seen)) == len(ports):
+                    return found
+                await self._clock.sleep(0.5)
+        finally:
+            self._asked.remove(asked)
+        raise Transient(
+            f"count connections at {vip}: in {COUNT_WITHIN_S:.0f} s nobody read HAProxy's stats "
+            "page of each of its ports there"
+        )
+
+    async def _seen(
+        self, places: Sequence[tuple[str, int]], since: float, until: float
+    ) -> tuple[Sample, ...]:
+        return await self._journal.transact(lambda c: probe_store.samples(c, places, since, until))
+
     async def history(self, run_id: str) -> tuple[Watching, ...]:
         """Return what a run has watched, oldest first."""
         return await self._journal.transact(lambda c: probe_store.history(c, run_id))
@@ -203,7 +239,10 @@ class ProbeDesk:
         return self._pacing.within_limits(self._watched, len(self._looking()))
 
     async def _look_up(self) -> None:
-        self._watched = await self._journal.transact(probe_store.watched_now)
+        watched = await self._journal.transact(probe_store.watched_now)
+        known_to_runs = {one.at for one in watched}
+        asked = {one for some in self._asked for one in some if one.at not in known_to_runs}
+        self._watched = (*watched, *sorted(asked))
         now = self._clock.now()
         known = {place: at for place, at in self._known.items() if at >= now - _LATE_S}
         self._known = known | dict.fromkeys((one.at for one in self._watched), now)

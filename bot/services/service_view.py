@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
-from bot.domain.counted import Reading
+from bot.domain.counted import Span
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, names_in
 from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.domain.zone import Offering
-from bot.errors import IlbotError
+from bot.errors import IlbotError, Refused
 from bot.ports import CloudReader, Directory, Probe
 from bot.services.lists import Lists
 from bot.services.scope import Scope
@@ -26,21 +26,26 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
 
 
-Readings = Callable[[str], Awaitable[Mapping[int, Reading]]]
-"""Given a VIP: what HAProxy's stats page there shows of each rule, by port."""
+Count = Callable[[str, Sequence[int]], Awaitable[Mapping[int, Span]]]
+"""Given a VIP and ports of it: what HAProxy counts there within some seconds, by port."""
+
+
+async def count_nothing(vip: str, _ports: Sequence[int]) -> Mapping[int, Span]:
+    """Say that nobody here counts anything."""
+    raise Refused(f"Nobody counts what HAProxy does at {vip}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """Where clients look names up, who watches services for us, and how long clients get to go.
 
-    `readings` is None where this process does not reach the stats pages.
+    `count` raises an error of ours where HAProxy's stats page of a VIP cannot be read.
     """
 
     directory: Directory
     probe: Probe
     drain_s: float = 60.0
-    readings: Readings | None = None
+    count: Count = count_nothing
 
 
 async def read_service(

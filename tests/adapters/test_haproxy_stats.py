@@ -10,10 +10,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from bot.adapters.haproxy_stats import MOST_BYTES, Page, StatsPages, counted_of, readings_of
+from bot.adapters.haproxy_stats import MOST_BYTES, Page, StatsPages, counted_of
 from bot.domain.address_map import AddressMap
-from bot.domain.counted import Counted, Reading
-from bot.domain.demand import Latency
+from bot.domain.counted import Counted, MemberTimes
 from bot.errors import Transient
 
 VIP = "10.20.1.10"
@@ -47,7 +46,7 @@ async def refusal(answer: Answer) -> str:
 
 
 def test_a_rule_of_the_vip_is_found_by_its_name() -> None:
-    assert counted_of(VIP, CSV) == {80: Counted(open=7, rate=12, total=1234, up=2, down=1)}
+    assert counted_of(VIP, CSV) == {80: Counted(open=7, rate=12, total=1234, up=2, down=1, bytes=2)}
 
 
 TIMED = """\
@@ -63,15 +62,11 @@ TIMED = """\
 
 
 def test_times_are_those_of_all_members_and_bytes_those_of_both_directions() -> None:
-    assert readings_of(VIP, TIMED) == {
-        80: Reading(Counted(7, 12, 1234, 1, 0), 10_000, Latency(0.015, 0.001, 0.25, 5)),
-        443: Reading(Counted(7, 12, 50), 30, Latency(0.0, 0.002)),
-        90: Reading(Counted()),
+    assert counted_of(VIP, TIMED) == {
+        80: Counted(7, 12, 1234, 1, 0, 10_000, MemberTimes(0.015, 0.001, 0.25, 5)),
+        443: Counted(7, 12, 50, bytes=30, times=MemberTimes(0.0, 0.002)),
+        90: Counted(),
     }
-
-
-def test_an_older_page_has_no_times() -> None:
-    assert readings_of(VIP, CSV) == {80: Reading(Counted(7, 12, 1234, 2, 1), 2)}
 
 
 @pytest.mark.parametrize(

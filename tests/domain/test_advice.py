@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.advice import Advice, advise, numbers
-from bot.domain.demand import Cpu, Demand, HostLoad, Latency, ServiceLoad, Size
+from bot.domain.counted import MemberTimes
+from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size
 from bot.domain.remedies import Remedy
 
 SMALL = Size(1, 256, name="System Offering For Internal LB VM")
 LARGE = Size(2, 1000, id="large", name="ILB large")
 HOST = HostLoad("kvm-a1", 40.0, 2000.0, (), 3)
-QUICK = Latency(0.0, 0.001, 0.02)
+QUICK, BLIND = MemberTimes(0.0, 0.001, 0.02), MemberTimes(0.0, 0.001)
 SATURATED, CALM = Cpu(92.0, 97.0, 600.0), Cpu(22.0, 30.0, 600.0)
 
 
@@ -23,7 +24,7 @@ def service(
     port: int = 80,
     name: str = "app.test",
     per_s: float | None = 3000.0,
-    latency: Latency | None = QUICK,
+    latency: MemberTimes | None = QUICK,
 ) -> ServiceLoad:
     return ServiceLoad(port, name, per_s, 10, 1e6 if per_s else 0.0, latency)
 
@@ -170,14 +171,14 @@ def test_several_busy_machines_on_a_full_host_are_a_matter_of_the_host() -> None
 
 
 def test_a_machine_that_does_not_get_its_cpu_moves() -> None:
-    slow = service(latency=Latency(0.0, 0.2, 0.25))
+    slow = service(latency=MemberTimes(0.0, 0.2, 0.25))
     found = advise(demand(slow, cpu=Cpu(40.0), host=replace(HOST, cpu_percent=99.0)))
     assert found.remedy is Remedy.MIGRATE
     assert found.reason.startswith("It does not get the CPU that it has now.")
 
 
 def test_without_another_host_it_stays() -> None:
-    slow = service(latency=Latency(0.0, 0.2, 0.25))
+    slow = service(latency=MemberTimes(0.0, 0.2, 0.25))
     host = replace(HOST, cpu_percent=99.0, spare=0)
     found = advise(demand(slow, cpu=Cpu(40.0), host=host))
     assert (found.remedy, found.is_enough) == (Remedy.NOTHING, False)
@@ -188,7 +189,7 @@ def test_without_another_host_it_stays() -> None:
 
 
 def test_slow_members_behind_an_idle_machine_are_the_bottleneck() -> None:
-    slow = service(per_s=50.0, latency=Latency(0.0, 0.001, 1.8))
+    slow = service(per_s=50.0, latency=MemberTimes(0.0, 0.001, 1.8))
     found = advise(demand(replace(slow, down=1), cpu=CALM))
     assert found.remedy is Remedy.MEMBERS
     assert found.reason == "The members of port 80 take 1.8 s, while the CPU is at 22 %."
@@ -199,13 +200,13 @@ def test_slow_members_behind_an_idle_machine_are_the_bottleneck() -> None:
 
 
 def test_a_queue_before_the_members_is_theirs() -> None:
-    full = service(latency=Latency(0.3, 0.001, 0.02, 12))
+    full = service(latency=MemberTimes(0.3, 0.001, 0.02, 12))
     found = advise(demand(full, cpu=CALM))
     assert found.reason == ("12 requests wait for a member of port 80, while the CPU is at 22 %.")
 
 
 def test_members_that_look_slow_on_a_saturated_machine_come_second() -> None:
-    found = advise(demand(service(latency=Latency(0.0, 0.01, 2.2))))
+    found = advise(demand(service(latency=MemberTimes(0.0, 0.01, 2.2))))
     assert found.remedy is Remedy.TWIN
     assert found.also == ("Members look slow as well: the members of port 80 take 2.2 s.",)
 
@@ -235,7 +236,7 @@ def test_with_room_and_quick_members_nothing_is_advised() -> None:
         ),
         (demand(service(per_s=3.0)), "what runs in the machine"),
         (
-            demand(service(latency=Latency(0.0, 0.2, 0.25)), cpu=CALM, host=None),
+            demand(service(latency=MemberTimes(0.0, 0.2, 0.25)), cpu=CALM, host=None),
             "how busy its host is",
         ),
         (
@@ -243,7 +244,9 @@ def test_with_room_and_quick_members_nothing_is_advised() -> None:
             "the time that its host withholds (steal)",
         ),
         (
-            demand(replace(service(per_s=10.0, latency=Latency(0.0, 0.001)), open=90), cpu=CALM),
+            demand(
+                replace(service(per_s=10.0, latency=MemberTimes(0.0, 0.001)), open=90), cpu=CALM
+            ),
             "how long the members of port 80 take",
         ),
         (demand(cpu=Cpu(70.0, 75.0)), "a longer window"),
@@ -255,7 +258,7 @@ def test_what_is_missing_is_named_and_not_guessed(lacking: Demand, missing: str)
 
 
 def test_short_sessions_tell_that_members_are_quick_where_haproxy_does_not_look_inside() -> None:
-    short = service(latency=Latency(0.0, 0.001))
+    short = service(latency=BLIND)
     assert advise(demand(short, cpu=CALM)).remedy is Remedy.NOTHING
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +14,9 @@ from bot.adapters.cloudstack.client import Client, Limits
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.signing import Keys
 from bot.adapters.directory.manual import NoDirectory
-from bot.adapters.haproxy_stats import readings_of
-from bot.domain.counted import Reading
+from bot.adapters.haproxy_stats import counted_of
+from bot.domain.clients import SPAN_S
+from bot.domain.counted import Counted, Span
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan
 from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
@@ -30,7 +31,7 @@ from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
 from bot.services.progress import Progress
-from bot.services.service_view import Outlook, Readings
+from bot.services.service_view import Count, Outlook
 from bot.services.switch import KillSwitch
 from handlers.conversation import Conversation
 from handlers.routes import RUNBOOKS, menu
@@ -107,7 +108,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    outlook = Outlook(NoDirectory(), NobodyLooks(), readings=pages_of(world))
+    outlook = Outlook(NoDirectory(), NobodyLooks(), count=counting(world, clock))
     fleet = Fleet(CloudStackCloud(client), clock, progress.history, outlook)
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(
@@ -125,17 +126,23 @@ async def house(folder: Path) -> AsyncIterator[House]:
         await http.aclose()
 
 
-def pages_of(world: World) -> Readings:
-    """Read the stats pages of a pretend cloud as they are served, without a socket."""
+def counting(world: World, clock: VirtualClock) -> Count:
+    """Read the stats pages of a pretend cloud as they are served, without prober and socket."""
 
-    async def read(vip: str) -> dict[int, Reading]:
+    def read(vip: str) -> dict[int, Counted]:
         world.advance()
         rows = world.counters.page(vip, world.at)
         if rows is None:
             raise Transient(f"read HAProxy's stats page of {vip}: ConnectError")
-        return readings_of(vip, page(vip, rows))
+        return counted_of(vip, page(vip, rows))
 
-    return read
+    async def count(vip: str, _ports: Sequence[int]) -> dict[int, Span]:
+        first = read(vip)
+        await clock.sleep(SPAN_S)
+        last = read(vip)
+        return {port: Span(first[port], last[port], SPAN_S) for port in first.keys() & last}
+
+    return count
 
 
 def access(room: Room) -> SlackAccess:

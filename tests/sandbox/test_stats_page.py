@@ -8,11 +8,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from bot.adapters.haproxy_stats import Page, StatsPages, counted_of, readings_of
+from bot.adapters.haproxy_stats import Page, StatsPages, counted_of
 from bot.adapters.prober import Prober
 from bot.domain.address_map import AddressMap
-from bot.domain.counted import Counted, Reading
-from bot.domain.demand import Latency
+from bot.domain.counted import Counted, MemberTimes
 from bot.domain.evidence import add_up
 from bot.domain.probing import Pacing, Sample, Watched, Watching
 from bot.errors import Transient
@@ -127,7 +126,7 @@ async def test_it_is_only_on_the_vip_where_cloudstack_is_set_so(cloud: Caller) -
 def test_the_reader_reads_what_is_served() -> None:
     rows = {80: Row(4, 2, 100, (True, False, True)), 443: Row()}
     assert counted_of(VIP, page(VIP, rows)) == {
-        80: Counted(4, 2, 100, up=2, down=1),
+        80: Counted(4, 2, 100, up=2, down=1, times=MemberTimes(response_s=0.0)),
         443: Counted(),
     }
 
@@ -138,10 +137,12 @@ def test_steady_traffic_counts_up_and_has_times(cloud: Caller) -> None:
     shown = row(cloud)
     assert (shown.open, shown.rate, shown.total, shown.bytes) == (30, 100, 1000, 10_000_000)
     assert row(cloud, port=9090).total == 0
-    assert readings_of(VIP, page(VIP, {80: shown}))[80] == Reading(
-        Counted(30, 100, 1000, up=3), 10_000_000, Latency(0.015, 0.001, 0.25, 2)
-    )
-    assert readings_of(VIP, page(VIP, {443: shown}))[443].latency == Latency(0.015, 0.001, None, 2)
+    times = MemberTimes(0.015, 0.001, 0.25, 2)
+    assert counted_of(VIP, page(VIP, {80: shown})) == {
+        80: Counted(30, 100, 1000, up=3, bytes=10_000_000, times=times)
+    }
+    unseen = replace(times, response_s=None)
+    assert counted_of(VIP, page(VIP, {443: shown}))[443].times == unseen
 
 
 def test_steady_traffic_needs_a_rule(cloud: Caller) -> None:

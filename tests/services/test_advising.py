@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.clients import SPAN_S
 from bot.domain.page import as_mrkdwn, as_plain
 from bot.errors import Refused
 from bot.sandbox.cloud.counters import VISIBILITY, Load
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Kind, Machine, Rule, ServiceOffering
 from bot.services.advising import Advising, Proposal
-from bot.services.demand import SPAN_S
 from tests.handlers.slack_house import House, house
 
 VIP, VM = "10.20.1.10", "b-31-VM"
