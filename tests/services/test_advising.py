@@ -169,9 +169,10 @@ async def test_what_does_not_run_needs_no_advice(inside: House) -> None:
         await said(inside, VIP)
 
 
-async def test_asking_changes_nothing(inside: House) -> None:
-    before = list(inside.world.effects)
+async def test_asking_changes_nothing_and_costs_eight_calls(inside: House) -> None:
+    before, calls = list(inside.world.effects), len(inside.world.calls)
     await said(inside, "app-tier cpu=93")
+    assert len(inside.world.calls) - calls == 8
     assert [one for one in inside.world.effects if one not in before] == []
 
 
