@@ -29,9 +29,10 @@ SATURATED_PERCENT = 95.0
 BACKLOG = 1.15
 """A machine that does all it can is asked for more; how much more is not seen, so this is assumed.
 The queue before it has no end from 100 % on."""
-HOST_FULL_PERCENT = 90.0
+HOST_FULL_PERCENT, HOST_WARM_PERCENT = 90.0, 75.0
 SEVERAL = 2
-"""So many other busy machines make a host full of which the CPU itself is not known."""
+"""So many other busy machines make a host full that is warm, or whose own CPU is not known: from
+half of what CloudStack counts on, threads share cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,10 @@ class HostLoad:
     @property
     def is_full(self) -> bool:
         """Whether it may give its machines less than they ask for."""
+        several = len(self.busy) >= SEVERAL
         if self.cpu_percent is None:
-            return len(self.busy) >= SEVERAL
-        return self.cpu_percent >= HOST_FULL_PERCENT
+            return several
+        return self.cpu_percent >= (HOST_WARM_PERCENT if several else HOST_FULL_PERCENT)
 
 
 @dataclass(frozen=True, slots=True)

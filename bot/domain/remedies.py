@@ -131,7 +131,8 @@ def migrate(demand: Demand) -> Option:
         return _cannot(Remedy.MIGRATE, "How busy its host is was not read.")
     seen = f"Host {host.name}" + (f" ({host.cpu_percent:.0f} %)" if host.cpu_percent else "")
     if not host.is_full:
-        return _cannot(Remedy.MIGRATE, f"{seen} has room: on another one it gets no more.")
+        though = f", though {in_words(list(host.busy))} on it are busy too" if host.busy else ""
+        return _cannot(Remedy.MIGRATE, f"{seen} has room{though}: elsewhere it gets no more.")
     if host.spare == 0:
         return _cannot(Remedy.MIGRATE, f"{seen} is full, and no other host takes it.")
     busy = f" and {in_words(list(host.busy))} on it are busy too" if host.busy else ""

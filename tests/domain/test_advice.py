@@ -59,7 +59,7 @@ def test_clients_with_a_name_are_served_by_a_twin_too() -> None:
             "outage of the service. It is enough too (50 %), and costs more.",
         ),
         (Remedy.SPLIT, "There is one service, and a service cannot be cut in two."),
-        (Remedy.MIGRATE, "Host kvm-a1 (40 %) has room: on another one it gets no more."),
+        (Remedy.MIGRATE, "Host kvm-a1 (40 %) has room: elsewhere it gets no more."),
         (
             Remedy.MEMBERS,
             "What they take is within bounds.",
@@ -168,6 +168,22 @@ def test_several_busy_machines_on_a_full_host_are_a_matter_of_the_host() -> None
         "the same work takes less. It moves as it runs. Predicted CPU: 64 %."
     )
     assert against(found, Remedy.RESIZE) == "More vCPUs on a full host are not more CPU."
+
+
+@pytest.mark.parametrize(
+    ("host_percent", "remedy"), [(None, Remedy.MIGRATE), (80.0, Remedy.MIGRATE), (8.0, Remedy.TWIN)]
+)
+def test_busy_machines_are_a_matter_of_the_host_unless_it_has_room(
+    host_percent: float | None, remedy: Remedy
+) -> None:
+    host = replace(HOST, cpu_percent=host_percent, busy=("b-1-VM", "b-2-VM"))
+    found = advise(demand(host=host))
+    assert found.remedy is remedy
+    if remedy is Remedy.TWIN:
+        assert against(found, Remedy.MIGRATE) == (
+            "Host kvm-a1 (8 %) has room, though b-1-VM and b-2-VM on it are busy too: elsewhere it "
+            "gets no more."
+        )
 
 
 def test_a_machine_that_does_not_get_its_cpu_moves() -> None:
