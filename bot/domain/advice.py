@@ -135,8 +135,7 @@ def _strained(demand: Demand, lean: int) -> Advice:
             "Such traffic does not explain so much CPU: something else in the machine takes it.",
             ("what runs in the machine",),
         )
-    groups = {one.name for one in demand.services}
-    if len(groups) > 1 and any(groups) and not demand.is_counted:
+    if remedies.may_split(demand) and not demand.is_counted:
         return _unknown(
             "Whether a split helps depends on which service takes how much.",
             ("connections of each rule (HAProxy's stats page)",),

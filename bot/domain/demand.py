@@ -155,7 +155,8 @@ class Demand:
 
     `twin` is the address of its twin, `""` for none; a new ILB VM comes as `new_size`. For routers
     `services` is empty and `is_pair` says whether there are two. `response_target_s` is how
-    long a member may take. `was_saturated` is for what is only supposed: see `times`.
+    long a member may take. `names_move` is whether there is a directory in which a name can get
+    another address. `was_saturated` is for what is only supposed: see `times`.
     """
 
     is_router: bool
@@ -168,6 +169,7 @@ class Demand:
     is_pair: bool = False
     new_size: Size = Size(1, 256)
     response_target_s: float = 0.5
+    names_move: bool = True
     was_saturated: bool | None = None
 
     @property

@@ -24,6 +24,7 @@ ERROR, ROUGH = 0.05, 0.1
 MOVE, OUTAGE, UPKEEP = 1.0, 4.0, 1.5
 """Costs beside the vCPUs that are added: each time clients are moved; an outage; that every later
 change is made twice. They order what helps, no more."""
+NO_DIRECTORY = "There is no directory in which its names could get another address."
 MOST_NAMES = 12
 """So many services are tried in every combination."""
 
@@ -67,24 +68,22 @@ def options(demand: Demand) -> tuple[Option, ...]:
     return found
 
 
+def may_split(demand: Demand) -> bool:
+    """Whether a split would be open if it were known what each service takes."""
+    return not _why_no_split(demand, _groups(demand.services))
+
+
 def split(demand: Demand) -> Option:
     """Move the services with names of their own that leave the least on the busiest machine."""
     groups = _groups(demand.services)
-    movable = sorted(name for name in groups if name)
-    if len(groups) < 2:
-        return _cannot(Remedy.SPLIT, "There is one service, and a service cannot be cut in two.")
-    if demand.host and demand.host.is_full and demand.host.spare == 0:
-        return _cannot(Remedy.SPLIT, "No host has room for another ILB VM.")
-    if not movable:
-        return _cannot(Remedy.SPLIT, "No service has a name, so its clients cannot be moved.")
+    if why := _why_no_split(demand, groups):
+        return _cannot(Remedy.SPLIT, why)
     if not demand.is_counted:
         return _cannot(Remedy.SPLIT, "Nobody counted which service takes how much.")
-    host_mhz = demand.host_mhz
-    own = demand.size and demand.size.power(host_mhz)
-    new = demand.new_size.power(host_mhz)
+    own = demand.size and demand.size.power(demand.host_mhz)
+    new = demand.new_size.power(demand.host_mhz)
     if not own or not new:
         return _cannot(Remedy.SPLIT, "What a new ILB VM can compute is not known.")
-
     shares = {name: demand.share(some) for name, some in groups.items()}
     times = own / new
 
@@ -92,7 +91,7 @@ def split(demand: Demand) -> Option:
         share = sum(shares[name] for name in moved)
         return max(1 - share, share * times)
 
-    moved = min(_choices(movable, len(groups)), key=left)
+    moved = min(_choices(sorted(filter(None, groups)), len(groups)), key=left)
     share = sum(shares[name] for name in moved)
     most = max(shares, key=lambda name: shares[name])
     who = in_words(list(moved))
@@ -103,6 +102,23 @@ def split(demand: Demand) -> Option:
     )
     cost = demand.new_size.cpus + MOVE
     return Option(Remedy.SPLIT, left(moved), cost, text, but, moves=moved, error=ROUGH)
+
+
+def _why_no_split(demand: Demand, groups: dict[str, list[ServiceLoad]]) -> str:
+    """Return what stands in the way, `""` where nothing does."""
+    if len(groups) < 2:
+        return "There is one service, and a service cannot be cut in two."
+    if not any(groups):
+        return "No service has a name, so its clients cannot be moved."
+    if not demand.names_move:
+        return NO_DIRECTORY
+    if _no_host_has_room(demand):
+        return "No host has room for another ILB VM."
+    return ""
+
+
+def _no_host_has_room(demand: Demand) -> bool:
+    return demand.host is not None and demand.host.is_full and demand.host.spare == 0
 
 
 def twin(demand: Demand) -> Option:
@@ -117,7 +133,9 @@ def twin(demand: Demand) -> Option:
             f"Clients of {word} {in_words(bare)} have the bare address: a twin would serve nobody, "
             "and redundancy alone is no capacity.",
         )
-    if demand.host and demand.host.is_full and demand.host.spare == 0:
+    if not demand.names_move:
+        return _cannot(Remedy.TWIN, NO_DIRECTORY)
+    if _no_host_has_room(demand):
         return _cannot(Remedy.TWIN, "No host has room for another ILB VM.")
     cpus = demand.size.cpus if demand.size else 1
     text = "A second ILB serves about half, since clients look up a name; it survives a host too."
@@ -152,7 +170,7 @@ def resize(demand: Demand) -> Option:
         return _cannot(Remedy.RESIZE, _no_larger(demand))
     enough = [one for one in helps if demand.asked * own / one[1] <= 1]
     size, power = min(enough, key=_smallest) if enough else max(helps, key=_power)
-    named = not demand.is_router and all(one.name for one in demand.services)
+    named = not demand.is_router and all(one.name for one in demand.services) and demand.names_move
     twice = 2 if demand.twin or demand.is_pair else 1
     soft = bool(named or demand.is_pair)
     cost = twice * (size.cpus - (demand.size.cpus if demand.size else 0))

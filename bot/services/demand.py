@@ -11,13 +11,14 @@ from bot.domain.cloud import IlbVm, LbRule, VmState
 from bot.domain.counted import Span
 from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size, cpu_of_check
 from bot.domain.health import CheckResult
+from bot.domain.names import DirectoryKind
 from bot.domain.spec import NAME_TAG
 from bot.domain.spelling import goes_by
 from bot.domain.topology import IlbTarget, RouterTarget, Target
 from bot.domain.zone import HostChoice, HostUse, Offering, Role, Router
 from bot.errors import IlbotError, Refused
 from bot.ports import CloudReader
-from bot.services.service_view import OFFERING_SETTING, Count, default_of
+from bot.services.service_view import OFFERING_SETTING, Outlook, default_of
 
 CPU_CHECK = "cpu_usage_check.py"
 OF_ILBS, OF_ROUTERS = "internalloadbalancervm", "domainrouter"
@@ -51,9 +52,10 @@ class _Notes:
 class DemandReader:
     """Reads one machine with what surrounds it; nothing is kept."""
 
-    def __init__(self, cloud: CloudReader, count: Count) -> None:
+    def __init__(self, cloud: CloudReader, outlook: Outlook) -> None:
         self._cloud = cloud
-        self._count = count
+        self._count = outlook.count
+        self._names_move = outlook.directory.kind is not DirectoryKind.NONE
 
     async def read(
         self, target: Target, named: str, cpu: Cpu | None, busy: tuple[str, ...]
@@ -94,6 +96,7 @@ class DemandReader:
             larger=_others(offerings, vm.offering_id, OF_ILBS),
             host=host,
             twin=target.twin,
+            names_move=self._names_move,
         )
         return demand if new is None else replace(demand, new_size=_size(new))
 

@@ -140,9 +140,7 @@ class Look:
         machines of its host that are known to be busy.
         """
         target = await self.find_target(named)
-        return await DemandReader(self._cloud, self._senses.outlook.count).read(
-            target, named, cpu, busy
-        )
+        return await DemandReader(self._cloud, self._senses.outlook).read(target, named, cpu, busy)
 
     async def repairable(
         self, target_id: str, *, ours: str = "", tier_id: str = "", scope: Scope = EVERYTHING

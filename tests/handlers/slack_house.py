@@ -23,7 +23,7 @@ from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
 from bot.engine.api import Checkpoints
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
 from bot.errors import Transient
-from bot.ports import NobodyLooks
+from bot.ports import Directory, NobodyLooks
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, create_app, seed_demo
 from bot.sandbox.stats_page import page
 from bot.services.answers import Answers, Sources
@@ -38,6 +38,7 @@ from handlers.routes import RUNBOOKS, menu
 from handlers.slack import SlackAccess, SlackHandler
 from tests.sandbox.slack_world import Room
 
+NO_DIRECTORY = NoDirectory()
 ALL = Targets(everything=True)
 ANYTHING = frozenset({EVERYTHING})
 ROLES = (
@@ -93,7 +94,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(folder: Path, directory: Directory = NO_DIRECTORY) -> AsyncIterator[House]:
     clock = VirtualClock()
     world = World(clock.now)
     seed_demo(world)
@@ -108,7 +109,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    outlook = Outlook(NoDirectory(), NobodyLooks(), count=counting(world, clock))
+    outlook = Outlook(directory, NobodyLooks(), count=counting(world, clock))
     fleet = Fleet(CloudStackCloud(client), clock, progress.history, outlook)
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(

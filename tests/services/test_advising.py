@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from bot.adapters.directory.exchange import Server
+from bot.adapters.directory.manual import ManualDirectory
 from bot.domain.clients import SPAN_S
 from bot.domain.page import as_mrkdwn, as_plain
 from bot.errors import Refused
@@ -19,6 +22,14 @@ from tests.handlers.slack_house import House, house
 
 VIP, VM = "10.20.1.10", "b-31-VM"
 ALL = {"resize", "split", "pair", "migrate"}
+
+
+async def unasked(*_: object) -> NoReturn:
+    raise AssertionError("an advice needs no name looked up")
+
+
+PEOPLE = ManualDirectory(Server("127.0.0.1", 53), unasked, 60)
+"""A directory in which people move names."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ SATURATED = Busy(tuple((60.0 * number, 90.0 + number % 4) for number in range(20
 
 @pytest.fixture
 async def inside(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as opened:
+    async with house(tmp_path, PEOPLE) as opened:
         opened.world.set_load(VIP, 80, Load(2400.0, 60, 160.0, 0, 0, 1, 24))
         opened.world.set_load(VIP, 9090, Load(300.0, 6, 20.0, 0, 0, 1))
         yield opened
@@ -199,6 +210,15 @@ async def test_a_saturated_ilb_of_a_bare_address_gets_a_larger_offering(inside: 
     found = await proposed(inside)
     large = inside.world.one(ServiceOffering, "ILB large")
     assert (found.runbook, found.parameters) == ("resize", (("offering", large.id),))
+
+
+async def test_without_a_directory_no_name_moves(tmp_path: Path) -> None:
+    async with house(tmp_path) as opened:
+        opened.world.set_load(VIP, 80, Load(2400.0, 60))
+        text = await said(opened, "app-tier cpu=93")
+    assert "Resize: “ILB large” has 2 vCPUs" in text
+    assert "an outage of a stop and a start" in text
+    assert "Not twin: There is no directory in which its names could get another address." in text
 
 
 async def test_an_offering_for_routers_is_none_for_an_ilb(inside: House) -> None:
