@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.counted import Drain
+from bot.domain.counted import Drain, Span
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Pacing, Sample, Watched
+from bot.errors import Refused
 
 
 class Directory(Protocol):
@@ -60,6 +61,13 @@ class Probe(Protocol):
         """Return what was seen for a run until now."""
         ...
 
+    async def count(self, vip: str, ports: Sequence[int]) -> Mapping[int, Span]:
+        """Return what HAProxy counts at a VIP within some seconds, by port; nothing is tried there.
+
+        `Refused` where nobody looks, `Transient` where nobody sees HAProxy's stats page.
+        """
+        ...
+
 
 class Vantage(Protocol):
     """A prober inside this process: it looks when told to, and tells when asked."""
@@ -103,6 +111,13 @@ class NobodyLooks:
     async def evidence(self, run_id: str) -> Evidence:
         """Nothing was seen."""
         return Evidence()
+
+    async def count(self, vip: str, ports: Sequence[int]) -> Mapping[int, Span]:
+        """Nobody can tell."""
+        raise Refused(
+            f"Count connections at {vip}: nobody looks from where its clients are.",
+            instead="Run a probe agent there (`ilbot probe`), or set probe.from_bot.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

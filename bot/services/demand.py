@@ -18,7 +18,7 @@ from bot.domain.topology import IlbTarget, RouterTarget, Target
 from bot.domain.zone import HostChoice, HostUse, Offering, Role, Router
 from bot.errors import IlbotError, Refused
 from bot.ports import CloudReader
-from bot.services.service_view import OFFERING_SETTING, Outlook, default_of
+from bot.services.service_view import DEFAULT_OFFERING, OFFERING_SETTING, Outlook
 
 CPU_CHECK = "cpu_usage_check.py"
 OF_ILBS, OF_ROUTERS = "internalloadbalancervm", "domainrouter"
@@ -54,7 +54,7 @@ class DemandReader:
 
     def __init__(self, cloud: CloudReader, outlook: Outlook) -> None:
         self._cloud = cloud
-        self._count = outlook.count
+        self._count = outlook.probe.count
         self._names_move = outlook.directory.kind is not DirectoryKind.NONE
 
     async def read(
@@ -87,7 +87,7 @@ class DemandReader:
             notes(self._cloud.setting(OFFERING_SETTING), None),
             self._host(vm, busy, twin.host_id if twin else "", notes),
         )
-        new = default_of(offerings or (), chosen or "")
+        new = _named(offerings, chosen or DEFAULT_OFFERING)
         demand = Demand(
             is_router=False,
             cpu=cpu or await self._checked(vm.id, notes, is_router=False),
@@ -98,7 +98,7 @@ class DemandReader:
             twin=target.twin,
             names_move=self._names_move,
         )
-        return demand if new is None else replace(demand, new_size=_size(new))
+        return demand if new is None else replace(demand, new_size=new)
 
     async def _of_router(
         self,
@@ -197,6 +197,10 @@ def _spare(choices: tuple[HostChoice, ...] | None, peers_host: str) -> int | Non
 
 def _own(offerings: tuple[Offering, ...] | None, offering_id: str) -> Size | None:
     return next((_size(one) for one in offerings or () if one.id == offering_id), None)
+
+
+def _named(offerings: tuple[Offering, ...] | None, named: str) -> Size | None:
+    return next((_size(one) for one in offerings or () if named in (one.id, one.name)), None)
 
 
 def _others(

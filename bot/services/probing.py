@@ -22,7 +22,7 @@ from bot.domain.probing import (
     answered_in_a_row,
 )
 from bot.errors import IlbotError, Refused, Transient
-from bot.ports import Clock, Vantage
+from bot.ports import Clock, NobodyLooks, Vantage
 from bot.services import probe_store
 from bot.services.journal import Journal
 
@@ -73,9 +73,9 @@ class ProbeDesk:
         self._keep_s = keep_s
         self._agents: dict[str, float] = {}
         self._watched: tuple[Watched, ...] = ()
+        self._glances: list[tuple[Watched, ...]] = []
         self._known: dict[tuple[str, int], float] = {}
         self._forgot_at = 0.0
-        self._asked: list[tuple[Watched, ...]] = []
         self._lock = asyncio.Lock()
         self._trouble = ""
 
@@ -175,23 +175,20 @@ class ProbeDesk:
         `Refused` where nobody looks, `Transient` where nobody sees the page.
         """
         if not self._looking():
-            raise Refused(
-                f"Count connections at {vip}: nobody looks from where its clients are.",
-                instead="Run a probe agent there (`ilbot probe`), or set probe.from_bot.",
-            )
-        asked = tuple(Watched(vip, port, counts=False, tried=False) for port in ports)
-        self._asked.append(asked)
+            return await NobodyLooks().count(vip, ports)
+        glance = tuple(Watched(vip, port, counts=False, tried=False) for port in ports)
+        self._glances.append(glance)
         since = self._clock.now()
         try:
             while (now := self._clock.now()) < since + COUNT_WITHIN_S:
                 await self.once()
-                places = [one.at for one in asked]
+                places = [one.at for one in glance]
                 seen = await self._seen(places, since, now)
                 if len(found := spans(seen)) == len(ports):
                     return found
                 await self._clock.sleep(0.5)
         finally:
-            self._asked.remove(asked)
+            self._glances.remove(glance)
         raise Transient(
             f"count connections at {vip}: in {COUNT_WITHIN_S:.0f} s nobody read HAProxy's stats "
             "page of each of its ports there"
@@ -240,9 +237,9 @@ class ProbeDesk:
 
     async def _look_up(self) -> None:
         watched = await self._journal.transact(probe_store.watched_now)
-        known_to_runs = {one.at for one in watched}
-        asked = {one for some in self._asked for one in some if one.at not in known_to_runs}
-        self._watched = (*watched, *sorted(asked))
+        known_places = {one.at for one in watched}
+        glanced = {one for glance in self._glances for one in glance if one.at not in known_places}
+        self._watched = (*watched, *sorted(glanced))
         now = self._clock.now()
         known = {place: at for place, at in self._known.items() if at >= now - _LATE_S}
         self._known = known | dict.fromkeys((one.at for one in self._watched), now)

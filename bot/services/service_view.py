@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
-from bot.domain.counted import Span
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, names_in
 from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.domain.zone import Offering
-from bot.errors import IlbotError, Refused
+from bot.errors import IlbotError
 from bot.ports import CloudReader, Directory, Probe
 from bot.services.lists import Lists
 from bot.services.scope import Scope
@@ -26,26 +24,13 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
 
 
-Count = Callable[[str, Sequence[int]], Awaitable[Mapping[int, Span]]]
-"""Given a VIP and ports of it: what HAProxy counts there within some seconds, by port."""
-
-
-async def count_nothing(vip: str, _ports: Sequence[int]) -> Mapping[int, Span]:
-    """Say that nobody here counts anything."""
-    raise Refused(f"Nobody counts what HAProxy does at {vip}.")
-
-
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Where clients look names up, who watches services for us, and how long clients get to go.
-
-    `count` raises an error of ours where HAProxy's stats page of a VIP cannot be read.
-    """
+    """Where clients look names up, who watches services for us, and how long clients get to go."""
 
     directory: Directory
     probe: Probe
     drain_s: float = 60.0
-    count: Count = count_nothing
 
 
 async def read_service(
@@ -126,10 +111,6 @@ async def _default_offering(cloud: CloudReader) -> Offering | None:
     offerings, chosen = await asyncio.gather(
         cloud.system_offerings(), cloud.setting(OFFERING_SETTING)
     )
-    return default_of(offerings, chosen or "")
-
-
-def default_of(offerings: Iterable[Offering], chosen: str) -> Offering | None:
-    """Return what a new ILB VM comes with, by what the setting has chosen; None if not shown."""
-    wanted = {chosen} if chosen else {DEFAULT_OFFERING}
-    return next((one for one in offerings if {one.id, one.name} & wanted), None)
+    wanted = (one for one in offerings if chosen in (one.id, one.name))
+    default = (one for one in offerings if one.name == DEFAULT_OFFERING)
+    return next(wanted if chosen else default, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,31 +14,25 @@ from bot.adapters.cloudstack.client import Client, Limits
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.signing import Keys
 from bot.adapters.directory.manual import NoDirectory
-from bot.adapters.haproxy_stats import counted_of
-from bot.domain.clients import SPAN_S
-from bot.domain.counted import Counted, Span
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan
 from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
 from bot.engine.api import Checkpoints
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
-from bot.errors import Transient
-from bot.ports import Directory, NobodyLooks
+from bot.ports import NobodyLooks
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, create_app, seed_demo
-from bot.sandbox.stats_page import page
 from bot.services.answers import Answers, Sources
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
 from bot.services.progress import Progress
-from bot.services.service_view import Count, Outlook
+from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from handlers.conversation import Conversation
 from handlers.routes import RUNBOOKS, menu
 from handlers.slack import SlackAccess, SlackHandler
 from tests.sandbox.slack_world import Room
 
-NO_DIRECTORY = NoDirectory()
 ALL = Targets(everything=True)
 ANYTHING = frozenset({EVERYTHING})
 ROLES = (
@@ -94,7 +88,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, directory: Directory = NO_DIRECTORY) -> AsyncIterator[House]:
+async def house(folder: Path) -> AsyncIterator[House]:
     clock = VirtualClock()
     world = World(clock.now)
     seed_demo(world)
@@ -109,7 +103,7 @@ async def house(folder: Path, directory: Directory = NO_DIRECTORY) -> AsyncItera
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    outlook = Outlook(directory, NobodyLooks(), count=counting(world, clock))
+    outlook = Outlook(NoDirectory(), NobodyLooks())
     fleet = Fleet(CloudStackCloud(client), clock, progress.history, outlook)
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(
@@ -125,25 +119,6 @@ async def house(folder: Path, directory: Directory = NO_DIRECTORY) -> AsyncItera
         await engine.close()
         await journal.close()
         await http.aclose()
-
-
-def counting(world: World, clock: VirtualClock) -> Count:
-    """Read the stats pages of a pretend cloud as they are served, without prober and socket."""
-
-    def read(vip: str) -> dict[int, Counted]:
-        world.advance()
-        rows = world.counters.page(vip, world.at)
-        if rows is None:
-            raise Transient(f"read HAProxy's stats page of {vip}: ConnectError")
-        return counted_of(vip, page(vip, rows))
-
-    async def count(vip: str, _ports: Sequence[int]) -> dict[int, Span]:
-        first = read(vip)
-        await clock.sleep(SPAN_S)
-        last = read(vip)
-        return {port: Span(first[port], last[port], SPAN_S) for port in first.keys() & last}
-
-    return count
 
 
 def access(room: Room) -> SlackAccess:
