@@ -280,7 +280,7 @@ def _connect_s(services: tuple[ServiceLoad, ...]) -> float:
 
 
 def _is_unexplained(demand: Demand) -> bool:
-    if demand.is_router or not demand.services or not demand.is_counted:
+    if demand.is_router or not demand.is_counted:
         return False
     assert demand.cpu is not None, "looked at first"
     assert demand.size is not None, "looked at first"

@@ -62,10 +62,8 @@ class Option:
 def options(demand: Demand) -> tuple[Option, ...]:
     """Return what each remedy that adds CPU would do."""
     if demand.is_router:
-        found = (resize(demand), _no_split_of_routers(), _pair_of_routers(demand), migrate(demand))
-    else:
-        found = (resize(demand), split(demand), twin(demand), migrate(demand))
-    return found
+        return resize(demand), _no_split_of_routers(), _pair_of_routers(demand), migrate(demand)
+    return resize(demand), split(demand), twin(demand), migrate(demand)
 
 
 def may_split(demand: Demand) -> bool:
@@ -126,7 +124,7 @@ def twin(demand: Demand) -> Option:
     if demand.twin:
         return _cannot(Remedy.TWIN, f"It has a twin at {demand.twin}, and both serve already.")
     bare = [str(one.port) for one in demand.services if not one.name]
-    if bare or not demand.services:
+    if bare:
         word = "port" if len(bare) == 1 else "ports"
         return _cannot(
             Remedy.TWIN,

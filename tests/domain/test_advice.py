@@ -251,6 +251,7 @@ def test_with_room_and_quick_members_nothing_is_advised() -> None:
             "connections of each rule (HAProxy's stats page)",
         ),
         (demand(service(per_s=3.0)), "what runs in the machine"),
+        (replace(demand(), services=()), "what runs in the machine"),
         (
             demand(service(latency=MemberTimes(0.0, 0.2, 0.25)), cpu=CALM, host=None),
             "how busy its host is",
