@@ -60,9 +60,11 @@ wire: $(VENV)/.dev ## the pretend CloudStack against recordings of a real one: w
 bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
 	$(BIN)/python -m bench
 
-schema: $(VENV)/.dev ## docs/ilb.schema.json, from the format of a spec
+schema: $(VENV)/.dev ## docs/*.schema.json, from the formats of a spec and of a CPU sample
 	@$(BIN)/python -c 'import json, bot.services.spec_format as spec; \
 	  print(json.dumps(spec.json_schema(), indent=2))' > docs/ilb.schema.json
+	@$(BIN)/python -c 'import bot.services.cpu_format as cpu; \
+	  print(cpu.schema_text(), end="")' > docs/cpu-sample.schema.json
 
 pictures: $(VENV)/.dev ## docs/images, from the demo's page: cards of pair and roll, in Chromium
 	@$(BIN)/python -m tests.e2e.pictures
