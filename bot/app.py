@@ -48,8 +48,10 @@ from bot.settings.probe_groups import BOT
 from handlers import http as http_handler
 from handlers import probe_agents
 from handlers.conversation import Conversation
-from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start, TriageSettings
+from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
+from handlers.kafka_metrics import IntakeMetrics
+from handlers.kafka_triage import Triage, TriageSettings
 from handlers.operation_metrics import OperationMetrics
 from handlers.poll import Poller
 from handlers.routes import RUNBOOKS, menu
@@ -309,11 +311,13 @@ class App:
         read = ReadSettings(
             bus.topic, ClientMode(bus.client_mode), Start(bus.start), window_s=bus.max_age_s
         )
+        letters = DeadLetterTopic(lambda: kafka_client.producer(bus), bus.dead_letters)
+        metrics = IntakeMetrics()
         return Intake(
             lambda: kafka_client.consumer(bus),
-            IntakeSettings(read, TriageSettings(max_age_s=bus.max_age_s)),
-            incidents.hear,
-            DeadLetterTopic(lambda: kafka_client.producer(bus), bus.dead_letters),
+            IntakeSettings(read),
+            Triage(incidents.hear, letters, metrics, TriageSettings(max_age_s=bus.max_age_s)),
+            metrics=metrics,
             explain=lambda error: kafka_client.advice(bus, error, words.last),
         )
 

@@ -1,22 +1,22 @@
-"""Turns CloudStack's event bus on Kafka into observations, each stored before it is committed."""
+"""Turns topics on Kafka into settled records: what follows from each is stored, then committed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from bot.errors import IlbotError
-from handlers.kafka_dead_letters import DeadLetters
+from handlers.kafka_decisions import Hold
 from handlers.kafka_metrics import IntakeMetrics
 from handlers.kafka_partitions import Batch, ClientMode, Partitions, ReadSettings, Start
-from handlers.kafka_triage import Hold, Sink, Triage, TriageSettings
 
-__all__ = ["ClientMode", "Intake", "IntakeSettings", "ReadSettings", "Start", "TriageSettings"]
+__all__ = ["ClientMode", "Intake", "IntakeSettings", "ReadSettings", "Settler", "Start"]
 
 log = structlog.get_logger(__name__)
 
@@ -25,31 +25,60 @@ class Silent(Exception):
     """The broker stopped answering without saying so: aiokafka waits for it without a word."""
 
 
+class Settler(Protocol):
+    """What records are for. It keeps what it knows of partitions until the next `begin`."""
+
+    async def begin(self) -> None:
+        """Start anew: partitions were given out again, and their records come again."""
+        ...
+
+    def skim(self, records: Sequence[ConsumerRecord], first: int, news_from: int) -> int:
+        """Settle records from that place on, as long as none needs waiting; return how many.
+
+        They are of one partition; those before offset `news_from` were settled earlier, and
+        come again for what is to be known of the past.
+        """
+        ...
+
+    async def settle(self, record: ConsumerRecord) -> object:
+        """Do all that the record asks for, or raise `Hold`."""
+        ...
+
+    async def idle(self) -> None:
+        """Note that there is nothing to read just now."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is held."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class IntakeSettings:
-    """How the bus is read, what a record may be, and when we are worried.
+    """How a topic is read, and when we are worried.
 
     `turn_s`: a batch whose decisions take longer is cut there, the rest is delivered again, so
     that polling never stops for as long as the group would bear (`max_poll_interval_ms`).
     `silence_s`: without an answer to a fetch for that long, the connection is made anew; an
     idle broker answers twice a second.
-    `hold_alarm_s`: a partition that waits longer makes us unhealthy.
+    `hold_alarm_s`: a partition that waits longer makes us unhealthy. `called`: what the topic
+    is called in health.
     """
 
     read: ReadSettings
-    triage: TriageSettings = field(default_factory=TriageSettings)
     turn_s: float = 60.0
     join_timeout_s: float = 60.0
     silence_s: float = 30.0
     hold_alarm_s: float = 30.0
+    called: str = "event bus"
     reconnect_min_s: float = 1.0
     reconnect_max_s: float = 30.0
 
 
 class Intake:
-    """Reads the bus for as long as the process lives.
+    """Reads one topic for as long as the process lives.
 
-    The factories return what is not started yet. The consumer's must set `group_id`,
+    The factory returns what is not started yet. The consumer must set `group_id`,
     `enable_auto_commit=False` and `auto_offset_reset="none"`. `explain` turns what aiokafka
     raised into a sentence with the next thing to do.
     """
@@ -58,17 +87,15 @@ class Intake:
         self,
         consumer_factory: Callable[[], AIOKafkaConsumer],
         settings: IntakeSettings,
-        sink: Sink,
-        dead_letters: DeadLetters,
+        settler: Settler,
         *,
         metrics: IntakeMetrics | None = None,
         explain: Callable[[BaseException], str] = repr,
     ) -> None:
         self._new_consumer = consumer_factory
         self._settings = settings
-        self._dead_letters = dead_letters
+        self._settler = settler
         self._metrics = metrics or IntakeMetrics()
-        self._triage = Triage(sink, dead_letters, self._metrics, settings.triage)
         self._explain = explain
         self._partitions: Partitions | None = None
         self._trouble = "not connected yet"
@@ -89,20 +116,20 @@ class Intake:
                     self._note_loss(error)
                 await asyncio.sleep(self._pause_s())
         finally:
-            await self._dead_letters.close()
+            await self._settler.close()
 
     def health(self) -> tuple[bool, str]:
         """Return whether records are read and settled, and a sentence for people."""
-        partitions = self._partitions
+        partitions, called = self._partitions, self._settings.called
         if partitions is None or self._trouble:
-            return False, f"event bus: {self._trouble}"
+            return False, f"{called}: {self._trouble}"
         waited_s, why = partitions.longest_hold()
         if waited_s > self._settings.hold_alarm_s:
-            return False, f"event bus: for {waited_s:.0f} s {why}"
+            return False, f"{called}: for {waited_s:.0f} s {why}"
         owned = sorted(tp.partition for tp in partitions.owned())
         if not owned:
-            return True, "event bus: connected; another member reads all partitions"
-        return True, f"event bus: reading partitions {', '.join(map(str, owned))}"
+            return True, f"{called}: connected; another member reads all partitions"
+        return True, f"{called}: reading partitions {', '.join(map(str, owned))}"
 
     async def _listen(self) -> None:
         """Read with one consumer until it fails."""
@@ -111,10 +138,16 @@ class Intake:
             async with asyncio.timeout(self._settings.join_timeout_s):
                 await partitions.join()
             self._note_connection(partitions)
-            heard_at = time.time()
+            heard_at, epoch = time.time(), -1
             while True:
                 batches = await partitions.poll()
-                await self._settle_all(partitions, batches)
+                if epoch != partitions.epoch:
+                    epoch = partitions.epoch
+                    await self._settler.begin()
+                if batches:
+                    await self._settle_all(partitions, batches)
+                elif await partitions.are_all_read():
+                    await self._settler.idle()
                 await partitions.commit_if_due()
                 heard_at = self._listen_for_silence(partitions, heard_at, busy=bool(batches))
                 await asyncio.sleep(0)
@@ -133,20 +166,27 @@ class Intake:
         self, partitions: Partitions, batch: Batch, ends_at: float, *, at_least: int
     ) -> None:
         """Settle a batch in order, up to the first record that must wait."""
-        for number, record in enumerate(batch.records):
+        number = 0
+        while number < len(batch.records):
             if not partitions.still_ours(batch):
                 return
+            if skimmed := self._settler.skim(batch.records, number, batch.news_from):
+                number += skimmed
+                partitions.done(batch, batch.records[number - 1])
+                continue
+            record = batch.records[number]
             if number >= at_least and asyncio.get_running_loop().time() > ends_at:
                 partitions.rewind(batch, record)
                 return
             try:
-                await self._triage.settle(record)
+                await self._settler.settle(record)
             except Hold as hold:
                 partitions.hold(batch, record, hold)
                 return
             if not partitions.still_ours(batch):
                 return  # settled, but no longer ours to commit
             partitions.done(batch, record)
+            number += 1
 
     def _listen_for_silence(self, partitions: Partitions, heard_at: float, *, busy: bool) -> float:
         """Return when the broker was last heard; raise `Silent` when that is too long ago."""

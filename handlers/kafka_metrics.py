@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+
+from bot.domain.detect import Detector
 
 
 class Outcome(StrEnum):
@@ -19,41 +22,44 @@ class Outcome(StrEnum):
 
 
 class IntakeMetrics:
-    """The numbers of one intake. One per registry: a second one of the same name is refused."""
+    """The numbers of one intake. In one registry each intake has a name of its own."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry = REGISTRY, *, name: str = "bus") -> None:
         self.records = Counter(
-            "ilbot_bus_records",
-            "Records read from the event bus, each counted once when it is settled.",
+            f"ilbot_{name}_records",
+            "Records read from the topic, each counted once when it is settled.",
             ("kind", "outcome"),
             registry=registry,
         )
         self.holds = Counter(
-            "ilbot_bus_holds",
+            f"ilbot_{name}_holds",
             "Times a partition was paused because a record could not be settled yet.",
             registry=registry,
         )
         self.gaps = Counter(
-            "ilbot_bus_gaps",
+            f"ilbot_{name}_gaps",
             "Times records were gone from the topic before they were read.",
             registry=registry,
         )
         self.commit_failures = Counter(
-            "ilbot_bus_commit_failures",
+            f"ilbot_{name}_commit_failures",
             "Commits that the broker did not take; their records may be delivered again.",
             registry=registry,
         )
         self.reconnects = Counter(
-            "ilbot_bus_reconnects", "Times the connection was lost.", registry=registry
+            f"ilbot_{name}_reconnects", "Times the connection was lost.", registry=registry
         )
         self.connected = Gauge(
-            "ilbot_bus_connected", "1 while the broker answers.", registry=registry
+            f"ilbot_{name}_connected", "1 while the broker answers.", registry=registry
         )
         self.lag = Gauge(
-            "ilbot_bus_lag_records", "Records not yet settled.", ("partition",), registry=registry
+            f"ilbot_{name}_lag_records",
+            "Records not yet settled.",
+            ("partition",),
+            registry=registry,
         )
         self.lag_age = Gauge(
-            "ilbot_bus_lag_seconds",
+            f"ilbot_{name}_lag_seconds",
             "Age of the last settled record while there are more, else 0.",
             ("partition",),
             registry=registry,
@@ -70,3 +76,37 @@ class IntakeMetrics:
         for gauge in (self.lag, self.lag_age):
             with suppress(KeyError):  # nothing was shown yet
                 gauge.remove(str(partition))
+
+
+class CpuMetrics(IntakeMetrics):
+    """The numbers of the intake of CPU samples, and of the machines that it watches."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        super().__init__(registry, name="cpu")
+        self._machines = Gauge(
+            "ilbot_cpu_machines",
+            "Machines of which samples came lately: watched, busy, unknown (none for a while).",
+            ("state",),
+            registry=registry,
+        )
+        self._dropped = Gauge(
+            "ilbot_cpu_samples_dropped",
+            "Samples not used since partitions were given out: late, repeated, too_many machines.",
+            ("why",),
+            registry=registry,
+        )
+
+    def count(self, settled: Mapping[tuple[str, Outcome], int]) -> None:
+        """Count records that are settled."""
+        for (kind, outcome), number in settled.items():
+            self.records.labels(kind, outcome).inc(number)
+
+    def show(self, detectors: Iterable[Detector]) -> None:
+        """Set the gauges of what is watched."""
+        known = list(detectors)
+        self._machines.labels("watched").set(sum(map(len, known)))
+        self._machines.labels("busy").set(sum(one.busy() for one in known))
+        self._machines.labels("unknown").set(sum(one.unknown() for one in known))
+        self._dropped.labels("late").set(sum(one.late for one in known))
+        self._dropped.labels("repeated").set(sum(one.repeated for one in known))
+        self._dropped.labels("too_many").set(sum(one.refused for one in known))

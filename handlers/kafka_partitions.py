@@ -25,8 +25,9 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from handlers.kafka_decisions import Hold
 from handlers.kafka_metrics import IntakeMetrics
-from handlers.kafka_triage import Hold
+from handlers.kafka_window import before
 
 _METADATA_POLL_S = 0.1
 
@@ -51,7 +52,9 @@ class ClientMode(StrEnum):
 class ReadSettings:
     """How the topic is read.
 
-    `window_s` is how far back `Start.WINDOW` begins. `assign` is for one reader and for
+    `window_s` is how far back `Start.WINDOW` begins. `again_s` is how much from before the
+    committed offset is delivered again to whoever gets a partition, and cannot be committed; 0
+    for none. `assign` is for one reader and for
     brokers without rebalancing (librdkafka's mock cluster); it commits under the same group id,
     and sees new partitions when it reconnects.
     """
@@ -60,6 +63,7 @@ class ReadSettings:
     mode: ClientMode = ClientMode.GROUP
     start: Start = Start.WINDOW
     window_s: float = 3_600.0
+    again_s: float = 0.0
     max_records: int = 200
     poll_ms: int = 200
     commit_interval_s: float = 1.0
@@ -81,11 +85,15 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one partition, and the assignment under which they came."""
+    """Records of one partition, and the assignment under which they came.
+
+    Those before offset `news_from` were settled before, by us or by another member.
+    """
 
     partition: TopicPartition
     records: list[ConsumerRecord]
     epoch: int
+    news_from: int = 0
 
 
 class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -106,7 +114,9 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._settings = settings
         self._metrics = metrics
         self._wall = wall
-        self._epoch = 0
+        self.epoch = 0
+        """The number of the assignment: another one means that partitions were given out anew."""
+        self._news_from: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, ConsumerRecord] = {}
         self._held: dict[TopicPartition, _Held] = {}
@@ -145,11 +155,12 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     def still_ours(self, batch: Batch) -> bool:
         """Whether no rebalance came between; without that, its records are somebody else's."""
-        return batch.epoch == self._epoch and batch.partition in self.owned()
+        return batch.epoch == self.epoch and batch.partition in self.owned()
 
     async def poll(self) -> list[Batch]:
         """Return what came, perhaps nothing; also what keeps us a member of the group."""
         self._release_due()
+        await self._wind_back()
         try:
             found = await self._consumer.getmany(
                 timeout_ms=self._settings.poll_ms, max_records=self._settings.max_records
@@ -163,12 +174,31 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             self._metrics.gaps.inc()
             log.error("bus_record_larger_than_fetch", error=str(error))
         else:
-            return [Batch(tp, records, self._epoch) for tp, records in found.items() if records]
+            return [
+                Batch(tp, records, self.epoch, self._news_from.get(tp, 0))
+                for tp, records in found.items()
+                # What came before its partition was wound back comes again.
+                if records and (tp in self._news_from or not self._settings.again_s)
+            ]
         return []
 
+    async def are_all_read(self) -> bool:
+        """Whether there is no record, of any partition of ours, that was not delivered yet."""
+        for partition in self.owned():
+            end = self._consumer.highwater(partition)
+            if partition in self._held or end is None:
+                return False
+            try:
+                if await self._consumer.position(partition) < end:
+                    return False
+            except IllegalStateError:
+                return False  # taken from us meanwhile
+        return True
+
     def done(self, batch: Batch, record: ConsumerRecord) -> None:
-        """Note that a record is settled: it may be committed."""
-        self._done[batch.partition] = record.offset + 1
+        """Note that a record is settled: it may be committed, if it was not before."""
+        if record.offset >= batch.news_from:
+            self._done[batch.partition] = record.offset + 1
         self._held.pop(batch.partition, None)
         self._reached[batch.partition] = record
 
@@ -259,10 +289,11 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
         aiokafka's rebalances are eager: what is revoked is all we have.
         """
-        self._epoch += 1
+        self.epoch += 1
         await self.commit()
         self._done.clear()
         self._held.clear()
+        self._news_from.clear()
         self._forget_lag()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -283,12 +314,34 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         due = [tp for tp, held in self._held.items() if held.until <= now]
         self._consumer.resume(*(tp for tp in due if tp in self._consumer.paused()))
 
+    async def _wind_back(self) -> None:
+        """Go back by `again_s` on partitions that are new to us; those never committed begin."""
+        if not self._settings.again_s:
+            return
+        for partition in self.owned() - self._news_from.keys():
+            epoch = self.epoch
+            try:
+                committed = await self._consumer.committed(partition)
+                if committed is None:
+                    continue  # the poll says that there is none, and it begins
+                again = await before(self._consumer, partition, committed, self._settings.again_s)
+                if epoch != self.epoch:
+                    return
+                self._consumer.seek(partition, again)
+            except IllegalStateError:
+                return  # taken from us meanwhile
+            self._news_from[partition] = committed
+            log.info(
+                "bus_partition_wound_back",
+                partition=partition.partition, again_from=again, news_from=committed,
+            )  # fmt: skip
+
     async def _begin(self, partition: TopicPartition) -> None:
         """Choose and commit a first position: else a death before the first commit loses records.
 
         A broker without look-up by time (librdkafka's mock cluster) gives the end.
         """
-        epoch = self._epoch
+        epoch = self.epoch
         if self._settings.start is Start.EARLIEST:
             offset = (await self._consumer.beginning_offsets([partition]))[partition]
         else:
@@ -304,7 +357,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     async def _skip_gap(self, partition: TopicPartition, wanted: int) -> None:
         """Retention, or a topic made anew, took what we had not read: say so and read on."""
-        epoch = self._epoch
+        epoch = self.epoch
         offset = (await self._consumer.beginning_offsets([partition]))[partition]
         self._metrics.gaps.inc()
         log.error(
@@ -313,13 +366,13 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         await self._go_to(partition, offset, epoch)
 
     async def _go_to(self, partition: TopicPartition, offset: int, epoch: int) -> None:
-        if epoch != self._epoch:
+        if epoch != self.epoch:
             return
         try:
             self._consumer.seek(partition, offset)
         except IllegalStateError:
             return  # taken from us meanwhile
-        self._done[partition] = offset
+        self._news_from[partition] = self._done[partition] = offset
         await self.commit()
 
     def _show_lag(self) -> None:

@@ -5,33 +5,23 @@ A record that cannot be settled now raises `Hold`: it is neither skipped nor com
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
 from aiokafka import ConsumerRecord
 
 from bot.domain.bus import Unreadable, classify, kind_of
 from bot.domain.observation import Observation, observe
-from bot.errors import Permanent, Refused, Transient
 from handlers.kafka_dead_letters import DeadLetters
+from handlers.kafka_decisions import Decisions, Hold
 from handlers.kafka_metrics import IntakeMetrics, Outcome
-from handlers.kafka_records import decode, decode_key, masked
+from handlers.kafka_records import decode, decode_key
 
-log = structlog.get_logger(__name__)
+__all__ = ["Hold", "Settled", "Sink", "Triage", "TriageSettings"]
 
 Sink = Callable[[Observation], Awaitable[None]]
-
-
-class Hold(Exception):
-    """The record must be tried again later; its partition waits."""
-
-    def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +69,29 @@ class Triage:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._sink = sink
-        self._dead_letters = dead_letters
         self._metrics = metrics
         self._settings = settings or TriageSettings()
+        self._decisions = Decisions(
+            dead_letters,
+            timeout_s=self._settings.sink_timeout_s,
+            poison_after=self._settings.poison_after,
+        )
         self._now = now
         self._settled: OrderedDict[str, None] = OrderedDict()
-        self._failures: dict[tuple[str, int], tuple[int, int]] = {}
+
+    async def begin(self) -> None:
+        """Nothing is kept of one assignment of partitions that another would not need."""
+
+    async def idle(self) -> None:
+        """Nothing follows from silence on the bus."""
+
+    def skim(self, records: Sequence[ConsumerRecord], first: int, news_from: int) -> int:
+        """Settle none at once: each may take a decision."""
+        return 0
+
+    async def close(self) -> None:
+        """Let go of the dead letters."""
+        await self._decisions.close()
 
     async def settle(self, record: ConsumerRecord) -> Settled:
         """Do all that the record asks for and count it, or raise `Hold`."""
@@ -96,7 +103,7 @@ class Triage:
         try:
             kind, observation = self._read(record)
         except Unreadable as why:
-            await self._bury(record, str(why))
+            await self._decisions.bury(record, str(why))
             return Settled(why.kind, Outcome.DEAD_LETTER)
         if observation is None:
             return Settled(kind, Outcome.NOTHING)
@@ -115,52 +122,10 @@ class Triage:
         return kind_of(found), observation
 
     async def _pass_on(self, record: ConsumerRecord, observation: Observation) -> Outcome:
-        try:
-            async with asyncio.timeout(self._settings.sink_timeout_s):
-                await self._sink(observation)
-        except Transient as error:
-            raise Hold(str(error), retry_after_s=error.retry_after_s) from error
-        except TimeoutError as error:
-            waited = f"no decision within {self._settings.sink_timeout_s:g} s"
-            raise Hold(waited) from error
-        except (Refused, Permanent) as error:
-            await self._bury(record, f"the decision failed: {error}")
-            return Outcome.DEAD_LETTER
-        except Exception as error:
-            # A bug in deciding must not stop the bus, nor lose the record at the first stumble.
-            self._count_failure(record, error)
-            await self._bury(record, f"deciding failed: {type(error).__name__}")
-            return Outcome.DEAD_LETTER
-        self._remember(observation.dedupe)
-        return Outcome.OBSERVED
-
-    def _count_failure(self, record: ConsumerRecord, error: Exception) -> None:
-        place = (record.topic, record.partition)
-        offset, failures = self._failures.get(place, (record.offset, 0))
-        failures = failures + 1 if offset == record.offset else 1
-        self._failures[place] = (record.offset, failures)
-        log.error(
-            "bus_record_not_decided",
-            partition=record.partition,
-            offset=record.offset,
-            attempt=failures,
-            error=type(error).__name__,
-            exc_info=error,
-        )
-        if failures < self._settings.poison_after:
-            raise Hold(f"deciding failed: {type(error).__name__}") from error
-
-    async def _bury(self, record: ConsumerRecord, reason: str) -> None:
-        try:
-            await self._dead_letters.write(record, reason)
-        except Transient as error:
-            raise Hold(str(error), retry_after_s=error.retry_after_s) from error
-        log.warning(
-            "bus_record_dead_lettered",
-            partition=record.partition,
-            offset=record.offset,
-            reason=masked(reason),
-        )
+        outcome = await self._decisions.take(record, lambda: self._sink(observation))
+        if outcome is Outcome.OBSERVED:
+            self._remember(observation.dedupe)
+        return outcome
 
     def _remember(self, dedupe: str) -> None:
         """Spare the sink what it has stored; its own unique key is what counts after a restart."""

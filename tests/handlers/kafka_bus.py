@@ -15,6 +15,7 @@ from bot.domain.observation import Observation
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from handlers.kafka_triage import Triage
 from tests.handlers.bus_records import stopped
 from tests.waiting import cancelled
 
@@ -61,12 +62,12 @@ class Bus:
             reconnect_min_s=0.1,
             hold_alarm_s=0.0,
         )
+        metrics = IntakeMetrics(registry)
         intake = Intake(
             lambda: consumer(self.settings),
             settings,
-            sink or self.store,
-            letters,
-            metrics=IntakeMetrics(registry),
+            Triage(sink or self.store, letters, metrics),
+            metrics=metrics,
             explain=lambda error: advice(self.settings, error),
         )
         return intake, registry

@@ -14,6 +14,7 @@ from bot.errors import Transient
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from handlers.kafka_triage import Triage
 from tests.handlers.bus_records import stopped
 from tests.handlers.kafka_bus import PARTITIONS, Bus, bus_on, running
 from tests.services.run import free_port
@@ -256,12 +257,13 @@ async def test_a_slow_sink_cuts_the_batch_but_nothing_is_lost(kafka: str, kafka_
 
 async def test_clients_that_cannot_even_be_made_are_told_in_their_own_words() -> None:
     settings = KafkaSettings(bootstrap="k:1", security_protocol="SSL", ca_file="/no/such/ca")
+    letters = DeadLetterTopic(lambda: producer(settings), "cloudstack.dlq")
+    metrics = IntakeMetrics(CollectorRegistry())
     intake = Intake(
         lambda: consumer(settings),
         IntakeSettings(read=ReadSettings(topic="cloudstack"), reconnect_min_s=0.01),
-        Bus("k:1", "cloudstack").store,
-        DeadLetterTopic(lambda: producer(settings), "cloudstack.dlq"),
-        metrics=IntakeMetrics(CollectorRegistry()),
+        Triage(Bus("k:1", "cloudstack").store, letters, metrics),
+        metrics=metrics,
     )
     async with running(intake):
         await until(lambda: "/no/such/ca" in intake.health()[1])

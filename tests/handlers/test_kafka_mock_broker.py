@@ -12,6 +12,7 @@ from bot.sandbox.broker import Broker
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from handlers.kafka_triage import Triage
 from tests.handlers.bus_records import stopped
 from tests.waiting import cancelled, until
 
@@ -46,12 +47,12 @@ class Reader:
         )
         settings = IntakeSettings(read=read, silence_s=2, reconnect_min_s=0.1, reconnect_max_s=0.1)
         letters = DeadLetterTopic(lambda: producer(self.settings), f"{TOPIC}.dlq")
+        metrics = IntakeMetrics(CollectorRegistry())
         return Intake(
             lambda: consumer(self.settings),
             settings,
-            self.store,
-            letters,
-            metrics=IntakeMetrics(CollectorRegistry()),
+            Triage(self.store, letters, metrics),
+            metrics=metrics,
             explain=lambda error: advice(self.settings, error),
         )
 

@@ -18,6 +18,7 @@ from bot.errors import Permanent
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_dead_letters import DeadLetterTopic
 from handlers.kafka_metrics import IntakeMetrics
+from handlers.kafka_triage import Triage
 from tests.handlers.bus_records import stopped
 from tests.services.missing import missing
 from tests.services.run import free_port
@@ -211,12 +212,13 @@ async def test_a_restart_of_the_broker_loses_nothing(secure: SecureBroker) -> No
         stored.append(observation.target_id)
 
     read = ReadSettings(topic=settings.topic, start=Start.EARLIEST, commit_timeout_s=1)
+    letters = DeadLetterTopic(lambda: producer(settings), settings.dead_letters)
+    metrics = IntakeMetrics(CollectorRegistry())
     intake = Intake(
         lambda: consumer(settings),
         IntakeSettings(read=read, silence_s=2, reconnect_min_s=0.1),
-        store,
-        DeadLetterTopic(lambda: producer(settings), settings.dead_letters),
-        metrics=IntakeMetrics(CollectorRegistry()),
+        Triage(store, letters, metrics),
+        metrics=metrics,
         explain=lambda error: advice(settings, error),
     )
     task = asyncio.create_task(intake.run())

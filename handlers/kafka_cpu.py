@@ -1,0 +1,200 @@
+"""Turns records of the CPU topic into moments of incidents, each told before it is committed.
+
+What detectors know of the past is read again whenever partitions are given out: then records
+come that were settled before, which teach them and are told to nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from bot.domain.bus import Unreadable
+from bot.domain.detect import Detector, Edge, Moment, Rule
+from bot.errors import IlbotError
+from handlers.kafka_cpu_records import samples_of
+from handlers.kafka_dead_letters import DeadLetters
+from handlers.kafka_decisions import Decisions
+from handlers.kafka_metrics import CpuMetrics, Outcome
+
+log = structlog.get_logger(__name__)
+_IDLE_TICK_S = 5.0
+_ENDS = frozenset({Moment.LEFT, Moment.LOST})
+
+
+class Watchman(Protocol):
+    """Who is told of incidents."""
+
+    async def opened(self) -> Mapping[str, float]:
+        """Return the incidents that are open: target ids, and since when in unix seconds."""
+        ...
+
+    async def hear(self, edge: Edge) -> None:
+        """Take a moment of an incident; it is stored when this returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSettings:
+    """When a machine is busy, and which samples count at all.
+
+    `max_age_s`: older samples are history. `max_ahead_s`: clocks differ, but one sample from the
+    future would make all that follow look late.
+    """
+
+    rule: Rule
+    max_age_s: float = 3_600.0
+    max_ahead_s: float = 60.0
+    sink_timeout_s: float = 60.0
+    poison_after: int = 5
+
+
+@dataclass(slots=True)
+class _Partition:
+    """What is known of one partition: its machines, and what is still to be told of them."""
+
+    detector: Detector
+    news_from: int = 0
+    fed: int = -1
+    """The offset of the last record whose samples were taken, and what it was."""
+    fed_as: tuple[str, Outcome] = ("", Outcome.NOTHING)
+    owed: tuple[Edge, ...] = ()
+    ticked_at: float = 0.0
+
+
+class CpuSettler:
+    """Watches the machines of all partitions that are ours."""
+
+    def __init__(
+        self,
+        watchman: Watchman,
+        dead_letters: DeadLetters,
+        metrics: CpuMetrics,
+        settings: CpuSettings,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._watchman = watchman
+        self._metrics = metrics
+        self._settings = settings
+        self._decisions = Decisions(
+            dead_letters, timeout_s=settings.sink_timeout_s, poison_after=settings.poison_after
+        )
+        self._now = now
+        self._tick_s = settings.rule.silence_s / 4
+        self._opened: Mapping[str, float] = {}
+        self._partitions: dict[int, _Partition] = {}
+
+    async def begin(self) -> None:
+        """Forget everything but the incidents that are open, which are on record."""
+        self._opened = await self._watchman.opened()
+        self._partitions.clear()
+
+    def skim(self, records: Sequence[ConsumerRecord], first: int, news_from: int) -> int:
+        """Take records up to one from which something follows, or that cannot be read."""
+        here = self._partition(records[first].partition)
+        here.news_from = news_from
+        number, counted, now = first, Counter[tuple[str, Outcome]](), self._now()
+        while number < len(records) and not here.owed:
+            record = records[number]
+            is_news = record.offset >= news_from
+            try:
+                self._take(here, record, now)
+            except Unreadable:
+                if is_news:
+                    break
+            if here.owed:
+                break
+            number += 1
+            if is_news:
+                counted[here.fed_as] += 1
+        self._metrics.count(counted)
+        if number > first and not here.owed:
+            is_news = records[number - 1].offset >= news_from
+            self._pass_time(here, here.detector.newest, self._tick_s, is_news=is_news)
+        return number - first
+
+    async def settle(self, record: ConsumerRecord) -> None:
+        """Tell what is owed, and take the record if it was not taken yet."""
+        here = self._partition(record.partition)
+        outcome = await self._tell(record, here)
+        if here.fed != record.offset:
+            try:
+                self._take(here, record, self._now())
+            except Unreadable as why:
+                await self._decisions.bury(record, str(why))
+                here.fed, here.fed_as = record.offset, (why.kind, Outcome.DEAD_LETTER)
+            outcome = await self._tell(record, here)
+        if record.offset >= here.news_from:
+            kind, was = here.fed_as
+            self._metrics.count({(kind, outcome or was): 1})
+
+    async def idle(self) -> None:
+        """Let time pass for the machines: with nothing more to read, the clock tells it."""
+        now = self._now()
+        for here in self._partitions.values():
+            self._pass_time(here, now, _IDLE_TICK_S, is_news=True)
+            await self._tell_without_record(here)
+        self._metrics.show([here.detector for here in self._partitions.values()])
+
+    async def close(self) -> None:
+        """Let go of the dead letters."""
+        await self._decisions.close()
+
+    def _partition(self, number: int) -> _Partition:
+        here = self._partitions.get(number)
+        if here is None:
+            detector = Detector(self._settings.rule, self._opened)
+            here = self._partitions[number] = _Partition(detector)
+        return here
+
+    def _take(self, here: _Partition, record: ConsumerRecord, now: float) -> None:
+        """Feed a record's samples to the detector; `Unreadable` before any of them is taken."""
+        kind, samples = samples_of(record.value, record.key)
+        latest, oldest = now + self._settings.max_ahead_s, now - self._settings.max_age_s
+        for sample in samples:
+            if sample[1] > latest:
+                raise Unreadable("its event time lies in the future", kind=kind)
+        outcome, feed = Outcome.NOTHING, here.detector.feed
+        for target, at, percent, name, host in samples:
+            if at < oldest:
+                outcome = Outcome.LATE
+            elif edges := feed(target, at, percent, name, host):
+                self._owe(here, edges, is_news=record.offset >= here.news_from)
+        here.fed, here.fed_as = record.offset, (kind, outcome)
+
+    def _owe(self, here: _Partition, edges: Sequence[Edge], *, is_news: bool) -> None:
+        """Keep what is to be told; of the past only ends, which were perhaps never told."""
+        told = edges if is_news else [edge for edge in edges if edge.moment in _ENDS]
+        here.owed = (*here.owed, *told)
+
+    async def _tell(self, record: ConsumerRecord, here: _Partition) -> Outcome | None:
+        """Tell what is owed, one after the other; `Hold` where that must wait."""
+        outcome = None
+        while here.owed:
+            hear = partial(self._watchman.hear, here.owed[0])
+            outcome = await self._decisions.take(record, hear)
+            here.owed = here.owed[1:]
+        return outcome
+
+    async def _tell_without_record(self, here: _Partition) -> None:
+        """Tell what time brought; what cannot be told now is told with the next record."""
+        try:
+            while here.owed:
+                await self._watchman.hear(here.owed[0])
+                here.owed = here.owed[1:]
+        except IlbotError as error:
+            log.warning("cpu_moment_not_told", moment=here.owed[0].moment, error=str(error))
+
+    def _pass_time(self, here: _Partition, now: float, every_s: float, *, is_news: bool) -> None:
+        """Look for who is silent; not for each sample, as it goes through all machines."""
+        if now - here.ticked_at >= every_s:
+            here.ticked_at = now
+            self._owe(here, here.detector.tick(now), is_news=is_news)
