@@ -65,7 +65,8 @@ def _object(raw: bytes | None) -> dict[str, Any]:
 
 
 def _own(value: dict[str, Any], target: Any) -> Sample:
-    at, percent = value.get("at"), value.get("cpu_percent")
+    at: Any = value.get("at")
+    percent: Any = value.get("cpu_percent")
     name, host = value.get("name", ""), value.get("host", "")
     if not isinstance(target, str) or _TARGET.match(target) is None:
         raise Unreadable("target is no id", kind=CPU)
@@ -97,8 +98,7 @@ def _telegraf(metric: Any, key: bytes | None) -> Sample | None:
         percent = 100.0 - _percent(fields["usage_idle"])
     else:
         return None
-    host = tags.get("hypervisor")
-    name = tags.get("host")
+    name, host = tags.get("host", ""), tags.get("hypervisor", "")
     return (
         _target(tags, key),
         _time(metric.get("timestamp")),

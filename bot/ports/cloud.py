@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
 from bot.domain.health import CheckResult
+from bot.domain.load import CpuSample
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
@@ -74,6 +75,14 @@ class CloudReader(Protocol):
 
     async def hosts_for_migration(self, vm_id: str) -> tuple[HostChoice, ...]:
         """Return the other hosts that a running system VM may move to."""
+        ...
+
+    async def cpu_samples(self, *, since: float, vm_id: str = "") -> tuple[CpuSample, ...]:
+        """Return how busy system VMs were from `since` (unix seconds) on, oldest first.
+
+        Of all of them, consoles and storage VMs too, or of one. CloudStack keeps none where its
+        statistics of system VMs are off; a VM without samples is not in it.
+        """
         ...
 
     async def hosts(self) -> tuple[Host, ...]:

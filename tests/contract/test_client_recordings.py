@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from bot.adapters.cloudstack import answers, servers, site_answers, underlay, zone_answers
+from bot.adapters.cloudstack import answers, servers, site_answers, underlay, usage, zone_answers
 from bot.adapters.cloudstack.catalogue import COMMANDS, Effect
 from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.cloud import CloudStackCloud
@@ -34,6 +34,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "listNetworkACLs": site_answers.AclRow,
     "listLBStickinessPolicies": site_answers.StickinessesRow,
     "listInternalLoadBalancerElements": site_answers.ElementRow,
+    "listSystemVmsUsageHistory": usage.UsageRow,
 }
 VALUES = (
     answers.IlbVmRow,

@@ -242,3 +242,17 @@ async def test_a_clock_that_goes_wrong_is_a_rejected_key(world: World, dial: Dia
     late = CloudStackCloud(Client(ENDPOINT, keys_of(READ_ONLY), None, http, behind))
     with pytest.raises(Refused, match="clock"):
         await late.tiers()
+
+
+async def test_how_busy_machines_were_is_read_since_a_moment(
+    cloud: CloudStackCloud, world: World, clock: StandingClock
+) -> None:
+    vm = await machine(cloud, "b-31-VM")
+    clock.at += 10
+    world.set_cpu("b-31-VM", 97.5)
+    since, clock.at = clock.at, clock.at + 180
+    found = await cloud.cpu_samples(since=since, vm_id=vm.id)
+    assert [(one.target_name, one.cpu_percent) for one in found] == [("b-31-VM", 97.5)] * 3
+    everybody = {one.target_name for one in await cloud.cpu_samples(since=since)}
+    assert {"b-31-VM", "b-32-VM"} <= everybody
+    assert await cloud.cpu_samples(since=since, vm_id=NOBODY) == ()

@@ -60,6 +60,12 @@ _ALL = (
         Role.ROOT_ADMIN,
         "admin.host.FindHostsForMigrationCmd",
     ),
+    Command(
+        "listSystemVmsUsageHistory",
+        Effect.READ,
+        Role.ROOT_ADMIN,
+        "ListSystemVMsUsageHistoryCmd",
+    ),
     Command("listVPCs", Effect.READ, Role.USER, "user.vpc.ListVPCsCmd"),
     Command("listZones", Effect.READ, Role.USER, "user.zone.ListZonesCmd"),
     Command("listHosts", Effect.READ, Role.ROOT_ADMIN, "admin.host.ListHostsCmd"),

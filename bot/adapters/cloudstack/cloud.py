@@ -24,6 +24,7 @@ from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
 from bot.adapters.cloudstack.routers import RouterCalls
 from bot.adapters.cloudstack.site import SiteCalls
+from bot.adapters.cloudstack.usage import UsageCalls
 from bot.adapters.cloudstack.zone_answers import (
     HostRow,
     HostUseRow,
@@ -39,7 +40,7 @@ from bot.errors import Permanent
 _SYSTEM_TEMPLATE_TYPES = ("ROUTING", "SYSTEM")
 
 
-class CloudStackCloud(SiteCalls, RouterCalls):
+class CloudStackCloud(SiteCalls, RouterCalls, UsageCalls):
     """The cloud as one CloudStack API shows it; it changes nothing without a write key."""
 
     async def version(self) -> str:

@@ -148,7 +148,9 @@ ACTIONS: dict[str, Act] = {
         body.get("details", ""),
         heals=bool(body.get("heals", True)),
     ),
-    "set-cpu": lambda world, body: world.set_cpu(body["target"], float(body["percent"])),
+    "set-cpu": lambda world, body: world.set_cpu(
+        body["target"], float(body["percent"]), machines=bool(body.get("machines"))
+    ),
     "close-hosts": lambda world, body: world.close_hosts(body.get("besides", "")),
     "set-version": lambda world, body: world.set_version(body["version"]),
     "set-role": lambda world, body: world.set_role(body["target"], body.get("role")),
@@ -190,7 +192,7 @@ ABOUT: dict[str, str] = {
     "close-sessions": "let the pretend clients of a `target` vip:port leave",
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and "
     "event, and what `heals` passes some minutes after a start",
-    "set-cpu": "let a machine or a host be busy (`percent`)",
+    "set-cpu": "let a machine or a host be busy (`percent`), with `machines` its system VMs too",
     "close-hosts": "let hosts take no more machines, all but the one named (`besides`)",
     "set-version": "be a server of another `version` from now on",
     "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",

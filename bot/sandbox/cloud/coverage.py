@@ -151,5 +151,7 @@ COVERAGE: dict[str, Coverage] = {
     "createWebhook": Coverage("user.CreateWebhookCmd", "webhooks: every URL is refused"),
     "listWebhooks": Coverage("user.ListWebhooksCmd", "webhooks: there are none"),
     "listWebhookDeliveries": Coverage("user.ListWebhookDeliveriesCmd", "there are none"),
-    "listSystemVmsUsageHistory": Coverage("ListSystemVMsUsageHistoryCmd", "dates, accumulation"),
+    "listSystemVmsUsageHistory": Coverage(
+        "ListSystemVMsUsageHistoryCmd", "other dates, samples of stopped machines"
+    ),
 }

@@ -261,6 +261,7 @@ class Machine(Owned):
     was_stopped: bool = False
     checks: list[HealthCheck] = field(default_factory=list)
     cpu_percent: float = 10.0
+    loads: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def described(self) -> str:

@@ -234,11 +234,20 @@ class World(CloudState):
         router.role_by_hand = role
         watch_roles(self, router)
 
-    def set_cpu(self, name: str, percent: float) -> None:
-        """Let a machine, or a host by its name, be so busy: what metrics and history show."""
+    def set_cpu(self, name: str, percent: float, *, machines: bool = False) -> None:
+        """Let a machine, or a host by its name, be so busy: what metrics and history show.
+
+        With `machines` every system VM on the host is as busy as the host.
+        """
+        self.advance()
         hosts = [one for one in self.all(Host) if name in (one.id, one.name)]
-        busy = hosts[0] if hosts else self.machine(name)
-        busy.cpu_percent = percent
+        for host in hosts:
+            host.cpu_percent = percent
+        system = (*self.machines(Kind.ILB), *self.machines(Kind.ROUTER))
+        there = [one for one in system if machines and one.host in hosts]
+        for machine in there if hosts else [self.machine(name)]:
+            machine.loads.append((self.at, machine.cpu_percent))
+            machine.cpu_percent = percent
 
     def close_hosts(self, besides: str = "") -> None:
         """Let hosts take no more machines, all but the one of that name; what runs goes on."""

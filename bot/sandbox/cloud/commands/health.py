@@ -1,12 +1,12 @@
-"""Answer what routers say about themselves: health checks, diagnostics, CPU history.
+"""Answer what routers say about themselves: health checks and diagnostics.
 
-Follows VirtualNetworkApplianceManagerImpl, DiagnosticsServiceImpl and MetricsServiceImpl.
+Follows VirtualNetworkApplianceManagerImpl and DiagnosticsServiceImpl.
 """
 
 from __future__ import annotations
 
 from bot.sandbox.cloud.commands.submitting import Shown, event, submit_job
-from bot.sandbox.cloud.frame import ApiError, Body, JobFailed, date
+from bot.sandbox.cloud.frame import ApiError, Body, JobFailed
 from bot.sandbox.cloud.machine_views import health_checks
 from bot.sandbox.cloud.model import Kind, Machine
 from bot.sandbox.cloud.processes import Work
@@ -22,20 +22,6 @@ NO_TYPE = (
     'return value of "org.apache.cloudstack.api.BaseAsyncCmd.getApiResourceType()" is null'
 )
 DIAGNOSTICS = ("ping", "ping6", "traceroute", "traceroute6", "arping")
-SAMPLE = {
-    "diskioread": 0,
-    "diskiowrite": 0,
-    "diskiopstotal": 0,
-    "diskkbsread": 0,
-    "diskkbswrite": 0,
-    "memoryintfreekbs": -1,
-    "memorykbs": 0,
-    "memorytargetkbs": 0,
-    "networkkbsread": 32768,
-    "networkkbswrite": 16384,
-    "networkread": "32.00 MiB",
-    "networkwrite": "16.00 MiB",
-}
 
 
 def results(request: Request) -> Body:
@@ -91,30 +77,3 @@ def _target(request: Request) -> Machine:
     if machine.kind is not Kind.ROUTER:
         raise ApiError(530, NO_TYPE)
     return machine
-
-
-def usage_history(request: Request) -> Body:
-    """Show CPU samples of routers and ILB VMs: one a minute of the last `SAMPLES`."""
-    wanted, name = request.entity("id", Machine), request.text("name")
-    found = [
-        machine
-        for machine in request.state.all(Machine)
-        if machine.kind is not Kind.USER
-        and wanted in (None, machine)
-        and name in (None, machine.name)
-        and machine.state == "Running"
-    ]
-    return request.page("virtualmachine", found, lambda one: _usage(request, one))
-
-
-SAMPLES = 10
-
-
-def _usage(request: Request, machine: Machine) -> Body:
-    moments = [request.state.at - 60.0 * age for age in range(SAMPLES, 0, -1)]
-    used = f"{machine.cpu_percent:g}%"
-    return {
-        "id": machine.id,
-        "name": machine.name,
-        "stats": [{"timestamp": date(moment), "cpuused": used} | SAMPLE for moment in moments],
-    }
