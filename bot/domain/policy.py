@@ -30,6 +30,14 @@ class IncidentKind(StrEnum):
     ILB_FAILING = "ilb-failing"
     ROUTER_FAILING = "router-failing"
     ROUTER_STOPPED = "router-stopped"
+    CPU_SATURATED = "cpu-saturated"
+    """An ILB VM or a router is busy for long."""
+    HOST_HOT = "host-hot"
+    """Several of one host became busy together."""
+
+
+ADVISED = frozenset({IncidentKind.CPU_SATURATED, IncidentKind.HOST_HOT})
+"""Incidents whose runbook is advised from their numbers: an advice is never carried out unasked."""
 
 
 class Power(StrEnum):
@@ -132,7 +140,10 @@ class RunbookPolicy:
 
 @dataclass(frozen=True, slots=True)
 class IncidentPolicy:
-    """What an incident leads to; never further than its runbook's own policy goes."""
+    """What an incident leads to; never further than its runbook's own policy goes.
+
+    Of an advised incident `runbook` is the only one that may be opened, empty for whichever.
+    """
 
     kind: IncidentKind
     runbook: str
@@ -238,6 +249,17 @@ class Policies:
         policy = self.runbook(incident.runbook)
         mode = min(incident.mode, policy.mode, key=CAUTION.index)
         return IncidentPolicy(kind, incident.runbook, _where_listed(policy, mode, target))
+
+    def for_advice(
+        self, kind: IncidentKind, runbook: str, target: Scope | None = None
+    ) -> IncidentPolicy | None:
+        """Return how far an advised runbook may go, None where no policy lets it be opened."""
+        incident = self.incidents.get(kind)
+        if incident is None or incident.runbook not in {"", runbook}:
+            return None
+        policy = self.runbook(runbook)
+        mode = min(incident.mode, policy.mode, Mode.APPROVE, key=CAUTION.index)
+        return IncidentPolicy(kind, runbook, _where_listed(policy, mode, target))
 
     def _roles_of(self, person_id: str) -> tuple[Role, ...]:
         person = self.person(person_id)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from bot.domain.operation import Mode
 from bot.domain.policy import (
+    ADVISED,
     EVERYTHING,
     IncidentKind,
     IncidentPolicy,
@@ -61,7 +62,7 @@ class _Runbook(_Part):
 
 
 class _Incident(_Part):
-    runbook: _Name
+    runbook: StrictStr = ""
     mode: Mode = Mode.OBSERVE
 
 
@@ -150,7 +151,14 @@ class _Checker:
 
     def _incident(self, kind: IncidentKind, incident: _Incident, document: _Document) -> None:
         here = ("incidents", kind.value)
-        self._is_runbook((*here, "runbook"), incident.runbook)
+        if incident.runbook:
+            self._is_runbook((*here, "runbook"), incident.runbook)
+        elif kind not in ADVISED:
+            self._wrong(here, "runbook is missing", of_key=True)
+        if kind in ADVISED:
+            if incident.mode is Mode.AUTOMATIC:
+                self._wrong((*here, "mode"), "an advice is never automatic; approve is the most")
+            return
         runbook = document.runbooks.get(incident.runbook)
         if incident.mode is Mode.AUTOMATIC and (not runbook or runbook.mode is not Mode.AUTOMATIC):
             self._wrong(

@@ -218,3 +218,36 @@ def test_no_text_gives_anything_but_policies_or_a_refusal(text: str) -> None:
         assert "policies.yaml" in str(refused)
     else:
         assert not policies.people
+
+
+def test_an_advice_needs_no_runbook_and_is_never_automatic() -> None:
+    read("incidents:\n  cpu-saturated: {mode: approve}\n  host-hot: {runbook: pair}\n")
+    assert problems(
+        "incidents:\n  host-hot: {mode: automatic}\n  ilb-missing: {mode: observe}\n"
+    ) == [
+        "policies.yaml, line 2, column 20: incidents.host-hot.mode:"
+        " an advice is never automatic; approve is the most",
+        "policies.yaml, line 3, column 3: incidents.ilb-missing: runbook is missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("incident", "runbook", "mode"),
+    [
+        ("{mode: approve}", "pair", Mode.APPROVE),
+        ("{mode: approve}", "roll", Mode.SUGGEST),
+        ("{mode: approve}", "recover", Mode.OBSERVE),
+        ("{mode: suggest, runbook: pair}", "pair", Mode.SUGGEST),
+        ("{mode: approve, runbook: pair}", "roll", None),
+    ],
+)
+def test_an_advised_runbook_goes_no_further_than_both_policies(
+    incident: str, runbook: str, mode: Mode | None
+) -> None:
+    policies = read(
+        f"runbooks:\n  pair: {{mode: automatic, automatic_on: [{TIER}]}}\n"
+        f"  roll: {{mode: suggest}}\nincidents:\n  cpu-saturated: {incident}\n"
+    )
+    found = policies.for_advice(IncidentKind.CPU_SATURATED, runbook, SHOP)
+    assert (found.mode if found else None) is mode
+    assert policies.for_advice(IncidentKind.HOST_HOT, runbook, SHOP) is None

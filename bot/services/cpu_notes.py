@@ -1,0 +1,72 @@
+"""Keeps incidents of the CPU as notes of the journal: begun, not known any more, over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.domain.detect import Edge, Moment
+from bot.services.audit import Entry
+from bot.services.journal import Journal
+
+log = structlog.get_logger(__name__)
+BUSY, UNKNOWN, OVER = "cpu busy", "cpu unknown", "cpu over"
+_LOOKED_AT = 2_000
+"""So many notes back an open incident is found."""
+
+
+class CpuNotes:
+    """What the journal knows of busy machines; each note is about an incident, once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def open(self) -> Mapping[str, Entry]:
+        """Return the notes that began the incidents which are open, by incident, newest first."""
+        notes = await self._journal.newest_notes(BUSY, OVER, limit=_LOOKED_AT)
+        over = {note.operation for note in notes if note.kind == OVER}
+        return {
+            note.operation: note
+            for note in notes
+            if note.kind == BUSY and note.operation not in over
+        }
+
+    async def busy(self, edge: Edge) -> None:
+        """Note that it began."""
+        data = {
+            "id": edge.target_id, "target": _name(edge), "host": edge.host,
+            "since": edge.since, "cpu_percent": edge.cpu_percent,
+        }  # fmt: skip
+        if await self._journal.note(edge.incident, "", BUSY, data):
+            log.warning("cpu_busy", incident=edge.incident, **data)
+
+    async def unknown(self, edge: Edge) -> None:
+        """Note that nothing is heard of the machine any more."""
+        if not await self._journal.has_note(edge.incident, "", BUSY):
+            return
+        data = {"target": _name(edge), "at": edge.at}
+        if await self._journal.note(edge.incident, f"at {edge.at:.0f}", UNKNOWN, data):
+            log.warning("cpu_not_known", incident=edge.incident, **data)
+
+    async def over(self, edge: Edge) -> None:
+        """Note the end of an incident that was noted; of others nobody was told."""
+        if not await self._journal.has_note(edge.incident, "", BUSY):
+            return
+        left = edge.moment is Moment.LEFT
+        words = "calm again" if left else "no samples for long: not known whether it is over"
+        data = {
+            "target": _name(edge), "at": edge.at, "cpu_percent": edge.cpu_percent, "words": words,
+        }  # fmt: skip
+        if await self._journal.note(edge.incident, "", OVER, data):
+            log.info("cpu_over", incident=edge.incident, **data)
+
+
+def utc(at: float) -> str:
+    """Show a time in unix seconds."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _name(edge: Edge) -> str:
+    return edge.target_name or edge.target_id
