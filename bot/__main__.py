@@ -70,6 +70,25 @@ def probe(
 
 
 @cli.command()
+def sample(
+    config: Config = None,
+    once: Annotated[bool, typer.Option(help="Publish what there is, and end.")] = False,
+) -> None:
+    """Publish CloudStack's CPU samples of routers and ILB VMs on the CPU topic of Kafka."""
+    from bot.adapters.kafka import CalmLog
+    from bot.cli.sample import sample as work
+
+    logs.configure(calm=CalmLog())
+    settings = settings_of(config)
+
+    async def live(stop: asyncio.Event) -> None:
+        published = await work(settings, stop, once=once)
+        typer.echo(f"{published} samples published on {settings.cpu.topic}")
+
+    until_told(live)
+
+
+@cli.command()
 def demo(
     scenario: Annotated[str, typer.Option(help="Play one scenario with scripted people.")] = "",
     headless: Annotated[bool, typer.Option(help="No page: play, print the result, end.")] = False,

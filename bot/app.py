@@ -18,16 +18,20 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.cloudstack.servers import CloudStackServers
 from bot.adapters.slack import SlackChat
+from bot.domain.operation import Source
 from bot.engine.api import Checkpoints, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.errors import Permanent, Refused
+from bot.intakes import bus_intake, cpu_intake
 from bot.ports import Directory, World
+from bot.services.advice_news import AdviceNews
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.change_curve import ChangePlots
 from bot.services.children import JournalChildren
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
+from bot.services.cpu_reading import CpuWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.drift import DriftWatch
 from bot.services.drift_report import DriftReport
@@ -40,6 +44,7 @@ from bot.services.policy_file import PolicyFile
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.questions import Questions
+from bot.services.saturation import Hosts, NoAdvisor, Saturation
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.services.waiting import Waiting
@@ -48,10 +53,6 @@ from bot.settings.probe_groups import BOT
 from handlers import http as http_handler
 from handlers import probe_agents
 from handlers.conversation import Conversation
-from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
-from handlers.kafka_dead_letters import DeadLetterTopic
-from handlers.kafka_metrics import IntakeMetrics
-from handlers.kafka_triage import Triage, TriageSettings
 from handlers.operation_metrics import OperationMetrics
 from handlers.poll import Poller
 from handlers.routes import RUNBOOKS, menu
@@ -215,11 +216,12 @@ class App:
         self._spawn("waiting changes", waiting.run())
         self._spawn("cloud news", news.run())
         self._report_drift(core, chat)
-        incidents = Desk(
+        desk = Desk(
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch,
             self._settings.poll.health_every_s,
         )  # fmt: skip
-        await self._let_wishes_in(core, operations, Incidents(incidents), cards)
+        self._watch_cpu(desk, chat)
+        await self._let_wishes_in(core, operations, Incidents(desk), cards)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 
     async def stop(self) -> None:
@@ -287,7 +289,7 @@ class App:
         self._spawn("poller", poller.run())
         if self._settings.kafka.enabled:
             words = self._stack.enter_context(kafka_client.last_words())
-            intake = self._intake(incidents, words)
+            intake = bus_intake(self._settings, incidents.hear, words)
             self._parts["kafka"] = intake.health
             self._spawn("kafka", intake.run())
         slack = self._settings.slack
@@ -306,20 +308,25 @@ class App:
         self._parts["slack"] = handler.health
         self._stack.push_async_callback(handler.stop)
 
-    def _intake(self, incidents: Incidents, words: kafka_client.LastWords) -> Intake:
-        bus = connections.kafka(self._settings)
-        read = ReadSettings(
-            bus.topic, ClientMode(bus.client_mode), Start(bus.start), window_s=bus.max_age_s
-        )
-        letters = DeadLetterTopic(lambda: kafka_client.producer(bus), bus.dead_letters)
-        metrics = IntakeMetrics()
-        return Intake(
-            lambda: kafka_client.consumer(bus),
-            IntakeSettings(read),
-            Triage(incidents.hear, letters, metrics, TriageSettings(max_age_s=bus.max_age_s)),
-            metrics=metrics,
-            explain=lambda error: kafka_client.advice(bus, error, words.last),
-        )
+    def _watch_cpu(self, desk: Desk, chat: SlackChat) -> None:
+        cpu, rule = self._settings.cpu, connections.cpu_rule(self._settings.cpu)
+        if cpu.source == "off":
+            return
+        news = AdviceNews(desk.journal, chat, self._settings.slack.channel)
+        self._spawn("advice news", news.run())
+        source = Source.KAFKA if cpu.source == "kafka" else Source.POLL
+        hosts = Hosts(cpu.host_machines, cpu.host_window_s)
+        saturation = Saturation(desk, NoAdvisor(), rule, source, news.changed, hosts)
+        if cpu.source == "poll":
+            looking = CpuWatch(desk.cloud, desk.clock, rule, saturation)
+            poller = Poller("cpu", looking.look, cpu.interval_s)
+            self._parts["cpu"] = poller.health
+            self._spawn("cpu", poller.run())
+            return
+        words = self._stack.enter_context(kafka_client.last_words())
+        intake = cpu_intake(self._settings, saturation, rule, words)
+        self._parts["cpu"] = intake.health
+        self._spawn("cpu", intake.run())
 
     def _serve_http(self, core: Core, numbers: OperationMetrics) -> None:
         http, agents = self._settings.http, self._settings.probe.agents

@@ -24,11 +24,13 @@ from bot.adapters.kafka import KafkaSettings
 from bot.adapters.prober import Prober
 from bot.adapters.steady_time import Now
 from bot.domain.address_map import AddressMap
+from bot.domain.detect import Rule
 from bot.domain.probing import Pacing
 from bot.errors import Refused
 from bot.ports import Clock, Pace, Proof
 from bot.settings import (
     CloudStackSettings,
+    CpuSettings,
     DirectorySettings,
     ProbeAgentSettings,
     ProbeSettings,
@@ -200,6 +202,36 @@ def kafka(settings: Settings) -> KafkaSettings:
         start=bus.start,
         max_age_s=bus.max_age_s,
         client_mode=bus.client_mode,
+    )
+
+
+def cpu_topic(settings: Settings) -> KafkaSettings:
+    """Return how the topic of CPU samples is reached: on the same brokers, by a group of its own.
+
+    One group on two topics would give out the partitions of both whenever either is joined.
+    """
+    bus, cpu = kafka(settings), settings.cpu
+    return replace(
+        bus,
+        topic=cpu.topic,
+        group=f"{bus.group}-cpu",
+        dead_letter_topic=cpu.dead_letters,
+        start="window",
+        max_age_s=cpu.max_age_s,
+    )
+
+
+def cpu_rule(settings: CpuSettings) -> Rule:
+    """Return when a machine is saturated."""
+    return Rule(
+        enter_percent=settings.enter_percent,
+        exit_percent=settings.exit_percent,
+        dwell_s=settings.dwell_s,
+        needed=settings.needed,
+        of=settings.of,
+        silence_s=settings.silence_s,
+        lateness_s=settings.lateness_s,
+        gather_s=settings.gather_s,
     )
 
 

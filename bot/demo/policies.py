@@ -14,6 +14,7 @@ ASKED_FOR = ("roll", "roll-fleet", "pair", "unpair", "provision", "migrate")
 """Runbooks that only people ask for, and somebody else approves."""
 DEAD = ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping", "router-stopped")
 FAILING = ("ilb-failing", "router-failing")
+ADVISED = ("cpu-saturated", "host-hot")
 """Incidents of what still runs: a person decides whether it is cut."""
 
 
@@ -53,5 +54,6 @@ def policies(tiers: Sequence[str], *, automatic: bool) -> dict[str, object]:
         "incidents": {
             **{kind: {"runbook": "recover", "mode": mode} for kind in DEAD},
             **{kind: {"runbook": "recover", "mode": "approve"} for kind in FAILING},
+            **{kind: {"mode": "approve"} for kind in ADVISED},
         },
     }

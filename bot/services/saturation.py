@@ -7,7 +7,8 @@ stored under the incident's own id before the sample counts as settled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,11 +21,13 @@ from bot.domain.operation import Source, Wish
 from bot.domain.plan import in_words
 from bot.domain.policy import IncidentKind, Scope
 from bot.domain.zone import Router
-from bot.errors import Refused, Transient
+from bot.errors import Permanent, Refused, Transient
+from bot.ports import CloudReader
 from bot.services.cpu_notes import CpuNotes, utc
 from bot.services.incidents import Desk
 
 log = structlog.get_logger(__name__)
+_TRIES = 5
 HOST, ADVICE, DECIDED = "host hot", "cpu advice", "decided"
 
 
@@ -67,16 +70,27 @@ class _Case:
 
 
 class Saturation:
-    """Who is told of incidents of the CPU, from Kafka or from looking."""
+    """Who is told of incidents of the CPU, from Kafka or from looking.
+
+    `advised` is called when there is an advice that no operation's card will tell.
+    """
 
     def __init__(
-        self, desk: Desk, advisor: Advisor, rule: Rule, source: Source, hosts: Hosts | None = None
+        self,
+        desk: Desk,
+        advisor: Advisor,
+        rule: Rule,
+        source: Source,
+        advised: Callable[[], None],
+        hosts: Hosts | None = None,
     ) -> None:
         self._desk = desk
         self._advisor = advisor
         self._rule = rule
         self._source = source
+        self._advised = advised
         self._hosts = hosts or Hosts()
+        self._failures = Counter[str]()
         self._notes = CpuNotes(desk.journal)
 
     async def opened(self) -> Mapping[str, float]:
@@ -102,11 +116,19 @@ class Saturation:
     async def _decide(self, edge: Edge) -> None:
         if await self._desk.journal.has_note(edge.incident, "", DECIDED):
             return
+        called = edge.target_name or edge.target_id
         try:
             name, decision, numbers = await self._decision(edge)
         except Refused as no:
             # A key that may not look must be mended; the hint waits for that and is not lost.
-            raise Transient(f"decide on busy {edge.target_name or edge.target_id}: {no}") from no
+            raise Transient(f"decide on busy {called}: {no}") from no
+        except Permanent as error:
+            # CloudStack answers 530 to a mistake of its own and to a moment's trouble alike.
+            self._failures[edge.incident] += 1
+            if self._failures[edge.incident] < _TRIES:
+                raise Transient(f"decide on busy {called}: {error}") from error
+            name, decision, numbers = called, f"left alone: it cannot be looked at: {error}", ()
+        self._failures.pop(edge.incident, None)
         hint = f"CPU at {edge.cpu_percent:.0f} %, busy since {utc(edge.since)}"
         data = {"target": name, "hint": hint, "decision": decision, "numbers": list(numbers)}
         if await self._desk.journal.note(edge.incident, "", DECIDED, data):
@@ -141,8 +163,7 @@ class Saturation:
             return vms[0]
         if routers := await cloud.routers(router_id=named):
             return routers[0]
-        every = (*await cloud.ilb_vms(), *await cloud.routers())
-        return next((one for one in every if one.name == named), None)
+        return next((one for one in await machines_of(cloud) if one.name == named), None)
 
     async def _answer(self, case: _Case) -> tuple[str, tuple[str, ...]]:
         beside = await self._beside(case)
@@ -170,7 +191,7 @@ class Saturation:
         if len(opened) < self._hosts.enough:
             return ()
         cloud = self._desk.cloud
-        every = (*await cloud.ilb_vms(), *await cloud.routers())
+        every = await machines_of(cloud)
         machines = {one.id: one for one in every} | {one.name: one for one in every}
         newest = {
             one.target_id: one.cpu_percent
@@ -265,8 +286,14 @@ class Saturation:
             "incident": kind.value, "target": case.machine.name, "host": case.machine.host_name,
             "reason": reason, "numbers": list(numbers), "since": case.edge.since,
         }  # fmt: skip
-        await self._desk.journal.note(incident, "", ADVICE, data)
+        if await self._desk.journal.note(incident, "", ADVICE, data):
+            self._advised()
         return f"advice only: {reason}"
+
+
+async def machines_of(cloud: CloudReader) -> list[IlbVm | Router]:
+    """Return every ILB VM and every router."""
+    return [*await cloud.ilb_vms(), *await cloud.routers()]
 
 
 def _numbers(case: _Case) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Turns what the bot was told (file, environment, arguments) into typed settings."""
 
+from bot.settings.cpu import CpuSettings
 from bot.settings.directory import DirectorySettings
 from bot.settings.groups import (
     BotSettings,
@@ -17,6 +18,7 @@ from bot.settings.probe_groups import ProbeAgentSettings, ProbeSettings
 __all__ = [
     "BotSettings",
     "CloudStackSettings",
+    "CpuSettings",
     "DatabaseSettings",
     "DirectorySettings",
     "HttpSettings",

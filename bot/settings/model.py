@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from sqlalchemy.engine import make_url
 
+from bot.settings.cpu import CpuSettings
 from bot.settings.directory import DirectorySettings
 from bot.settings.groups import (
     BotSettings,
@@ -31,6 +32,7 @@ class Settings(Group):
     http: HttpSettings = Field(default_factory=HttpSettings)
     bot: BotSettings = Field(default_factory=BotSettings)
     poll: PollSettings = Field(default_factory=PollSettings)
+    cpu: CpuSettings = Field(default_factory=CpuSettings)
     directory: DirectorySettings = Field(default_factory=DirectorySettings)
     probe: ProbeSettings = Field(default_factory=ProbeSettings)
     probe_agent: ProbeAgentSettings = Field(default_factory=ProbeAgentSettings)

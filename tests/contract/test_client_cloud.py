@@ -36,6 +36,7 @@ READS: dict[str, Callable[[CloudReader], Awaitable[object]]] = {
     "router_checks": lambda cloud: cloud.router_checks("r-1"),
     "ilb_checks": lambda cloud: cloud.ilb_checks("vm-1"),
     "hosts_for_migration": lambda cloud: cloud.hosts_for_migration("vm-1"),
+    "cpu_samples": lambda cloud: cloud.cpu_samples(since=0.0),
     "hosts": lambda cloud: cloud.hosts(),
     "host_use": lambda cloud: cloud.host_use("host-1"),
     "system_offerings": lambda cloud: cloud.system_offerings(),

@@ -49,7 +49,7 @@ def watching(home: House, advisor: Script | NoAdvisor, enough: int = 3) -> Satur
         home.journal, home.operations, home.fleet, home.fleet._cloud, lambda: home.policies,
         home.clock, home.watch,
     )  # fmt: skip
-    return Saturation(desk, advisor, RULE, Source.KAFKA, Hosts(enough, 300.0))
+    return Saturation(desk, advisor, RULE, Source.KAFKA, lambda: None, Hosts(enough, 300.0))
 
 
 def edge(home: House, name: str, moment: Moment = Moment.DUE, ago: float = 300) -> Edge:
@@ -191,6 +191,19 @@ async def test_a_key_that_may_not_look_makes_the_sample_wait(home: House) -> Non
         await saturation.hear(due)
     await saturation.hear(due)
     assert (await decision(home, due)).startswith("advice only")
+
+
+async def test_a_machine_that_can_never_be_looked_at_is_left_alone_with_the_reason(
+    home: House,
+) -> None:
+    home.cloud.fail_next(Fault("listSystemVmsUsageHistory", FaultKind.ERROR, times=99))
+    due = edge(home, "b-31-VM")
+    saturation = watching(home, Script())
+    for _ in range(4):
+        with pytest.raises(Transient, match="decide on busy b-31-VM"):
+            await saturation.hear(due)
+    await saturation.hear(due)
+    assert (await decision(home, due)).startswith("left alone: it cannot be looked at: read how")
 
 
 async def test_an_incident_is_open_from_its_first_note_to_its_last(home: House) -> None:

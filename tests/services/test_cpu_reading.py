@@ -1,0 +1,150 @@
+"""CloudStack's samples are read once each, and lead to incidents where no topic has them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.domain.detect import Rule
+from bot.domain.load import CpuSample
+from bot.domain.operation import Mode, Source
+from bot.domain.policy import IncidentKind, IncidentPolicy
+from bot.errors import Transient
+from bot.sandbox.cloud import Fault, FaultKind
+from bot.services.advice_news import AdviceNews
+from bot.services.cpu_reading import CpuReading, CpuWatch, Sampler
+from bot.services.incidents import Desk
+from bot.services.saturation import NoAdvisor, Saturation
+from tests.services.bulletin import CHANNEL, Bulletin
+from tests.workflows.harness import House, house, two_people
+
+RULE = Rule(lateness_s=0)
+MINUTE = 60.0
+
+
+@pytest.fixture
+async def home() -> AsyncIterator[House]:
+    async with house() as made:
+        kind = IncidentKind.CPU_SATURATED
+        policies = two_people()
+        object.__setattr__(policies, "incidents", {kind: IncidentPolicy(kind, "", Mode.APPROVE)})
+        made.policies = policies
+        yield made
+
+
+def watch(home: House) -> CpuWatch:
+    cloud = home.fleet._cloud
+    desk = Desk(
+        home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock,
+        home.watch,
+    )  # fmt: skip
+    saturation = Saturation(desk, NoAdvisor(), RULE, Source.POLL, lambda: None)
+    return CpuWatch(cloud, home.clock, RULE, saturation)
+
+
+async def kinds(home: House) -> list[str]:
+    wanted = ("cpu busy", "decided", "cpu advice", "cpu over")
+    notes = await home.journal.newest_notes(*wanted)
+    return [note.kind for note in reversed(notes) if note.data["target"] == "b-31-VM"]
+
+
+async def minutes(home: House, looking: CpuWatch, number: int) -> None:
+    for _ in range(number):
+        home.later(MINUTE)
+        await looking.look()
+
+
+async def test_each_sample_of_an_ilb_vm_or_a_router_is_read_once(home: House) -> None:
+    reading = CpuReading(home.fleet._cloud, home.clock, window_s=5 * MINUTE)
+    first = await reading.read()
+    assert {one.target_name[:2] for one in first} == {"b-", "r-"}
+    assert await reading.read() == ()
+    home.later(2 * MINUTE)
+    second = await reading.read()
+    assert len({one.at for one in second}) == 2
+    assert not {(one.target_id, one.at) for one in second} & {
+        (one.target_id, one.at) for one in first
+    }
+
+
+async def test_a_busy_machine_is_found_decided_on_and_over(home: House) -> None:
+    looking = watch(home)
+    await looking.look()
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    await minutes(home, looking, 4)
+    assert await kinds(home) == ["cpu busy"]
+    await minutes(home, looking, 1)
+    assert await kinds(home) == ["cpu busy", "cpu advice", "decided"]
+    home.cloud.set_cpu("b-31-VM", 20.0)
+    await minutes(home, looking, 4)
+    assert await kinds(home) == ["cpu busy", "cpu advice", "decided", "cpu over"]
+
+
+async def test_a_restart_in_the_middle_opens_and_decides_nothing_twice(home: House) -> None:
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    for _ in range(12):  # another process each minute
+        await minutes(home, watch(home), 1)
+    assert await kinds(home) == ["cpu busy", "cpu advice", "decided"]
+
+
+async def test_what_could_not_be_told_is_told_with_the_next_look(home: House) -> None:
+    looking = watch(home)
+    await looking.look()
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    await minutes(home, looking, 4)
+    home.later(MINUTE)
+    home.cloud.fail_next(Fault("listInternalLoadBalancerVMs", FaultKind.ERROR, status=530))
+    with pytest.raises(Transient):
+        await looking.look()
+    assert await kinds(home) == ["cpu busy"]
+    await looking.look()
+    assert await kinds(home) == ["cpu busy", "cpu advice", "decided"]
+
+
+async def test_a_sampler_publishes_with_the_host_and_goes_on_after_a_failure(home: House) -> None:
+    published: list[CpuSample] = []
+    failures = [Transient("broker away")]
+
+    async def publish(one: CpuSample) -> None:
+        if failures and len(published) == 3:
+            raise failures.pop()
+        published.append(one)
+
+    sampler = Sampler(home.fleet._cloud, home.clock, publish, window_s=2 * MINUTE)
+    with pytest.raises(Transient):
+        await sampler.once()
+    await sampler.once()
+    assert len(published) == len({(one.target_id, one.at) for one in published}) > 3
+    host = home.cloud.machine("b-31-VM").host
+    assert host is not None
+    assert {one.host for one in published if one.target_name == "b-31-VM"} == {host.name}
+    assert await sampler.once() == 0
+
+
+async def test_an_advice_without_an_operation_is_told_once_in_the_channel(home: House) -> None:
+    looking = watch(home)
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    await minutes(home, looking, 6)
+    chat = Bulletin()
+    news = AdviceNews(home.journal, chat, CHANNEL)
+    await news.tell()
+    await AdviceNews(home.journal, chat, CHANNEL).tell()
+    (card,) = chat.posts
+    host = home.cloud.machine("b-31-VM").host
+    assert host is not None
+    assert card.title == f"b-31-VM on host {host.name} is saturated"
+    assert card.body[0] == "*Advice:* no advisor: what to do about it is for a person to say"
+    assert card.body[1].startswith("• CPU now 97 %, ")
+
+
+async def test_an_advice_that_could_not_be_posted_is_posted_later(home: House) -> None:
+    looking = watch(home)
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    await minutes(home, looking, 6)
+    chat = Bulletin(failures=[Transient("Slack away")])
+    news = AdviceNews(home.journal, chat, CHANNEL)
+    with pytest.raises(Transient):
+        await news.tell()
+    await news.tell()
+    assert len(chat.posts) == 1
