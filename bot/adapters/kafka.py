@@ -102,8 +102,8 @@ def looker(settings: KafkaSettings, *topics: str) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(*topics, **_connection(settings))
 
 
-async def check(settings: KafkaSettings) -> str:
-    """Connect and look at the topic; return what was found, or raise `Permanent` with advice."""
+async def topic_there(settings: KafkaSettings) -> bool:
+    """Connect and say whether the topic is shown to us, or raise `Permanent` with advice."""
     reader = looker(settings)
     with last_words() as words:
         try:
@@ -116,7 +116,12 @@ async def check(settings: KafkaSettings) -> str:
             with suppress(KafkaError, TimeoutError):  # nothing was read, nothing is lost
                 async with asyncio.timeout(_STOP_S):
                     await reader.stop()
-    if settings.topic not in topics:
+    return settings.topic in topics
+
+
+async def check(settings: KafkaSettings) -> str:
+    """Connect and look at the bus; return what was found, or raise `Permanent` with advice."""
+    if not await topic_there(settings):
         raise Permanent(
             f"Kafka at {settings.bootstrap} answers, but shows no topic {settings.topic}. Compare"
             " it with `topic` in CloudStack's kafka.producer.properties; if the names are equal,"

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from bot.cli.check_bus import check_bus
+from bot.cli.check_bus import check_bus, check_cpu
 from bot.cli.check_cloud import Reach, check_cloud, reached
 from bot.cli.check_directory import check_directory
 from bot.cli.check_files import check_database, check_state_dir, check_stop_file
@@ -40,6 +40,7 @@ async def check(loaded: Loaded, runbooks: Collection[str], clock: Clock) -> list
             lines.append(refused("cloudstack", str(exc)))
         lines += await check_slack(settings)
         lines += await check_bus(settings, reach.cloud if reach else None)
+        lines.append(await check_cpu(settings))
     lines.append(await check_directory(settings))
     lines.append(check_probing(settings))
     lines += await asyncio.to_thread(check_state_dir, settings)

@@ -1,4 +1,4 @@
-"""Turns the event bus into lines of a check: reachable, and really published to."""
+"""Turns the topics on Kafka into lines of a check: reachable, and really published to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.adapters import kafka as kafka_adapter
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.kafka_newest import newest_record_at
 from bot.cli.check_line import CheckLine, ok, refused, warning
-from bot.connections import kafka
+from bot.connections import cpu_topic, kafka
 from bot.errors import IlbotError
 from bot.settings import Settings
 
@@ -31,6 +31,30 @@ async def check_bus(settings: Settings, cloud: CloudStackCloud | None) -> list[C
     except IlbotError as exc:
         return [refused("kafka", str(exc))]
     return [*lines, await _published(settings, cloud)]
+
+
+async def check_cpu(settings: Settings) -> CheckLine:
+    """Say where samples of CPU come from; connect, where that is a topic."""
+    cpu = settings.cpu
+    if cpu.source == "off":
+        return ok("cpu", "off; nobody looks at how busy machines are")
+    if cpu.source == "poll":
+        return ok("cpu", f"CloudStack's statistics are read every {cpu.interval_s:g} s")
+    topic = cpu_topic(settings)
+    try:
+        found = await kafka_adapter.topic_there(topic)
+        newest_at = await newest_record_at(topic) if found else None
+    except IlbotError as exc:
+        return refused("cpu", str(exc))
+    if not found:
+        return refused(
+            "cpu",
+            f"Kafka at {topic.bootstrap} shows no topic {topic.topic}",
+            f"Create it, and allow {topic.username or 'this client'} to describe and read it.",
+        )
+    if newest_at is None:
+        return warning("cpu", f"topic {topic.topic} is empty", "Start `ilbot sample`, or Telegraf.")
+    return ok("cpu", f"topic {topic.topic}; newest sample of {_utc(newest_at)}")
 
 
 async def _published(settings: Settings, cloud: CloudStackCloud | None) -> CheckLine:
