@@ -24,7 +24,7 @@ class CpuSettings(Group):
     )
     interval_s: Seconds = Field(
         default=60.0,
-        ge=10,
+        ge=1,
         description=(
             "Time between two reads of the statistics; CloudStack takes a sample each"
             " vm.stats.interval, a minute by default"

@@ -51,6 +51,15 @@ async def test_a_busy_host_has_busy_machines_where_that_is_said(cloud: Caller) -
     assert (await history(cloud, "b-31-VM"))[-1][1] == "96%"
 
 
+async def test_a_machine_may_have_been_busy_for_a_while(cloud: Caller) -> None:
+    cloud.world.set_cpu("b-31-VM", 97.5, for_s=3 * MINUTE)
+    cloud.world.set_cpu("b-31-VM", 50.0)
+    cloud.clock.now += MINUTE
+    used = [used for _, used in await history(cloud, "b-31-VM")]
+    assert used[-5:] == ["10%", "97.5%", "97.5%", "97.5%", "50%"]
+    assert set(used[:-4]) == {"10%"}
+
+
 async def test_dates_bound_what_is_shown(cloud: Caller) -> None:
     everything = await history(cloud, "b-31-VM")
     text = datetime.fromtimestamp(everything[10][0], UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -149,7 +149,10 @@ ACTIONS: dict[str, Act] = {
         heals=bool(body.get("heals", True)),
     ),
     "set-cpu": lambda world, body: world.set_cpu(
-        body["target"], float(body["percent"]), machines=bool(body.get("machines"))
+        body["target"],
+        float(body["percent"]),
+        machines=bool(body.get("machines")),
+        for_s=float(body.get("for_s", 0.0)),
     ),
     "close-hosts": lambda world, body: world.close_hosts(body.get("besides", "")),
     "set-version": lambda world, body: world.set_version(body["version"]),
@@ -192,7 +195,8 @@ ABOUT: dict[str, str] = {
     "close-sessions": "let the pretend clients of a `target` vip:port leave",
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and "
     "event, and what `heals` passes some minutes after a start",
-    "set-cpu": "let a machine or a host be busy (`percent`), with `machines` its system VMs too",
+    "set-cpu": "let a machine or a host be busy (`percent`), with `machines` its system VMs too, "
+    "for `for_s` seconds already",
     "close-hosts": "let hosts take no more machines, all but the one named (`besides`)",
     "set-version": "be a server of another `version` from now on",
     "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",

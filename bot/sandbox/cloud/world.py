@@ -234,10 +234,13 @@ class World(CloudState):
         router.role_by_hand = role
         watch_roles(self, router)
 
-    def set_cpu(self, name: str, percent: float, *, machines: bool = False) -> None:
+    def set_cpu(
+        self, name: str, percent: float, *, machines: bool = False, for_s: float = 0.0
+    ) -> None:
         """Let a machine, or a host by its name, be so busy: what metrics and history show.
 
-        With `machines` every system VM on the host is as busy as the host.
+        With `machines` every system VM on the host is as busy as the host; with `for_s` they
+        have been for so long already.
         """
         self.advance()
         hosts = [one for one in self.all(Host) if name in (one.id, one.name)]
@@ -246,7 +249,9 @@ class World(CloudState):
         system = (*self.machines(Kind.ILB), *self.machines(Kind.ROUTER))
         there = [one for one in system if machines and one.host in hosts]
         for machine in there if hosts else [self.machine(name)]:
-            machine.loads.append((self.at, machine.cpu_percent))
+            began = self.at - for_s
+            machine.loads = [one for one in machine.loads if one[0] < began]
+            machine.loads.append((began, machine.cpu_percent))
             machine.cpu_percent = percent
 
     def close_hosts(self, besides: str = "") -> None:
