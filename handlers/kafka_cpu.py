@@ -19,13 +19,15 @@ from aiokafka import ConsumerRecord
 from bot.domain.bus import Unreadable
 from bot.domain.detect import Detector, Edge, Moment, Rule
 from bot.errors import IlbotError
-from handlers.kafka_cpu_records import samples_of
+from handlers.kafka_cpu_records import CPU, samples_of
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_decisions import Decisions
 from handlers.kafka_metrics import CpuMetrics, Outcome
 
 log = structlog.get_logger(__name__)
 _IDLE_TICK_S = 5.0
+_PLAIN = (CPU, Outcome.NOTHING)
+"""What nearly every record is."""
 _ENDS = frozenset({Moment.LEFT, Moment.LOST})
 
 
@@ -101,24 +103,26 @@ class CpuSettler:
         """Take records up to one from which something follows, or that cannot be read."""
         here = self._partition(records[first].partition)
         here.news_from = news_from
-        number, counted, now = first, Counter[tuple[str, Outcome]](), self._now()
+        number, bounds = first, self._bounds()
+        unusual: list[tuple[str, Outcome]] = []
         while number < len(records) and not here.owed:
             record = records[number]
-            is_news = record.offset >= news_from
             try:
-                self._take(here, record, now)
+                settled = self._take(here, record, bounds)
             except Unreadable:
-                if is_news:
+                if record.offset >= news_from:
                     break
+                settled = _PLAIN
             if here.owed:
                 break
             number += 1
-            if is_news:
-                counted[here.fed_as] += 1
-        self._metrics.count(counted)
-        if number > first and not here.owed:
-            is_news = records[number - 1].offset >= news_from
-            self._pass_time(here, here.detector.newest, self._tick_s, is_news=is_news)
+            if settled is not _PLAIN and record.offset >= news_from:
+                unusual.append(settled)
+        if number > first:
+            news = sum(1 for one in records[first:number] if one.offset >= news_from)
+            self._metrics.count({_PLAIN: news - len(unusual)} | Counter(unusual))
+            if not here.owed:
+                self._pass_time(here, here.detector.newest, self._tick_s, is_news=news > 0)
         return number - first
 
     async def settle(self, record: ConsumerRecord) -> None:
@@ -127,7 +131,7 @@ class CpuSettler:
         outcome = await self._tell(record, here)
         if here.fed != record.offset:
             try:
-                self._take(here, record, self._now())
+                self._take(here, record, self._bounds())
             except Unreadable as why:
                 await self._decisions.bury(record, str(why))
                 here.fed, here.fed_as = record.offset, (why.kind, Outcome.DEAD_LETTER)
@@ -155,20 +159,28 @@ class CpuSettler:
             here = self._partitions[number] = _Partition(detector)
         return here
 
-    def _take(self, here: _Partition, record: ConsumerRecord, now: float) -> None:
+    def _bounds(self) -> tuple[float, float]:
+        """Return the earliest and the latest time of a sample that counts."""
+        now = self._now()
+        return now - self._settings.max_age_s, now + self._settings.max_ahead_s
+
+    def _take(
+        self, here: _Partition, record: ConsumerRecord, bounds: tuple[float, float]
+    ) -> tuple[str, Outcome]:
         """Feed a record's samples to the detector; `Unreadable` before any of them is taken."""
         kind, samples = samples_of(record.value, record.key)
-        latest, oldest = now + self._settings.max_ahead_s, now - self._settings.max_age_s
+        settled = _PLAIN if kind is CPU else (kind, Outcome.NOTHING)
+        (oldest, latest), feed = bounds, here.detector.feed
         for sample in samples:
             if sample[1] > latest:
                 raise Unreadable("its event time lies in the future", kind=kind)
-        outcome, feed = Outcome.NOTHING, here.detector.feed
         for target, at, percent, name, host in samples:
             if at < oldest:
-                outcome = Outcome.LATE
+                settled = kind, Outcome.LATE
             elif edges := feed(target, at, percent, name, host):
                 self._owe(here, edges, is_news=record.offset >= here.news_from)
-        here.fed, here.fed_as = record.offset, (kind, outcome)
+        here.fed, here.fed_as = record.offset, settled
+        return settled
 
     def _owe(self, here: _Partition, edges: Sequence[Edge], *, is_news: bool) -> None:
         """Keep what is to be told; of the past only ends, which were perhaps never told."""

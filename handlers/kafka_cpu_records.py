@@ -20,6 +20,7 @@ Sample = tuple[str, float, float, str, str]
 CPU, TELEGRAF = "cpu sample", "telegraf"
 _LONGEST = 262_144
 _TARGET = re.compile(TARGET.replace("$", r"\Z"))  # `$` would let a line end pass
+_SCAN = json.JSONDecoder().scan_once
 _MOST_METRICS = 5_000
 _NUMBERS = (int, float)
 # Telegraf's `json_timestamp_units` is 1s, and may be 1ms, 1us or 1ns: this century tells which.
@@ -56,10 +57,14 @@ def _object(raw: bytes | None) -> dict[str, Any]:
     if len(raw) > _LONGEST:
         raise Unreadable(f"{len(raw)} bytes, the limit is {_LONGEST}", kind="oversized")
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        text = raw.decode()
+        # What `json.loads` does at its core: half of the time it takes goes into the rest.
+        value, end = _SCAN(text, 0)
+        if end != len(text):
+            value = json.loads(text)
+    except (ValueError, RecursionError, StopIteration):  # UnicodeDecodeError is a ValueError
         raise Unreadable("not JSON", kind=CPU) from None
-    if not isinstance(value, dict):
+    if type(value) is not dict:
         raise Unreadable("JSON, but not an object", kind=CPU)
     return value
 
@@ -75,9 +80,13 @@ def _own(value: dict[str, Any], target: Any) -> Sample:
         raise Unreadable("at is not unix seconds", kind=CPU)
     if type(percent) not in _NUMBERS or not 0 <= percent <= 100:
         raise Unreadable("cpu_percent is no number from 0 to 100", kind=CPU)
-    if not (_is_name(name) and _is_name(host)):
+    if not (type(name) is str and type(host) is str and _are_short(name, host)):
         raise Unreadable(f"name or host is no text of up to {LONGEST_NAME}", kind=CPU)
     return target, at, percent, name, host
+
+
+def _are_short(name: str, host: str) -> bool:
+    return len(name) <= LONGEST_NAME and len(host) <= LONGEST_NAME
 
 
 def _is_name(text: Any) -> bool:
