@@ -31,6 +31,7 @@ from bot.services.change_curve import ChangePlots
 from bot.services.children import JournalChildren
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
+from bot.services.cpu_case import Hosts
 from bot.services.cpu_reading import CpuWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.drift import DriftWatch
@@ -44,7 +45,7 @@ from bot.services.policy_file import PolicyFile
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.questions import Questions
-from bot.services.saturation import Hosts, NoAdvisor, Saturation
+from bot.services.saturation import NoAdvisor, Saturation
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.services.waiting import Waiting

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from json.scanner import make_scanner
 from typing import Any
 
 from bot.domain.bus import Unreadable
@@ -20,7 +21,7 @@ Sample = tuple[str, float, float, str, str]
 CPU, TELEGRAF = "cpu sample", "telegraf"
 _LONGEST = 262_144
 _TARGET = re.compile(TARGET.replace("$", r"\Z"))  # `$` would let a line end pass
-_SCAN = json.JSONDecoder().scan_once
+_SCAN = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # typeshed takes it for a scanner
 _MOST_METRICS = 5_000
 _NUMBERS = (int, float)
 # Telegraf's `json_timestamp_units` is 1s, and may be 1ms, 1us or 1ns: this century tells which.

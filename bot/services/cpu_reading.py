@@ -9,7 +9,8 @@ import structlog
 from bot.domain.detect import Detector, Edge, Rule
 from bot.domain.load import CpuSample
 from bot.ports import Clock, CloudReader
-from bot.services.saturation import Saturation, machines_of
+from bot.services.cpu_case import machines_of
+from bot.services.saturation import Saturation
 
 log = structlog.get_logger(__name__)
 _OURS = ("b-", "r-")

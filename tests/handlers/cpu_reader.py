@@ -31,13 +31,14 @@ from bot.engine.memory import MemoryEngine, Store, VirtualClock
 from bot.sandbox.cloud import READ_ONLY, World, create_app, seed_demo
 from bot.sandbox.cloud.model import Kind, Machine
 from bot.services.cloud_watch import CloudWatch
+from bot.services.cpu_case import Hosts
 from bot.services.fleet import Fleet
 from bot.services.incidents import Desk
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
-from bot.services.saturation import Hosts, Saturation
+from bot.services.saturation import Saturation
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from handlers.kafka import Intake, IntakeSettings, ReadSettings

@@ -14,8 +14,9 @@ from bot.domain.policy import IncidentKind, IncidentPolicy
 from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.audit import Entry
+from bot.services.cpu_case import Hosts
 from bot.services.incidents import Desk
-from bot.services.saturation import Hosts, NoAdvisor, Saturation
+from bot.services.saturation import AGAIN_S, NoAdvisor, Saturation
 from tests.workflows.harness import House, house, two_people
 
 RULE = Rule(lateness_s=0)
@@ -218,6 +219,28 @@ async def test_an_incident_is_open_from_its_first_note_to_its_last(home: House) 
     await saturation.hear(replace(began, moment=Moment.LEFT, since=began.since - 999))
     kinds = [note.kind for note in await home.journal.notes(began.incident)]
     assert kinds == ["cpu busy", "cpu unknown", "cpu over"]
+
+
+async def test_a_machine_that_is_busy_again_within_an_hour_is_not_proposed_for_again(
+    home: House,
+) -> None:
+    advisor = Script(Proposal("", "split it"))
+    saturation = watching(home, advisor)
+    busy(home, "b-31-VM")
+    first = edge(home, "b-31-VM")
+    await saturation.hear(first)
+    await saturation.hear(replace(first, moment=Moment.LEFT))
+    home.later(AGAIN_S - 60)
+    second = edge(home, "b-31-VM")
+    await saturation.hear(second)
+    stands = "busy again within an hour, it stands: advice only: split it"
+    assert await decision(home, second) == stands
+    home.later(120)
+    third = edge(home, "b-31-VM")
+    await saturation.hear(third)
+    assert await decision(home, third) == "advice only: split it"
+    assert len(advisor.asked) == 2
+    assert len(await home.journal.newest_notes("cpu advice")) == 2
 
 
 async def test_a_detector_that_knows_what_is_open_does_not_open_it_again(home: House) -> None:

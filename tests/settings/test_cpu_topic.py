@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from bot.adapters.kafka import looker
 from bot.cli.check_bus import check_cpu
@@ -61,7 +62,7 @@ async def test_what_cloudstack_kept_is_on_the_topic_keyed_by_machine(
 ) -> None:
     settings = settings_of(broker.start(), endpoint)
     published = await sample(settings, asyncio.Event(), once=True)
-    found = []
+    found: list[ConsumerRecord] = []
     reader = looker(cpu_topic(settings), settings.cpu.topic)
     await reader.start()
     try:
