@@ -32,7 +32,7 @@ from bot.services.children import JournalChildren
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
 from bot.services.cpu_case import Hosts
-from bot.services.cpu_reading import CpuWatch
+from bot.services.cpu_reading import CpuWatch, OurMachines
 from bot.services.dispatcher import Dispatcher
 from bot.services.drift import DriftWatch
 from bot.services.drift_report import DriftReport
@@ -325,7 +325,12 @@ class App:
             self._spawn("cpu", poller.run())
             return
         words = self._stack.enter_context(kafka_client.last_words())
-        intake = cpu_intake(self._settings, saturation, rule, words)
+        ours = OurMachines(desk.cloud)
+        if cpu.by_key:
+            machines = Poller("cpu machines", ours.refresh, cpu.interval_s)
+            self._parts["cpu machines"] = machines.health
+            self._spawn("cpu machines", machines.run())
+        intake = cpu_intake(self._settings, saturation, ours.keys, rule, words)
         self._parts["cpu"] = intake.health
         self._spawn("cpu", intake.run())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
+
 from bot import connections
 from bot.adapters import kafka as client
 from bot.domain.detect import Rule
@@ -31,9 +33,16 @@ def bus_intake(settings: Settings, sink: Sink, words: client.LastWords) -> Intak
 
 
 def cpu_intake(
-    settings: Settings, watchman: Watchman, rule: Rule, words: client.LastWords
+    settings: Settings,
+    watchman: Watchman,
+    ours: Callable[[], Container[bytes] | None],
+    rule: Rule,
+    words: client.LastWords,
 ) -> Intake:
-    """Return what reads CPU samples, not started; it goes back one window wherever it begins."""
+    """Return what reads CPU samples, not started; it goes back one window wherever it begins.
+
+    `ours` gives the keys that are worth a look, None for all.
+    """
     topic = connections.cpu_topic(settings)
     read = ReadSettings(
         topic.topic,
@@ -47,7 +56,7 @@ def cpu_intake(
     return Intake(
         lambda: client.consumer(topic),
         IntakeSettings(read, called="CPU topic"),
-        CpuSettler(watchman, letters, metrics, CpuSettings(rule, topic.max_age_s)),
+        CpuSettler(watchman, letters, metrics, CpuSettings(rule, topic.max_age_s), ours=ours),
         metrics=metrics,
         explain=lambda error: client.advice(topic, error, words.last),
     )

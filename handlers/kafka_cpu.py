@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 _IDLE_TICK_S = 5.0
 _PLAIN = (CPU, Outcome.NOTHING)
 """What nearly every record is."""
+_FOREIGN = (CPU, Outcome.FOREIGN)
 _ENDS = frozenset({Moment.LEFT, Moment.LOST})
 
 
@@ -72,7 +73,11 @@ class _Partition:
 
 
 class CpuSettler:
-    """Watches the machines of all partitions that are ours."""
+    """Watches the machines of all partitions that are ours.
+
+    `ours` gives the keys of machines worth a look, None where all are: a record with another key
+    is settled before it is decoded. One without a key is always decoded.
+    """
 
     def __init__(
         self,
@@ -81,9 +86,11 @@ class CpuSettler:
         metrics: CpuMetrics,
         settings: CpuSettings,
         *,
+        ours: Callable[[], Container[bytes] | None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._watchman = watchman
+        self._ours = ours
         self._metrics = metrics
         self._settings = settings
         self._decisions = Decisions(
@@ -103,10 +110,15 @@ class CpuSettler:
         """Take records up to one from which something follows, or that cannot be read."""
         here = self._partition(records[first].partition)
         here.news_from = news_from
-        number, bounds = first, self._bounds()
+        number, bounds, ours = first, self._bounds(), self._ours()
         unusual: list[tuple[str, Outcome]] = []
         while number < len(records) and not here.owed:
             record = records[number]
+            if _is_foreign(record, ours):
+                number += 1
+                if record.offset >= news_from:
+                    unusual.append(_FOREIGN)
+                continue
             try:
                 settled = self._take(here, record, bounds)
             except Unreadable:
@@ -130,11 +142,7 @@ class CpuSettler:
         here = self._partition(record.partition)
         outcome = await self._tell(record, here)
         if here.fed != record.offset:
-            try:
-                self._take(here, record, self._bounds())
-            except Unreadable as why:
-                await self._decisions.bury(record, str(why))
-                here.fed, here.fed_as = record.offset, (why.kind, Outcome.DEAD_LETTER)
+            await self._take_slowly(here, record)
             outcome = await self._tell(record, here)
         if record.offset >= here.news_from:
             kind, was = here.fed_as
@@ -158,6 +166,17 @@ class CpuSettler:
             detector = Detector(self._settings.rule, self._opened)
             here = self._partitions[number] = _Partition(detector)
         return here
+
+    async def _take_slowly(self, here: _Partition, record: ConsumerRecord) -> None:
+        """Take a record that `skim` left: what cannot be read is buried."""
+        if _is_foreign(record, self._ours()):
+            here.fed, here.fed_as = record.offset, _FOREIGN
+            return
+        try:
+            self._take(here, record, self._bounds())
+        except Unreadable as why:
+            await self._decisions.bury(record, str(why))
+            here.fed, here.fed_as = record.offset, (why.kind, Outcome.DEAD_LETTER)
 
     def _bounds(self) -> tuple[float, float]:
         """Return the earliest and the latest time of a sample that counts."""
@@ -210,3 +229,8 @@ class CpuSettler:
         if now - here.ticked_at >= every_s:
             here.ticked_at = now
             self._owe(here, here.detector.tick(now), is_news=is_news)
+
+
+def _is_foreign(record: ConsumerRecord, ours: Container[bytes] | None) -> bool:
+    """Whether its key says that it is about nobody we know; an empty key says nothing."""
+    return ours is not None and bool(record.key) and record.key not in ours

@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     LATE = "late"
     DUPLICATE = "duplicate"
     DEAD_LETTER = "dead_letter"
+    FOREIGN = "foreign"
+    """Its key says that it is about none of our machines."""
 
 
 class IntakeMetrics:

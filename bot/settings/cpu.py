@@ -38,6 +38,14 @@ class CpuSettings(Group):
             " partitions than replicas serve nobody"
         ),
     )
+    by_key: bool = Field(
+        default=False,
+        description=(
+            "Pass over records whose key is the id or name of no ILB VM and no router, before they"
+            " are decoded: for a topic with many other machines. A new machine is known a minute"
+            " later; records without a key are always read"
+        ),
+    )
     dead_letter_topic: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9._-]{0,249}$",

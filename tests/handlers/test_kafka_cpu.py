@@ -63,6 +63,7 @@ class Topic:
         self.records: list[ConsumerRecord] = []
         self.settled = 0
         self.now = NOW
+        self.ours: frozenset[bytes] | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -70,19 +71,20 @@ class Topic:
         self.registry = CollectorRegistry()
         metrics = CpuMetrics(self.registry)
         self.settler = CpuSettler(
-            self.ear, self.letters, metrics, CpuSettings(RULE), now=lambda: self.now
-        )
+            self.ear, self.letters, metrics, CpuSettings(RULE), ours=lambda: self.ours,
+            now=lambda: self.now,
+        )  # fmt: skip
 
     def minutes(self, *percents: float, target: str = "vm-1") -> None:
         for percent in percents:
             at = NOW - 3000 + 60 * len(self.records)
             self.add(json.dumps({"target": target, "at": at, "cpu_percent": percent}).encode())
 
-    def add(self, value: bytes | None) -> None:
+    def add(self, value: bytes | None, key: bytes | None = None) -> None:
         self.records.append(
             ConsumerRecord(
                 topic="t", partition=0, offset=len(self.records), timestamp=int(NOW * 1000),
-                timestamp_type=0, key=None, value=value, checksum=None, serialized_key_size=0,
+                timestamp_type=0, key=key, value=value, checksum=None, serialized_key_size=0,
                 serialized_value_size=0, headers=(),
             )
         )  # fmt: skip
@@ -205,3 +207,31 @@ async def test_what_time_brought_and_cannot_be_told_is_told_with_the_next_record
     await topic.settler.settle(topic.records[4])
     assert topic.ear.moments[-1] is Moment.SILENT
     assert topic.counted("observed") == 2
+
+
+async def test_what_the_key_says_is_not_ours_is_not_even_decoded(topic: Topic) -> None:
+    topic.ours = frozenset({b"vm-1"})
+    topic.add(b"not JSON", key=b"somebody-else")
+    topic.add(b"not JSON", key=b"")
+    topic.add(b"not JSON", key=b"vm-1")
+    topic.add(b"not JSON")
+    await topic.read()
+    assert [offset for offset, _ in topic.letters.kept] == [1, 2, 3]
+    assert topic.counted("foreign") == 1
+    topic.ours = None
+    topic.add(b"not JSON", key=b"somebody-else")
+    await topic.read(since=4)
+    assert topic.letters.kept[-1] == (4, "not JSON")
+
+
+async def test_a_record_that_is_not_ours_after_one_that_waits_is_passed_over(topic: Topic) -> None:
+    topic.ours = frozenset({b"vm-1"})
+    topic.minutes(95, 95, 95, 95)
+    await topic.read()
+    topic.ear.failures = [Transient("database away")]
+    await topic.settler.idle()
+    topic.add(b"not JSON", key=b"somebody-else")
+    assert topic.settler.skim(topic.records, 4, 0) == 0
+    await topic.settler.settle(topic.records[4])
+    assert topic.ear.moments[-1] is Moment.SILENT
+    assert topic.letters.kept == []

@@ -13,7 +13,7 @@ from bot.domain.policy import IncidentKind, IncidentPolicy
 from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.advice_news import AdviceNews
-from bot.services.cpu_reading import CpuReading, CpuWatch, Sampler
+from bot.services.cpu_reading import CpuReading, CpuWatch, OurMachines, Sampler
 from bot.services.incidents import Desk
 from bot.services.saturation import NoAdvisor, Saturation
 from tests.services.bulletin import CHANNEL, Bulletin
@@ -148,3 +148,14 @@ async def test_an_advice_that_could_not_be_posted_is_posted_later(home: House) -
         await news.tell()
     await news.tell()
     assert len(chat.posts) == 1
+
+
+async def test_records_about_our_machines_are_known_by_id_and_by_name(home: House) -> None:
+    ours = OurMachines(home.fleet._cloud)
+    assert ours.keys() is None
+    await ours.refresh()
+    keys = ours.keys()
+    machine = home.cloud.machine("b-31-VM")
+    assert keys is not None
+    assert {machine.id.encode(), b"b-31-VM"} < keys
+    assert home.cloud.machine("app-1").id.encode() not in keys
