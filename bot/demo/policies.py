@@ -14,8 +14,9 @@ ASKED_FOR = ("roll", "roll-fleet", "pair", "unpair", "provision", "migrate")
 """Runbooks that only people ask for, and somebody else approves."""
 DEAD = ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping", "router-stopped")
 FAILING = ("ilb-failing", "router-failing")
-ADVISED = ("cpu-saturated", "host-hot")
 """Incidents of what still runs: a person decides whether it is cut."""
+ADVISED = ("cpu-saturated", "host-hot")
+"""Incidents whose runbook is advised from their numbers, if any is."""
 
 
 def policies(tiers: Sequence[str], *, automatic: bool) -> dict[str, object]:

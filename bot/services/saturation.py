@@ -22,7 +22,7 @@ from bot.domain.policy import IncidentKind
 from bot.errors import Permanent, Refused, Transient
 from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
 from bot.services.cpu_notes import CpuNotes, utc
-from bot.services.incidents import Desk
+from bot.services.incident_desk import Desk
 
 log = structlog.get_logger(__name__)
 ADVICE, DECIDED = "cpu advice", "decided"

@@ -33,7 +33,7 @@ from bot.sandbox.cloud.model import Kind, Machine
 from bot.services.cloud_watch import CloudWatch
 from bot.services.cpu_case import Hosts
 from bot.services.fleet import Fleet
-from bot.services.incidents import Desk
+from bot.services.incident_desk import Desk
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
 from bot.services.probing import ProbeDesk

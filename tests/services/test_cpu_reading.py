@@ -14,7 +14,7 @@ from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.advice_news import AdviceNews
 from bot.services.cpu_reading import CpuReading, CpuWatch, OurMachines, Sampler
-from bot.services.incidents import Desk
+from bot.services.incident_desk import Desk
 from bot.services.saturation import NoAdvisor, Saturation
 from tests.services.bulletin import CHANNEL, Bulletin
 from tests.workflows.harness import House, house, two_people

@@ -15,7 +15,7 @@ from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.audit import Entry
 from bot.services.cpu_case import Hosts
-from bot.services.incidents import Desk
+from bot.services.incident_desk import Desk
 from bot.services.saturation import AGAIN_S, NoAdvisor, Saturation
 from tests.workflows.harness import House, house, two_people
 
