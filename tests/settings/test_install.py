@@ -22,6 +22,7 @@ from bot.settings.given import group_fields, is_secret
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "INSTALL.md").read_text()
 AGENT_UNIT = (ROOT / "deploy" / "ilbot-probe.service").read_text()
+SAMPLER_UNIT = (ROOT / "deploy" / "ilbot-sample.service").read_text()
 UNIT = (ROOT / "deploy" / "ilbot.service").read_text()
 
 
@@ -131,11 +132,19 @@ def test_the_agents_unit_takes_what_the_guide_puts_there() -> None:
     assert "deploy/ilbot-probe.service /etc/systemd/system/ilbot-probe.service" in GUIDE
 
 
-def test_the_agents_unit_is_no_less_confined_than_the_bots() -> None:
+@pytest.mark.parametrize("unit", [AGENT_UNIT, SAMPLER_UNIT], ids=["agent", "sampler"])
+def test_no_other_unit_is_less_confined_than_the_bots(unit: str) -> None:
     def confined(unit: str) -> set[str]:
         return set(unit.partition("NoNewPrivileges")[2].partition("[Install]")[0].split("\n"))
 
-    assert confined(UNIT) <= confined(AGENT_UNIT)
+    assert confined(UNIT) <= confined(unit)
+
+
+def test_the_samplers_unit_runs_a_command_there_is_with_the_bots_settings() -> None:
+    started = re.search(r"^ExecStart=(.*)$", SAMPLER_UNIT, re.MULTILINE)
+    assert started is not None
+    assert started[1] == "/opt/ilbot/bin/ilbot sample --config /etc/ilbot/ilbot.toml"
+    assert CliRunner().invoke(cli, ["sample", "--help"]).exit_code == 0
 
 
 def test_the_guide_says_what_probing_does_by_default() -> None:
