@@ -40,7 +40,7 @@ async def check(loaded: Loaded, runbooks: Collection[str], clock: Clock) -> list
             lines.append(refused("cloudstack", str(exc)))
         lines += await check_slack(settings)
         lines += await check_bus(settings, reach.cloud if reach else None)
-        lines.append(await check_cpu(settings))
+        lines.append(await check_cpu(settings, reach.cloud if reach else None))
     lines.append(await check_directory(settings))
     lines.append(check_probing(settings))
     lines += await asyncio.to_thread(check_state_dir, settings)

@@ -8,6 +8,7 @@ from bot.adapters import kafka as kafka_adapter
 from bot.adapters.cloudstack.cloud import CloudStackCloud
 from bot.adapters.kafka_newest import newest_record_at
 from bot.cli.check_line import CheckLine, ok, refused, warning
+from bot.cli.check_platform import STATS_INTERVAL
 from bot.connections import cpu_topic, kafka
 from bot.errors import IlbotError
 from bot.settings import Settings
@@ -33,13 +34,22 @@ async def check_bus(settings: Settings, cloud: CloudStackCloud | None) -> list[C
     return [*lines, await _published(settings, cloud)]
 
 
-async def check_cpu(settings: Settings) -> CheckLine:
+async def check_cpu(settings: Settings, cloud: CloudStackCloud | None) -> CheckLine:
     """Say where samples of CPU come from; connect, where that is a topic."""
     cpu = settings.cpu
     if cpu.source == "off":
         return ok("cpu", "off; nobody looks at how busy machines are")
+    if too_rare := await _too_rare(cpu.silence_s, cloud):
+        return warning(
+            "cpu", too_rare, f"Set {STATS_INTERVAL} lower, or cpu.silence_s to three times of it."
+        )
     if cpu.source == "poll":
         return ok("cpu", f"CloudStack's statistics are read every {cpu.interval_s:g} s")
+    return await _cpu_topic(settings)
+
+
+async def _cpu_topic(settings: Settings) -> CheckLine:
+    """Connect to the topic of samples; whether anybody fills it shows in its newest record."""
     topic = cpu_topic(settings)
     try:
         found = await kafka_adapter.topic_there(topic)
@@ -55,6 +65,22 @@ async def check_cpu(settings: Settings) -> CheckLine:
     if newest_at is None:
         return warning("cpu", f"topic {topic.topic} is empty", "Start `ilbot sample`, or Telegraf.")
     return ok("cpu", f"topic {topic.topic}; newest sample of {_utc(newest_at)}")
+
+
+async def _too_rare(silence_s: float, cloud: CloudStackCloud | None) -> str:
+    """Say whether CloudStack's own samples are so far apart that each looks like the last."""
+    try:
+        interval = await cloud.setting(STATS_INTERVAL) if cloud else None
+    except IlbotError:
+        return ""  # what cannot be seen has its own line
+    every_s = int(interval) / 1000 if interval and interval.isdigit() else 0.0
+    if every_s < silence_s:
+        return ""
+    return (
+        f"CloudStack takes a sample every {every_s:g} s ({STATS_INTERVAL}), and after"
+        f" {silence_s:g} s without one a machine's load is unknown (cpu.silence_s): nothing would"
+        " ever be found"
+    )
 
 
 async def _published(settings: Settings, cloud: CloudStackCloud | None) -> CheckLine:

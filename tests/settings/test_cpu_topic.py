@@ -6,9 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 from aiokafka import ConsumerRecord
+from pydantic import SecretStr
 
+from bot.adapters.clock import SystemClock
+from bot.adapters.cloudstack.client import Client
+from bot.adapters.cloudstack.cloud import CloudStackCloud
+from bot.adapters.cloudstack.signing import Keys
 from bot.adapters.kafka import looker
 from bot.cli.check_bus import check_cpu
 from bot.cli.check_line import Verdict
@@ -80,7 +86,7 @@ async def test_what_cloudstack_kept_is_on_the_topic_keyed_by_machine(
     assert len({row[1] for row in of_it}) == len(of_it) > 10
     assert all(one.key.decode() == row[0] for one, row in zip(found, rows, strict=True))
     assert all(one.timestamp == row[1] * 1000 for one, row in zip(found, rows, strict=True))
-    line = await check_cpu(settings)
+    line = await check_cpu(settings, None)
     assert (line.verdict, line.text[:34]) == (Verdict.OK, "topic ilbot-cpu; newest sample of ")
 
 
@@ -96,7 +102,7 @@ async def test_a_broker_that_is_away_is_told_with_what_to_do(endpoint: str) -> N
     nobody = f"127.0.0.1:{free_port()}"
     with pytest.raises(Permanent, match="nobody listens there"):
         await sample(settings_of(nobody, endpoint), asyncio.Event(), once=True)
-    line = await check_cpu(settings_of(nobody))
+    line = await check_cpu(settings_of(nobody), None)
     assert line.verdict is Verdict.REFUSED
     assert "nobody listens there" in line.text
 
@@ -104,7 +110,7 @@ async def test_a_broker_that_is_away_is_told_with_what_to_do(endpoint: str) -> N
 async def test_a_topic_that_is_not_there_is_told(broker: Broker) -> None:
     bootstrap = broker.start()
     broker.publish("other", None, b"{}")
-    line = await check_cpu(settings_of(bootstrap))
+    line = await check_cpu(settings_of(bootstrap), None)
     assert (line.verdict, line.text) == (
         Verdict.REFUSED, f"Kafka at {bootstrap} shows no topic ilbot-cpu",
     )  # fmt: skip
@@ -115,6 +121,23 @@ async def test_a_topic_that_is_not_there_is_told(broker: Broker) -> None:
     [("poll", "CloudStack's statistics are read every 60 s"), ("off", "off; nobody looks")],
 )
 async def test_without_a_topic_there_is_nothing_to_connect_to(source: str, text: str) -> None:
-    line = await check_cpu(settings_of("127.0.0.1:1", source=source))
+    line = await check_cpu(settings_of("127.0.0.1:1", source=source), None)
     assert line.verdict is Verdict.OK
     assert line.text.startswith(text)
+
+
+async def test_samples_that_are_too_far_apart_are_told(world: World) -> None:
+    world.settings["vm.stats.interval"].value = "600000"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(world))) as http:
+        secret = SecretStr(READ_ONLY.secret_key)
+        client = Client(
+            "http://cloud/client/api", Keys(SecretStr(READ_ONLY.api_key), secret), None, http,
+            SystemClock(),
+        )  # fmt: skip
+        cloud = CloudStackCloud(client)
+        line = await check_cpu(settings_of("127.0.0.1:1", source="poll"), cloud)
+        assert line.verdict is Verdict.WARNING
+        assert line.text.startswith("CloudStack takes a sample every 600 s (vm.stats.interval)")
+        world.settings["vm.stats.interval"].value = "60000"
+        line = await check_cpu(settings_of("127.0.0.1:1", source="poll"), cloud)
+        assert line.verdict is Verdict.OK
