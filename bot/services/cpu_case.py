@@ -11,7 +11,7 @@ from bot.domain.plan import in_words
 from bot.domain.policy import Scope
 from bot.domain.zone import Router
 from bot.ports import Clock, CloudReader
-from bot.services.cpu_notes import CpuNotes, utc
+from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.journal import Journal
 
 HOST = "host hot"
@@ -100,8 +100,7 @@ class SecondLook:
         """Read the machine of an incident, and how busy CloudStack says it is."""
         machine = await self._machine(edge.target_id)
         if machine is None:
-            name = edge.target_name or edge.target_id
-            return LeftAlone(name, "no ILB VM or router of that id or name")
+            return LeftAlone(called(edge), "no ILB VM or router of that id or name")
         if machine.state is not VmState.RUNNING:
             return LeftAlone(machine.name, f"it is {machine.state.value}")
         samples = await self._samples(machine.id)

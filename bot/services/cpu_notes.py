@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.domain.detect import Edge, Moment
+from bot.domain.spelling import one_line
 from bot.services.audit import Entry
 from bot.services.journal import Journal
 
@@ -36,7 +37,7 @@ class CpuNotes:
     async def busy(self, edge: Edge) -> None:
         """Note that it began."""
         data = {
-            "id": edge.target_id, "target": _name(edge), "host": edge.host,
+            "id": edge.target_id, "target": called(edge), "host": one_line(edge.host),
             "since": edge.since, "cpu_percent": edge.cpu_percent,
         }  # fmt: skip
         if await self._journal.note(edge.incident, "", BUSY, data):
@@ -46,7 +47,7 @@ class CpuNotes:
         """Note that nothing is heard of the machine any more."""
         if not await self._journal.has_note(edge.incident, "", BUSY):
             return
-        data = {"target": _name(edge), "at": edge.at}
+        data = {"target": called(edge), "at": edge.at}
         if await self._journal.note(edge.incident, f"at {edge.at:.0f}", UNKNOWN, data):
             log.warning("cpu_not_known", incident=edge.incident, **data)
 
@@ -57,7 +58,7 @@ class CpuNotes:
         left = edge.moment is Moment.LEFT
         words = "calm again" if left else "no samples for long: not known whether it is over"
         data = {
-            "target": _name(edge), "at": edge.at, "cpu_percent": edge.cpu_percent, "words": words,
+            "target": called(edge), "at": edge.at, "cpu_percent": edge.cpu_percent, "words": words,
         }  # fmt: skip
         if await self._journal.note(edge.incident, "", OVER, data):
             log.info("cpu_over", incident=edge.incident, **data)
@@ -68,5 +69,6 @@ def utc(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _name(edge: Edge) -> str:
-    return edge.target_name or edge.target_id
+def called(edge: Edge) -> str:
+    """Name the machine of an incident by what its samples say: anybody may have written them."""
+    return one_line(edge.target_name) or edge.target_id

@@ -21,7 +21,7 @@ from bot.domain.plan import in_words
 from bot.domain.policy import IncidentKind
 from bot.errors import Permanent, Refused, Transient
 from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
-from bot.services.cpu_notes import CpuNotes, utc
+from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
 
 log = structlog.get_logger(__name__)
@@ -105,18 +105,17 @@ class Saturation:
     async def _decide(self, edge: Edge) -> None:
         if await self._desk.journal.has_note(edge.incident, "", DECIDED):
             return
-        called = edge.target_name or edge.target_id
         try:
             decision = await self._decision(edge)
         except Refused as no:
             # A key that may not look must be mended; the hint waits for that and is not lost.
-            raise Transient(f"decide on busy {called}: {no}") from no
+            raise Transient(f"decide on busy {called(edge)}: {no}") from no
         except Permanent as error:
             # CloudStack answers 530 to a mistake of its own and to a moment's trouble alike.
             self._failures[edge.incident] += 1
             if self._failures[edge.incident] < _TRIES:
-                raise Transient(f"decide on busy {called}: {error}") from error
-            decision = _Decision(called, f"left alone: it cannot be looked at: {error}")
+                raise Transient(f"decide on busy {called(edge)}: {error}") from error
+            decision = _Decision(called(edge), f"left alone: it cannot be looked at: {error}")
         self._failures.pop(edge.incident, None)
         hint = f"CPU at {edge.cpu_percent:.0f} %, busy since {utc(edge.since)}"
         await self._note(edge.incident, hint, decision)

@@ -172,6 +172,10 @@ async def test_a_machine_that_is_down_or_nobodys_is_left_alone(home: House) -> N
     foreign = replace(down, target_id="00000000-0000-4000-8000-000000000000", target_name="x")
     await saturation.hear(foreign)
     assert "no ILB VM or router" in await decision(home, foreign)
+    forged = replace(foreign, target_id="forged", target_name="x\n*b-31-VM*")
+    await saturation.hear(forged)
+    (note,) = await notes_of(home, forged)
+    assert "\n" not in note.data["target"]
 
 
 async def test_a_router_named_by_its_name_alone_is_found(home: House) -> None:
