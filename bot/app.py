@@ -25,6 +25,7 @@ from bot.errors import Permanent, Refused
 from bot.intakes import bus_intake, cpu_intake
 from bot.ports import Directory, World
 from bot.services.advice_news import AdviceNews
+from bot.services.advising import Advising
 from bot.services.answers import Answers, Sources
 from bot.services.cards import Cards, CardSettings
 from bot.services.change_curve import ChangePlots
@@ -45,7 +46,7 @@ from bot.services.policy_file import PolicyFile
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.questions import Questions
-from bot.services.saturation import NoAdvisor, Saturation
+from bot.services.saturation import Saturation
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
 from bot.services.waiting import Waiting
@@ -317,7 +318,8 @@ class App:
         self._spawn("advice news", news.run())
         source = Source.KAFKA if cpu.source == "kafka" else Source.POLL
         hosts = Hosts(cpu.host_machines, cpu.host_window_s)
-        saturation = Saturation(desk, NoAdvisor(), rule, source, news.changed, hosts)
+        advisor = Advising(desk.fleet, RUNBOOKS)
+        saturation = Saturation(desk, advisor, rule, source, news.changed, hosts)
         if cpu.source == "poll":
             looking = CpuWatch(desk.cloud, desk.clock, rule, saturation)
             poller = Poller("cpu", looking.look, cpu.interval_s)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection
 
 from bot.domain.advice import Advice, advise, numbers
 from bot.domain.demand import Cpu, cpu_of_samples
+from bot.domain.load import Load, Proposal
 from bot.domain.page import Code, Page, Row, Section, Strong
 from bot.domain.plan import in_words
 from bot.domain.remedies import Remedy
@@ -27,34 +26,6 @@ _SHORT = {Remedy.MEMBERS: "the members"}
 _GIVEN = "cpu="
 
 
-class Measured(Protocol):
-    """What a detector knows of a busy machine.
-
-    `samples` are (unix seconds, percent of all vCPUs), oldest first; `busy_beside` names the other
-    busy machines of its host.
-    """
-
-    @property
-    def samples(self) -> Sequence[tuple[float, float]]: ...
-
-    @property
-    def busy_beside(self) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What is advised for a busy machine, with the numbers it follows from.
-
-    `runbook` is empty where the advice is to change nothing, where nothing can be advised, and
-    where the bot has no such runbook. `parameters` are those of a wish for it.
-    """
-
-    runbook: str
-    reason: str
-    parameters: tuple[tuple[str, str], ...] = ()
-    numbers: tuple[str, ...] = ()
-
-
 class Advising:
     """Reads, asks for advice, and says it; `runbooks` are the names of those there are."""
 
@@ -62,7 +33,7 @@ class Advising:
         self._fleet = fleet
         self._runbooks = runbooks
 
-    async def advise(self, target_id: str, load: Measured) -> Proposal:
+    async def advise(self, target_id: str, load: Load) -> Proposal:
         """Return what is advised for a machine whose load was measured, by its id."""
         cpu = cpu_of_samples(load.samples)
         found = await self._fleet.look().demand(target_id, cpu, load.busy_beside)

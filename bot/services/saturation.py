@@ -40,14 +40,6 @@ class Advisor(Protocol):
         ...
 
 
-class NoAdvisor:
-    """Proposes nothing."""
-
-    async def advise(self, target_id: str, load: Load) -> Proposal:
-        """Say that nobody advises; the numbers are told all the same."""
-        return Proposal("", "no advisor: what to do about it is for a person to say")
-
-
 @dataclass(frozen=True, slots=True)
 class _Decision:
     """What is decided of a machine or a host; `subject` is its id where something was proposed."""
@@ -156,7 +148,10 @@ class Saturation:
             return _Decision(target, f"no policy for {kind.value}", case.numbers)
         if before := await self._proposed_lately(subject, incident):
             return _Decision(target, f"busy again within an hour, it stands: {before}")
-        proposal = await self._advisor.advise(case.machine.id, self._load(case))
+        try:
+            proposal = await self._advisor.advise(case.machine.id, self._load(case))
+        except Refused as no:
+            proposal = Proposal("", f"nothing can be advised: {no}")
         numbers = (*case.numbers, *proposal.numbers)
         is_opened, words = await self._open(kind, case, incident, proposal)
         if not is_opened:

@@ -25,7 +25,6 @@ async def test_samples_on_the_topic_become_one_advice_in_the_channel() -> None:
         await stage.control("set-cpu", target=machine["name"], percent=97, for_s=900)
         assert await sample(sampler_settings(stage), asyncio.Event(), once=True) > 10
         card = await stage.slack.sees("ana", f"{machine['name']} on host", "is saturated")
-        assert "no advisor" in str(card)
         assert "CPU now 97 %" in str(card)
         await stage.slack.says("ana", f"/ilb why {machine['name']}")
         await stage.slack.sees("ana", "advice only")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bot.domain.load import Load, Proposal
 from bot.domain.page import as_mrkdwn, as_plain
 from bot.errors import Refused
-from bot.sandbox.cloud.counters import VISIBILITY, Load
+from bot.sandbox.cloud.counters import VISIBILITY
+from bot.sandbox.cloud.counters import Load as Rates
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Kind, Machine, Rule, ServiceOffering
-from bot.services.advising import Advising, Proposal
+from bot.services.advising import Advising
 from handlers.routes import RUNBOOKS
 from tests.handlers import slack_house
 from tests.workflows.harness import House, house
@@ -22,22 +23,19 @@ VIP, VM = "10.20.1.10", "b-31-VM"
 ALL = {"resize", "split", "pair", "migrate"}
 
 
-@dataclass(frozen=True)
-class Busy:
-    """What a detector knows."""
-
-    samples: tuple[tuple[float, float], ...]
-    busy_beside: tuple[str, ...] = ()
+def busy(samples: tuple[tuple[float, float], ...], *beside: str) -> Load:
+    """Return what a detector knows of it."""
+    return Load(VM, "", 0.0, 90.0, 70.0, samples, beside)
 
 
-SATURATED = Busy(tuple((60.0 * number, 90.0 + number % 4) for number in range(20)))
+SATURATED = busy(tuple((60.0 * number, 90.0 + number % 4) for number in range(20)))
 
 
 @pytest.fixture
 async def inside() -> AsyncIterator[House]:
     async with house(named=True, watched=True) as opened:
-        opened.cloud.set_load(VIP, 80, Load(2400.0, 60, 160.0, 0, 0, 1, 24))
-        opened.cloud.set_load(VIP, 9090, Load(300.0, 6, 20.0, 0, 0, 1))
+        opened.cloud.set_load(VIP, 80, Rates(2400.0, 60, 160.0, 0, 0, 1, 24))
+        opened.cloud.set_load(VIP, 9090, Rates(300.0, 6, 20.0, 0, 0, 1))
         yield opened
 
 
@@ -50,7 +48,7 @@ async def said(inside: House, text: str) -> str:
 
 
 async def proposed(
-    inside: House, load: Busy = SATURATED, runbooks: set[str] = ALL, name: str = VM
+    inside: House, load: Load = SATURATED, runbooks: set[str] = ALL, name: str = VM
 ) -> Proposal:
     return await Advising(inside.fleet, runbooks).advise(machine(inside, name).id, load)
 
@@ -120,7 +118,7 @@ async def test_without_a_measured_load_its_own_check_is_taken(inside: House) -> 
 
 
 async def test_slow_members_are_told_from_a_busy_machine(inside: House) -> None:
-    inside.cloud.set_load(VIP, 80, Load(50.0, 90, 3.0, 0, 0, 1, 1800))
+    inside.cloud.set_load(VIP, 80, Rates(50.0, 90, 3.0, 0, 0, 1, 1800))
     text = await said(inside, "app-tier cpu=22")
     assert (
         "The members are the bottleneck: The members of port 80 take 1.8 s, while the CPU is at "
@@ -222,7 +220,7 @@ async def test_an_offering_for_routers_is_none_for_an_ilb(inside: House) -> None
 
 async def test_comparable_services_are_split(inside: House) -> None:
     rename(inside, app_http="web.shop.internal", app_grpc="grpc.shop.internal")
-    inside.cloud.set_load(VIP, 9090, Load(2300.0, 60, 150.0, 0, 0, 1))
+    inside.cloud.set_load(VIP, 9090, Rates(2300.0, 60, 150.0, 0, 0, 1))
     found = await proposed(inside)
     assert (found.runbook, found.parameters) == ("split", ())
     assert found.reason.startswith("Split: grpc.shop.internal with 49 % of the load would move")
@@ -230,14 +228,14 @@ async def test_comparable_services_are_split(inside: House) -> None:
 
 async def test_what_the_bot_cannot_do_is_advice_only(inside: House) -> None:
     rename(inside, app_http="web.shop.internal", app_grpc="grpc.shop.internal")
-    inside.cloud.set_load(VIP, 9090, Load(2300.0, 60, 150.0, 0, 0, 1))
+    inside.cloud.set_load(VIP, 9090, Rates(2300.0, 60, 150.0, 0, 0, 1))
     found = await proposed(inside, runbooks={"pair"})
     assert (found.runbook, found.reason[:6]) == ("", "Split:")
 
 
 async def test_several_busy_machines_of_a_full_host_move(inside: House) -> None:
     inside.cloud.set_cpu(machine(inside).host.name, 98.0)  # type: ignore[union-attr]  # it runs
-    load = Busy(SATURATED.samples, ("b-34-VM", "r-4-VM"))
+    load = busy(SATURATED.samples, "b-34-VM", "r-4-VM")
     found = await proposed(inside, load)
     assert found.runbook == "migrate"
     assert "Host kvm-b2 (98 %) is full and b-34-VM and r-4-VM on it are busy too" in found.reason
@@ -246,19 +244,19 @@ async def test_several_busy_machines_of_a_full_host_move(inside: House) -> None:
 async def test_a_full_host_without_another_one_is_not_left(inside: House) -> None:
     inside.cloud.set_cpu(machine(inside).host.name, 98.0)  # type: ignore[union-attr]  # it runs
     inside.cloud.close_hosts()
-    found = await proposed(inside, Busy(SATURATED.samples, ("b-34-VM", "r-4-VM")))
+    found = await proposed(inside, busy(SATURATED.samples, "b-34-VM", "r-4-VM"))
     assert (found.runbook, "no other host takes it" in " ".join(found.numbers)) == ("", True)
 
 
 async def test_a_cap_is_seen_in_the_offering(inside: House) -> None:
     machine(inside).offering.limits_cpu = True
-    found = await proposed(inside, Busy(((0.0, 12.6), (60.0, 12.4), (120.0, 12.5))))
+    found = await proposed(inside, busy(((0.0, 12.6), (60.0, 12.4), (120.0, 12.5))))
     assert found.runbook == "pair"
     assert "which is 96 % of what its cap lets it have" in found.numbers[0]
 
 
 async def test_too_few_numbers_are_no_proposal(inside: House) -> None:
-    found = await proposed(inside, Busy(()))
+    found = await proposed(inside, busy(()))
     assert found.runbook == ""
     assert "CPU: 12 % of its vCPUs as its own health check saw it once" in found.numbers[0]
 

@@ -13,9 +13,10 @@ from bot.domain.policy import IncidentKind, IncidentPolicy
 from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.advice_news import AdviceNews
+from bot.services.advising import Advising
 from bot.services.cpu_reading import CpuReading, CpuWatch, OurMachines, Sampler
 from bot.services.incident_desk import Desk
-from bot.services.saturation import NoAdvisor, Saturation
+from bot.services.saturation import Saturation
 from tests.services.bulletin import CHANNEL, Bulletin
 from tests.workflows.harness import House, house, two_people
 
@@ -39,7 +40,7 @@ def watch(home: House) -> CpuWatch:
         home.journal, home.operations, home.fleet, cloud, lambda: home.policies, home.clock,
         home.watch,
     )  # fmt: skip
-    saturation = Saturation(desk, NoAdvisor(), RULE, Source.POLL, lambda: None)
+    saturation = Saturation(desk, Advising(home.fleet, ()), RULE, Source.POLL, lambda: None)
     return CpuWatch(cloud, home.clock, RULE, saturation)
 
 
@@ -134,7 +135,7 @@ async def test_an_advice_without_an_operation_is_told_once_in_the_channel(home: 
     host = home.cloud.machine("b-31-VM").host
     assert host is not None
     assert card.title == f"b-31-VM on host {host.name} is saturated"
-    assert card.body[0] == "*Advice:* no advisor: what to do about it is for a person to say"
+    assert card.body[0].startswith("*Advice:* Resize: ")
     assert card.body[1].startswith("• CPU now 97 %, ")
 
 

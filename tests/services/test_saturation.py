@@ -11,12 +11,12 @@ from bot.domain.detect import Detector, Edge, Moment, Rule
 from bot.domain.load import Load, Proposal
 from bot.domain.operation import Mode, Source, State
 from bot.domain.policy import IncidentKind, IncidentPolicy
-from bot.errors import Transient
+from bot.errors import Refused, Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.audit import Entry
 from bot.services.cpu_case import Hosts
 from bot.services.incident_desk import Desk
-from bot.services.saturation import AGAIN_S, NoAdvisor, Saturation
+from bot.services.saturation import AGAIN_S, Advisor, Saturation
 from tests.workflows.harness import House, house, two_people
 
 RULE = Rule(lateness_s=0)
@@ -45,7 +45,7 @@ def _allow(home: House, *incidents: IncidentPolicy) -> None:
     home.policies = replace(two_people(), incidents={one.kind: one for one in incidents})
 
 
-def watching(home: House, advisor: Script | NoAdvisor, enough: int = 3) -> Saturation:
+def watching(home: House, advisor: Advisor, enough: int = 3) -> Saturation:
     desk = Desk(
         home.journal, home.operations, home.fleet, home.fleet._cloud, lambda: home.policies,
         home.clock, home.watch,
@@ -113,12 +113,19 @@ async def test_a_decision_whose_note_was_lost_opens_nothing_twice(home: House) -
     assert (await decision(home, due)).startswith("same incident as operation ")
 
 
-async def test_without_an_advisor_the_numbers_are_kept_and_nothing_is_opened(home: House) -> None:
+class Speechless:
+    """An advisor that may not look."""
+
+    async def advise(self, target_id: str, load: Load) -> Proposal:
+        raise Refused("The read key may not list offerings.")
+
+
+async def test_where_nothing_can_be_advised_the_numbers_are_told(home: House) -> None:
     busy(home, "b-31-VM")
     due = edge(home, "b-31-VM")
-    await watching(home, NoAdvisor()).hear(due)
+    await watching(home, Speechless()).hear(due)
     assert await home.journal.operations() == ()
-    assert (await decision(home, due)).startswith("advice only: no advisor")
+    assert (await decision(home, due)).startswith("advice only: nothing can be advised: The read")
     (advice,) = await notes_of(home, due, "cpu advice")
     assert advice.data["target"] == "b-31-VM"
 
