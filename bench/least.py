@@ -37,7 +37,7 @@ from bot.domain.comparison import RuleChange
 from bot.domain.plan import Plan
 from bot.domain.router_view import ROUTER_KINDS
 from bot.domain.view import ports_in
-from workflows import migrate, pair, provision, roll_plans, unpair
+from workflows import ilb_way_plans, migrate, pair, provision, unpair
 
 RELEASE, NAME, SETTINGS, ILB_EVENTS, ROUTER_EVENTS, RESTARTS = 1, 4, 2, 3, 2, 2
 TEMPLATES, MEMBERS, STATS, ROOM, HOSTS, TIER, CHOICES = 2, 1, 1, 2, 1, 8, 1
@@ -116,7 +116,7 @@ def _changes_of_an_ilb(planned: Plan) -> int:
     if planned.runbook == "recover":
         return 2 if planned.parameter("state") == "Stopping" else 1
     if planned.parameter("way") == "beside":
-        twin = roll_plans.detour_of(planned).twin
+        twin = ilb_way_plans.detour_of(planned).twin
         there_and_back = sum(map(_changes_of_a_rule, twin.changes)) + len(twin.changes)
         return 2 + there_and_back + 2 * len(twin.marks)
     return 2 * len(planned.parameter("due").split())

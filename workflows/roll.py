@@ -27,7 +27,7 @@ from bot.engine.api import Run
 from bot.services.runbooks import Probing, Runbook, not_probed
 from bot.services.scope import Scope
 from bot.services.subjects import movable
-from workflows import roll_ilb, roll_router
+from workflows import ilb_ways, roll_ilb, roll_router, router_ways
 
 NAME = "roll"
 Seen = ServiceView | RouterView
@@ -81,8 +81,8 @@ def left_to_do(seen: Seen, planned: Plan) -> tuple[str, ...]:
 def unsafe(seen: Seen, planned: Plan) -> str:
     """Say why a failed roll must not be left alone."""
     if isinstance(seen, RouterView):
-        return roll_router.unsafe(seen, planned)
-    return roll_ilb.unsafe(seen, planned)
+        return router_ways.unsafe(seen, planned)
+    return ilb_ways.unsafe(seen)
 
 
 def acts(planned: Plan) -> tuple[Act, ...]:
@@ -95,13 +95,13 @@ def probed(planned: Plan) -> Probing:
     """Measure what an ILB serves; what is not cut by plan must be proven."""
     if planned.target.kind in ROUTER_KINDS:
         return not_probed(planned)
-    return roll_ilb.probed(planned)
+    return ilb_ways.probed(planned)
 
 
 RUNBOOK = Runbook(
     name=NAME,
     summary="renew an ILB VM or routers from the current system VM template, backup first",
-    subject=movable(Scope(templates=True, twins=True, builds=roll_ilb.may_build)),
+    subject=movable(Scope(templates=True, twins=True, builds=ilb_ways.may_build)),
     request=RollRequest,
     plan=plan,
     apply=apply,
