@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import migrate, pair, provision, recover, roll, roll_fleet, unpair
+from workflows import migrate, pair, provision, recover, resize, roll, roll_fleet, unpair
 
 RUNBOOKS: Runbooks = {
     runbook.name: runbook
@@ -25,6 +25,7 @@ RUNBOOKS: Runbooks = {
         pair.RUNBOOK,
         unpair.RUNBOOK,
         migrate.RUNBOOK,
+        resize.RUNBOOK,
         provision.RUNBOOK,
     )
 }

@@ -20,8 +20,9 @@ class ServiceView:
     `twin` is the ILB that its rules name as its twin, None where they name none; one that is named
     and gone is a view without machine and rules. `site` is the tier without its ACL. `records` are
     what the directory publishes for the names on its rules. Without `vantage_points` nothing can
-    be proven. A new ILB VM comes with `default_offering`, None where that is not shown. An
-    address that is withdrawn is left to its clients for at most `drain_s`.
+    be proven. A new ILB VM comes with `default_offering`, None where that is not shown;
+    `offerings` are the system offerings there are, read where one is chosen. An address that is
+    withdrawn is left to its clients for at most `drain_s`.
     """
 
     ilb: View
@@ -29,6 +30,7 @@ class ServiceView:
     twin: View | None = None
     hosts: tuple[Host, ...] = ()
     default_offering: Offering | None = None
+    offerings: tuple[Offering, ...] = ()
     directory: DirectoryKind = DirectoryKind.NONE
     records: tuple[Record, ...] = ()
     vantage_points: tuple[str, ...] = ()

@@ -156,7 +156,7 @@ class Look:
             view = replace(view, restarts=await self._restarts(view.tier, None))
         if twin is None:
             return view
-        return await read_twin(self._cloud, self._senses.outlook, view, twin)
+        return await read_twin(self._cloud, self._lists, self._senses.outlook, view, twin)
 
     async def site(self, tier_id: str, *, ours: str = "") -> Site:
         """Read everything about the load balancing of one tier; `ours` is who looks."""

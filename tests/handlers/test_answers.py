@@ -141,9 +141,8 @@ async def test_can_names_the_roles_of_a_pair(inside: House) -> None:
     text = as_plain(await inside.answers.can("shop-prod"))
     assert "VPC router pair of VPC shop-prod" in text
     assert "r-4-VM is PRIMARY (Running) and r-5-VM is BACKUP (Running)" in text
-    assert planned_by(text) == [
-        f"{name} r-4-VM plans it" for name in ("roll", "recover", "migrate")
-    ]
+    names = ("roll", "recover", "resize", "migrate")
+    assert planned_by(text) == [f"{name} r-4-VM plans it" for name in names]
 
 
 async def test_can_offers_a_pair_to_a_lone_router(inside: House) -> None:

@@ -15,6 +15,7 @@ from bot.sandbox.cloud.counters import Load as Rates
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Kind, Machine, Rule, ServiceOffering
 from bot.services.advising import Advising
+from bot.services.operations import plan_of
 from handlers.routes import RUNBOOKS
 from tests.handlers import slack_house
 from tests.workflows.harness import House, house
@@ -128,10 +129,20 @@ async def test_slow_members_are_told_from_a_busy_machine(inside: House) -> None:
 
 
 async def test_a_pair_of_routers_is_redundancy(inside: House) -> None:
+    inside.cloud.one(ServiceOffering, "Router large").removed = True
     text = await said(inside, "shop-prod cpu=93")
     assert text.startswith("Advice for r-4-VM and r-5-VM: VPC router pair of VPC shop-prod")
     assert "Not resize: No larger system offering of type domainrouter is there." in text
     assert "only the primary forwards: redundancy, no capacity." in text
+
+
+async def test_what_is_advised_for_a_busy_pair_is_what_resize_takes(inside: House) -> None:
+    offering = inside.cloud.one(ServiceOffering, "Router large")
+    text = await said(inside, "shop-prod cpu=93")
+    assert "Resize: “Router large” has 2 vCPUs" in text
+    assert f"resize r-4-VM offering={offering.id} plans it." in text
+    asked = await inside.ask("resize", "r-4-VM", offering=offering.id)
+    assert plan_of(asked).parameter("offering name") == "Router large"
 
 
 async def test_a_page_that_is_not_shown_is_missing_evidence(inside: House) -> None:
