@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.plan import in_words
+from bot.domain.site import Site
 from bot.domain.zone import Offering
 from bot.errors import Refused
 
@@ -42,6 +43,27 @@ class Fitted:
 def fitted(machine: Machine) -> Fitted:
     """Return what is remembered of a machine while its offering is changed."""
     return Fitted(machine.id, machine.name, machine.offering_id, machine.offering_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An offering that ilbot gave the ILB VM of an address."""
+
+    offering_id: str
+    offering_name: str
+
+
+def lost(given: Mapping[str, Given], site: Site) -> tuple[str, ...]:
+    """Say which ILB VMs of a tier no longer have the offering that ilbot gave them, by address.
+
+    A machine that CloudStack deployed anew comes with the default one.
+    """
+    return tuple(
+        f"{vm.name} ({vip}) has the offering {vm.offering_name}; ilbot gave it "
+        f"{one.offering_name}, and resize gives it again"
+        for vip, one in given.items()
+        if (vm := site.ilb_at(vip)) and vm.offering_id != one.offering_id
+    )
 
 
 def chosen(offerings: Iterable[Offering], named: str, kind: str) -> Offering:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from bot.domain.cloud import Tier
 from bot.domain.comparison import Comparison
 from bot.domain.drift import Applied, drift_by_signs, drift_from
+from bot.domain.offerings import Given, lost
 from bot.domain.operation import Operation, Outcome
 from bot.domain.page import Code, Page, Row, Section
 from bot.domain.spec import APPLIED_TAG, TWIN_TAG
@@ -21,7 +22,7 @@ from bot.services.operations import plan_of
 from bot.services.schema import operation as table
 from bot.services.spec_file import read_spec
 
-PROVISION = "provision"
+PROVISION, RESIZE = "provision", "resize"
 _REMEMBERED = 200
 """So many of its changes a tier is compared with."""
 _COMPARISON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
@@ -61,6 +62,7 @@ class DriftWatch:
         }
         done = await self._journal.operations(table.c.outcome == Outcome.DONE.value, limit=1000)
         known = tagged | {one.target_id for one in done if one.wish.runbook == PROVISION}
+        known |= {plan_of(one).target.tier_id for one in done if one.wish.runbook == RESIZE}
         return tuple(tier for tier in snapshot.tiers if tier.id in known)
 
     async def _tier(self, tier: Tier) -> TierDrift:
@@ -69,11 +71,26 @@ class DriftWatch:
         try:
             site = await self._fleet.site(tier.id)
             found = drift_from(_applied(done), site) if done else drift_by_signs(site)
-            return TierDrift(tier, against, (*found, *unequal_twins(site)))
+            smaller = lost(await self._resized(tier), site)
+            return TierDrift(tier, against, (*found, *unequal_twins(site), *smaller))
         except Refused as no:
             return TierDrift(tier, against, trouble=str(no))
         except IlbotError as error:
             return TierDrift(tier, against, trouble=f"could not be looked at: {error}")
+
+    async def _resized(self, tier: Tier) -> dict[str, Given]:
+        """Return the offering that each address of a tier was last given."""
+        done = await self._journal.operations(
+            table.c.lane == f"vpc:{tier.vpc_id}",
+            table.c.outcome.in_([Outcome.DONE.value, Outcome.UNVERIFIED.value]),
+            limit=_REMEMBERED,
+        )
+        given: dict[str, Given] = {}
+        for planned in (plan_of(one) for one in reversed(done) if one.wish.runbook == RESIZE):
+            if planned.target.tier_id == tier.id:
+                offering = Given(planned.parameter("offering"), planned.parameter("offering name"))
+                given |= dict.fromkeys(planned.parameter("vips").split(), offering)
+        return given
 
     async def _provisioned(self, tier: Tier) -> tuple[Operation, ...]:
         """Operations that brought a spec about there, newest first."""
