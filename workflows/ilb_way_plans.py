@@ -49,8 +49,28 @@ class Wording:
     fits: tuple[PlannedStep, ...] = ()
 
 
-def twins(seen: ServiceView, due: Sequence[View], words: Wording) -> Plan:
-    """Plan one twin after the other; `due` are those that are worked on, in order."""
+def plan(
+    seen: ServiceView,
+    due: Sequence[View],
+    words: Wording,
+    *,
+    is_outage: bool,
+    new_id: str = "",
+) -> Plan:
+    """Plan the work on those that are due, in order, by what can carry the traffic meanwhile.
+
+    `is_outage` is asked for. A temporary twin gets the offering `new_id`, or else that of
+    the ILB.
+    """
+    if seen.twin is not None:
+        return _twins(seen, due, words)
+    if not is_outage and not why_not_beside(seen):
+        return _beside(seen, words, new_id)
+    return _outage(seen, words)
+
+
+def _twins(seen: ServiceView, due: Sequence[View], words: Wording) -> Plan:
+    """Plan one twin after the other."""
     found = turns(seen, *due)
     machines = zip(found, (one.vm for one in due), strict=True)
     steps = [step for turn, vm in machines if vm for step in _turn_steps(seen, turn, vm, words)]
@@ -74,11 +94,8 @@ def twins(seen: ServiceView, due: Sequence[View], words: Wording) -> Plan:
     )
 
 
-def beside(seen: ServiceView, words: Wording, *, offering_id: str = "") -> Plan:
-    """Plan over a temporary twin, so that the address stays and nobody is cut off.
-
-    The twin gets that offering, where one is named, or else that of the ILB.
-    """
+def _beside(seen: ServiceView, words: Wording, offering_id: str) -> Plan:
+    """Plan over a temporary twin, so that the address stays and nobody is cut off."""
     found, vm = detour(seen), seen.ilb.vm
     if offering_id:
         found = replace(found, twin=replace(found.twin, offering_id=offering_id))
@@ -119,7 +136,7 @@ def beside(seen: ServiceView, words: Wording, *, offering_id: str = "") -> Plan:
     )  # fmt: skip
 
 
-def outage(seen: ServiceView, words: Wording) -> Plan:
+def _outage(seen: ServiceView, words: Wording) -> Plan:
     """Plan the stop and start of a single ILB, with what it costs."""
     view, vm = seen.ilb, seen.ilb.vm
     assert vm is not None

@@ -44,12 +44,14 @@ class Work:
     `restart` stops it and starts it again. There it passes the point from which what came before
     is not simply undone, and calls what it is given once the undo of what surrounds the machine
     shall be undone before its own. `expect` fails unless the machine is as wanted afterwards;
-    `done` says what it then was. Where it `takes_back`, its undo stops the machine again, so that
-    clients who were sent to it are led away first.
+    `short_of` says of one that runs in what it is not, `done` what it then was. Where it
+    `takes_back`, its undo stops the machine again, so that clients who were sent to it are led
+    away first.
     """
 
     restart: Callable[[Run, Plan, str, str, Callable[[], None]], Awaitable[None]]
     expect: Callable[[Run, Plan, str], Awaitable[None]]
+    short_of: Callable[[View, Plan], Sequence[str]]
     done: str
     takes_back: bool = False
 
@@ -222,17 +224,12 @@ def machines(seen: ServiceView) -> tuple[View, ...]:
     return (seen.twin, seen.ilb) if seen.twin is not None else (seen.ilb,)
 
 
-def left_to_do(
-    seen: ServiceView, planned: Plan, short_of: Callable[[View, Plan], Sequence[str]]
-) -> tuple[str, ...]:
-    """Return what is not as planned of each machine that was worked on.
-
-    `short_of` says in what one that runs is not what the work is for.
-    """
+def left_to_do(seen: ServiceView, planned: Plan, work: Work) -> tuple[str, ...]:
+    """Return what is not as planned of each machine that was worked on."""
     due = planned.parameter("due").split()
     left = [
         line for one in (seen.ilb, seen.twin) if one and one.vip in due
-        for line in (_not_running(one) or (*_not_kept(one, planned), *short_of(one, planned)))
+        for line in (_not_running(one) or (*_not_kept(one, planned), *work.short_of(one, planned)))
     ]  # fmt: skip
     if planned.parameter("way") == Way.BESIDE:
         way = ilb_way_plans.detour_of(planned)

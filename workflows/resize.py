@@ -21,19 +21,15 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.acts import Act
-from bot.domain.operation import Wish
-from bot.domain.plan import NothingToDo, Plan
-from bot.domain.router_view import ROUTER_KINDS, RouterView
-from bot.domain.service_view import ServiceView
-from bot.engine.api import Run
-from bot.services.runbooks import Probing, Runbook, not_probed
+from bot.domain.plan import Plan
+from bot.services.runbooks import Runbook
 from bot.services.scope import Scope
 from bot.services.subjects import movable
-from workflows import ilb_ways, resize_ilb, resize_router, router_ways
+from workflows import ilb_ways, resize_ilb, resize_router
+from workflows.halves import OUTAGE, Halves
 from workflows.ilb_way_plans import Way
 
 NAME = "resize"
-Seen = ServiceView | RouterView
 
 
 class ResizeRequest(BaseModel):
@@ -47,36 +43,10 @@ class ResizeRequest(BaseModel):
         description="name or id of a system offering made for it; without one, those are listed",
         max_length=255,
     )
-    outage: bool = Field(
-        default=False, description="take the outage where a temporary twin could carry the traffic"
-    )
+    outage: bool = Field(default=False, description=OUTAGE)
 
 
-def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
-    """Plan by what surrounds it; `Refused` with the offerings there are where none is meant."""
-    if isinstance(seen, RouterView):
-        return resize_router.plan(seen, wish)
-    return resize_ilb.plan(seen, wish)
-
-
-async def apply(run: Run, planned: Plan) -> None:
-    """Resize and prove, as the module's docstring says for each kind of target."""
-    of_routers = planned.target.kind in ROUTER_KINDS
-    await (resize_router.apply if of_routers else resize_ilb.apply)(run, planned)
-
-
-def left_to_do(seen: Seen, planned: Plan) -> tuple[str, ...]:
-    """Return what is not as planned."""
-    if isinstance(seen, RouterView):
-        return resize_router.left_to_do(seen, planned)
-    return resize_ilb.left_to_do(seen, planned)
-
-
-def unsafe(seen: Seen, planned: Plan) -> str:
-    """Say why a failed resize must not be left alone."""
-    if isinstance(seen, RouterView):
-        return router_ways.unsafe(seen, planned)
-    return ilb_ways.unsafe(seen)
+_HALVES = Halves(resize_ilb.plan, resize_router.plan, resize_ilb.WORK, resize_router.WORK)
 
 
 def acts(planned: Plan) -> tuple[Act, ...]:
@@ -85,23 +55,17 @@ def acts(planned: Plan) -> tuple[Act, ...]:
     return (Act.TWIN, Act.RESIZE) if builds else (Act.RESIZE,)
 
 
-def probed(planned: Plan) -> Probing:
-    """Measure what an ILB serves; what is not cut by plan must be proven."""
-    of_routers = planned.target.kind in ROUTER_KINDS
-    return (not_probed if of_routers else ilb_ways.probed)(planned)
-
-
 RUNBOOK = Runbook(
     name=NAME,
     summary="give an ILB VM or routers another system offering, backup first",
     subject=movable(Scope(offerings=True, twins=True, builds=ilb_ways.may_build)),
     request=ResizeRequest,
-    plan=plan,
-    apply=apply,
-    left_to_do=left_to_do,
-    unsafe=unsafe,
+    plan=_HALVES.plan,
+    apply=_HALVES.apply,
+    left_to_do=_HALVES.left_to_do,
+    unsafe=_HALVES.unsafe,
     acts=acts,
-    probed=probed,
+    probed=_HALVES.probed,
     not_measured="Traffic was not measured.",
     example='app-tier offering="ILB large"',
 )

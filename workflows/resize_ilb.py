@@ -13,7 +13,6 @@ from bot.domain.cloud import IlbVm
 from bot.domain.offerings import ILB_TYPE, chosen, in_full
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep
-from bot.domain.rolling import why_not_beside
 from bot.domain.service_view import ServiceView
 from bot.domain.view import View
 from bot.domain.zone import Offering
@@ -35,16 +34,8 @@ def plan(seen: ServiceView, wish: Wish) -> Plan | NothingToDo:
     if not due:
         return resize_words.nothing_to_do([one.name for one in views], new)
     words = _words(seen, due, new)
-    if seen.twin is not None:
-        return ilb_way_plans.twins(seen, due, words)
-    if wish.parameter("outage") != "True" and not why_not_beside(seen):
-        return ilb_way_plans.beside(seen, words, offering_id=new.id)
-    return ilb_way_plans.outage(seen, words)
-
-
-async def apply(run: Run, planned: Plan) -> None:
-    """Resize by the way that was planned."""
-    await ilb_ways.apply(run, planned, _WORK)
+    is_outage = wish.parameter("outage") == "True"
+    return ilb_way_plans.plan(seen, due, words, is_outage=is_outage, new_id=new.id)
 
 
 async def _restart(
@@ -66,16 +57,11 @@ async def _expect(run: Run, planned: Plan, vm_id: str) -> None:
     await run.step(offering.expect_offering, vm_id, planned.parameter("offering"))
 
 
-_WORK = Work(_restart, _expect, "resized", takes_back=True)
-
-
-def left_to_do(seen: ServiceView, planned: Plan) -> tuple[str, ...]:
-    """Return what is not as planned of each machine that was to be resized."""
-    return ilb_ways.left_to_do(seen, planned, _other)
-
-
 def _other(view: View, planned: Plan) -> tuple[str, ...]:
     return resize_words.short_of(view.vm, planned) if view.vm else ()
+
+
+WORK = Work(_restart, _expect, _other, "resized", takes_back=True)
 
 
 def _words(seen: ServiceView, due: Sequence[View], new: Offering) -> Wording:

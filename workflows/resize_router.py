@@ -35,11 +35,6 @@ def plan(view: RouterView, wish: Wish) -> Plan | NothingToDo:
     return router_ways.plan(view, due, _words(view, due, new))
 
 
-async def apply(run: Run, planned: Plan) -> None:
-    """Resize each that is due."""
-    await router_ways.apply(run, planned, _WORK)
-
-
 async def _restart(run: Run, planned: Plan, router_id: str, _name: str) -> None:
     machine = resize_words.machine_in(planned, router_id)
     words = f"{machine.name} running with {machine.offering_name} again"
@@ -68,12 +63,7 @@ async def _expect(run: Run, planned: Plan, router_id: str) -> None:
     await run.step(offering.expect_offering, router_id, planned.parameter("offering"))
 
 
-_WORK = Work(_restart, _restart, _expect, "resized")
-
-
-def left_to_do(view: RouterView, planned: Plan) -> tuple[str, ...]:
-    """Return what is not as planned: all Running with that offering, in their roles."""
-    return router_ways.left_to_do(view, planned, resize_words.short_of)
+WORK = Work(_restart, _restart, _expect, resize_words.short_of, "resized")
 
 
 def _words(view: RouterView, due: Sequence[Router], new: Offering) -> Wording:

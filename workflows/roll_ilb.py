@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bot.domain.acts import Act
 from bot.domain.cloud import IlbVm
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan, PlannedStep, in_words
-from bot.domain.rolling import why_not_beside
 from bot.domain.service_view import ServiceView
 from bot.domain.target_version import Goal, goal, refuse_wrong_template
 from bot.domain.version import is_same, named_in
@@ -47,16 +45,8 @@ def plan(seen: ServiceView, wish: Wish) -> Plan | NothingToDo:
         if not _has(one, aim.version):
             refuse_wrong_template(one.vm, one.templates, aim.version)
     words = _words(seen, due, aim, restart)
-    if seen.twin is not None:
-        return ilb_way_plans.twins(seen, due, words)
-    if wish.parameter("outage") != "True" and not why_not_beside(seen):
-        return ilb_way_plans.beside(seen, words)
-    return ilb_way_plans.outage(seen, words)
-
-
-async def apply(run: Run, planned: Plan) -> None:
-    """Renew by the way that was planned."""
-    await ilb_ways.apply(run, planned, _WORK)
+    is_outage = wish.parameter("outage") == "True"
+    return ilb_way_plans.plan(seen, due, words, is_outage=is_outage)
 
 
 async def _restart(
@@ -73,14 +63,6 @@ async def _expect(run: Run, planned: Plan, vm_id: str) -> None:
     await run.step(ilb_vm.expect_version, vm_id, planned.parameter("version"))
 
 
-_WORK = Work(_restart, _expect, "renewed")
-
-
-def left_to_do(seen: ServiceView, planned: Plan) -> tuple[str, ...]:
-    """Return what is not as planned of each machine that was to be renewed."""
-    return ilb_ways.left_to_do(seen, planned, _old)
-
-
 def _old(view: View, planned: Plan) -> list[str]:
     kept = [one for one in view.changes(planned) if one.startswith("offering")]
     left = kept if view.vip == planned.parameter("vip") else []
@@ -89,9 +71,7 @@ def _old(view: View, planned: Plan) -> list[str]:
     return left
 
 
-def acts(planned: Plan) -> tuple[Act, ...]:
-    """Return what is done to the ILB, in the words of the topology."""
-    return (Act.TWIN, Act.ROLL) if planned.parameter("way") == Way.BESIDE else (Act.ROLL,)
+WORK = Work(_restart, _expect, _old, "renewed")
 
 
 def _aim(view: View, wish: Wish) -> Goal:

@@ -51,11 +51,6 @@ def plan(view: RouterView, wish: Wish) -> Plan | NothingToDo:
     return router_ways.plan(view, due, _words(due, aim, restart))
 
 
-async def apply(run: Run, planned: Plan) -> None:
-    """Renew each that is due."""
-    await router_ways.apply(run, planned, _WORK)
-
-
 async def _restart(run: Run, _planned: Plan, router_id: str, name: str) -> None:
     run.undo(f"start {name} again", lambda: router.put_back(run, router_id, name))
     await router.stop(run, router_id, name)
@@ -71,23 +66,13 @@ async def _expect(run: Run, planned: Plan, router_id: str) -> None:
     await run.step(router.expect_router_version, router_id, planned.parameter("version"))
 
 
-_WORK = Work(_restart, _hand_over, _expect, "renewed")
-
-
-def left_to_do(view: RouterView, planned: Plan) -> tuple[str, ...]:
-    """Return what is not as planned: all Running on that version, in their roles."""
-    return router_ways.left_to_do(view, planned, _old)
-
-
 def _old(one: Router, planned: Plan) -> tuple[str, ...]:
     if is_same(one.version, planned.parameter("version")):
         return ()
     return (f"{one.name} reports version {one.version or 'none'}",)
 
 
-def acts(planned: Plan) -> tuple[Act, ...]:
-    """Return what the roll does, in the words of the topology."""
-    return (Act.ROLL_PAIR if planned.parameter("way") == "pair" else Act.ROLL,)
+WORK = Work(_restart, _hand_over, _expect, _old, "renewed")
 
 
 def _words(due: Sequence[Router], aim: Goal, restart: bool) -> Wording:

@@ -31,6 +31,8 @@ from workflows.steps import router
 from workflows.steps.redundant import planned_look, roles_proven
 
 _CUT_ONCE = "open connections and requests in flight through the pair, once, at the hand-over"
+PAIR, LONE = "pair", "lone"
+"""The ways: which routers a place has."""
 Restart = Callable[[Run, Plan, str, str], Awaitable[None]]
 
 
@@ -39,12 +41,14 @@ class Work:
     """What a runbook does to a router, given its id and name: `done` says what it then was.
 
     `restart` stops a standby or a lone one and starts it again, `hand_over` the primary, of which
-    nothing before it is undone. `expect` fails unless a router is as wanted afterwards.
+    nothing before it is undone. `expect` fails unless a router is as wanted afterwards, `short_of`
+    says in what it is not.
     """
 
     restart: Restart
     hand_over: Restart
     expect: Callable[[Run, Plan, str], Awaitable[None]]
+    short_of: Callable[[Router, Plan], Sequence[str]]
     done: str
 
 
@@ -81,7 +85,7 @@ def plan(view: RouterView, due: Sequence[Router], words: Wording) -> Plan:
         blast_radius=router_target_of(view).blast_radius(),
         warnings=(*_warnings(view), *words.warnings),
         parameters=(
-            ("way", "pair" if is_pair else "lone"),
+            ("way", PAIR if is_pair else LONE),
             *words.parameters,
             ("due", " ".join(one.id for one in due)),
             ("names", " ".join(f"{one.id}={one.name}" for one in view.routers)),
@@ -98,7 +102,7 @@ async def apply(run: Run, planned: Plan, work: Work) -> None:
     for router_id in planned.parameter("due").split():
         name = names[router_id]
         [peer_id] = [one for one in names if one != router_id] or [""]
-        if planned.parameter("way") == "lone":
+        if planned.parameter("way") == LONE:
             run.stage(f"Stop and start {name}")
             await work.restart(run, planned, router_id, name)
             await work.expect(run, planned, router_id)
@@ -132,18 +136,13 @@ async def _hand_over(run: Run, planned: Plan, work: Work, names: Mapping[str, st
     await work.expect(run, planned, primary_id)
 
 
-def left_to_do(
-    view: RouterView, planned: Plan, short_of: Callable[[Router, Plan], Sequence[str]]
-) -> tuple[str, ...]:
-    """Return what is not as planned: all Running in their roles, each that was due as wanted.
-
-    `short_of` says in what one is not what the work is for.
-    """
+def left_to_do(view: RouterView, planned: Plan, work: Work) -> tuple[str, ...]:
+    """Return what is not as planned: all Running in their roles, each that was due as wanted."""
     left = [f"{one.name} is {one.state}, not Running" for one in view.routers
             if one.state is not VmState.RUNNING]  # fmt: skip
     due = planned.parameter("due").split()
-    left += [line for one in view.routers if one.id in due for line in short_of(one, planned)]
-    if planned.parameter("way") == "pair" and not left and not view.is_healthy_pair:
+    left += [line for one in view.routers if one.id in due for line in work.short_of(one, planned)]
+    if planned.parameter("way") == PAIR and not left and not view.is_healthy_pair:
         left += [f"{one.name} is {one.role}" for one in view.routers]
     return tuple(left) if view.routers else (f"{view.name} are gone",)
 
@@ -153,7 +152,7 @@ def unsafe(view: RouterView, planned: Plan) -> str:
     running = [one for one in view.routers if one.state is VmState.RUNNING]
     if not running:
         return f"no router of {view.owner} is Running: nothing enters or leaves it"
-    if planned.parameter("way") == "pair" and len(view.with_role(Role.PRIMARY)) != 1:
+    if planned.parameter("way") == PAIR and len(view.with_role(Role.PRIMARY)) != 1:
         stands = in_words([f"{one.name} is {one.role} ({one.state})" for one in view.routers])
         return f"{view.owner} has not exactly one PRIMARY: {stands}"
     return ""

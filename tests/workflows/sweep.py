@@ -45,6 +45,10 @@ _ACT = re.compile(
 )
 
 
+Change = tuple[str, str, str]
+"""Kind, target and detail of what really happened in the cloud."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A wish in a cloud that was prepared for it.
@@ -295,8 +299,10 @@ def _twice(effects: tuple[tuple[str, str, str], ...]) -> Iterator[tuple[str, str
     """Yield what was done again; a rule may be brought to a state, away from it and back.
 
     A change of members that was cut off is no effect, and its repair brings back what was before.
-    A machine stops and starts once for each offering that it gets, the old one again included.
+    A machine stops and starts once for each offering that it gets, the old one again included,
+    and stops once more where it is taken away.
     """
+    effects = _without_the_last_stop(effects)
     last: dict[str, tuple[str, str, str]] = {}
     seen: set[tuple[str, str, str]] = set()
     for effect in effects:
@@ -309,6 +315,16 @@ def _twice(effects: tuple[tuple[str, str, str], ...]) -> Iterator[tuple[str, str
             seen = {one for one in seen if one[1] != target or one[0] == kind}
         last[target] = effect
         seen.add(effect)
+
+
+def _without_the_last_stop(effects: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Leave out the stops with which CloudStack takes machines away."""
+    return tuple(
+        (kind, target, detail)
+        for at, (kind, target, detail) in enumerate(effects)
+        if kind != "ilb_vm.stopped"
+        or next((one[0] for one in effects[at + 1 :] if one[1] == target), "") != "ilb_vm.destroyed"
+    )
 
 
 def _end_state(home: House) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from bot.domain.plan import Plan
 from bot.domain.view import View
 from bot.domain.zone import Offering
 from tests.domain.views import VM, service, view
-from workflows.resize import plan
+from workflows.resize import RUNBOOK
 from workflows.words import Words
 
 SMALL = Offering("o-1", "small", ILB_TYPE, 1, 256, 512)
@@ -21,7 +21,7 @@ LARGE = Offering("o-2", "large", ILB_TYPE, 2, 1000, 1024)
 
 def the_plan(seen: View, offering: str = "large") -> Plan:
     shown = service(seen, offerings=(SMALL, LARGE))
-    found = plan(shown, Wish("resize", VM.name, (("offering", offering),)))
+    found = RUNBOOK.plan(shown, Wish("resize", VM.name, (("offering", offering),)))
     assert isinstance(found, Plan)
     return found
 
