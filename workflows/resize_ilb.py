@@ -54,7 +54,7 @@ async def _restart(
 
 
 async def _expect(run: Run, planned: Plan, vm_id: str) -> None:
-    await run.step(offering.expect_offering, vm_id, planned.parameter("offering"))
+    await run.step(offering.expect_offering, vm_id, planned.parameter("offering"), ILB_TYPE)
 
 
 def _other(view: View, planned: Plan) -> tuple[str, ...]:

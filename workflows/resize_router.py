@@ -60,7 +60,7 @@ async def _take_back(run: Run, machine: Fitted) -> None:
 
 
 async def _expect(run: Run, planned: Plan, router_id: str) -> None:
-    await run.step(offering.expect_offering, router_id, planned.parameter("offering"))
+    await run.step(offering.expect_offering, router_id, planned.parameter("offering"), ROUTER_TYPE)
 
 
 WORK = Work(_restart, _restart, _expect, resize_words.short_of, "resized")

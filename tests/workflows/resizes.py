@@ -58,4 +58,6 @@ RESIZE_ROUTERS = Scenario(
     "resize a pair of routers", "resize", "shop-prod", _as_it_is, _routers_are_large,
     has_one_primary, (("offering", ROUTER_LARGE),),
 )  # fmt: skip
+ALIKE = (RESIZE_BESIDE, RESIZE_TWINS, RESIZE_ROUTERS)
+"""Those that are a roll but for one verb, which the one in the open is swept for in full."""
 RESIZES = (RESIZE_BESIDE, RESIZE_TWINS, RESIZE_OUTAGE, RESIZE_ROUTERS)

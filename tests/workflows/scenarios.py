@@ -23,7 +23,7 @@ from tests.workflows.paired import (
     published,
     routers_of,
 )
-from tests.workflows.resizes import RESIZE_BESIDE, RESIZE_TWINS, RESIZES
+from tests.workflows.resizes import ALIKE, RESIZES
 from tests.workflows.sweep import Scenario
 
 
@@ -349,7 +349,7 @@ ALL = (
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, RESIZE_BESIDE, RESIZE_TWINS)
+LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, *ALIKE)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
+from tests.workflows.resizes import ALIKE
 from tests.workflows.scenarios import FIRST, LONG, ROLL, every_scenario
 from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, READS, Trouble
@@ -21,7 +22,7 @@ PASSING = tuple(
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
-    ends = await fault_sweep(scenario, PASSING, CHANGES)
+    ends = await fault_sweep(scenario, PASSING, CHANGES, every=4 if scenario in ALIKE else 1)
     assert set(ends) == {Outcome.DONE}
 
 

@@ -20,12 +20,12 @@ from workflows.steps.jobs import PATIENT
 
 
 @verb(retry=PATIENT)
-async def has_offering(world: World, vm_id: str, offering_id: str) -> str:
-    """Give a machine an offering, and return its id as read again.
+async def has_offering(world: World, vm_id: str, offering_id: str, kind: str) -> str:
+    """Give a machine of a kind (`systemvmtype`) an offering, and return its id as read again.
 
     Doing it twice changes nothing, so that one whose answer was lost is looked at and repeated.
     """
-    machine, kind = await _machine(world, vm_id)
+    machine = await _machine(world, vm_id, kind)
     what = f"change the offering of {machine.name}"
     if machine.offering_id == offering_id:
         return offering_id
@@ -40,30 +40,32 @@ async def has_offering(world: World, vm_id: str, offering_id: str) -> str:
             f"{kind}; CloudStack would take it all the same"
         )
     await world.cloud.change_offering(vm_id, offering_id)
-    again, _ = await _machine(world, vm_id)
+    again = await _machine(world, vm_id, kind)
     if again.offering_id != offering_id:
         raise Permanent(f"{what}: CloudStack took the call, but it still has {again.offering_name}")
     return again.offering_id
 
 
 @verb(retry=PATIENT)
-async def offering_of(world: World, vm_id: str) -> str:
+async def offering_of(world: World, vm_id: str, kind: str) -> str:
     """Return the id of the offering that a machine has."""
-    return (await _machine(world, vm_id))[0].offering_id
+    return (await _machine(world, vm_id, kind)).offering_id
 
 
-async def _machine(world: World, vm_id: str) -> tuple[IlbVm | Router, str]:
-    if vms := await world.cloud.ilb_vms(vm_id=vm_id):
-        return vms[0], ILB_TYPE
-    if routers := await world.cloud.routers(router_id=vm_id):
-        return routers[0], ROUTER_TYPE
+async def _machine(world: World, vm_id: str, kind: str) -> IlbVm | Router:
+    found = (
+        await world.cloud.ilb_vms(vm_id=vm_id) if kind == ILB_TYPE
+        else await world.cloud.routers(router_id=vm_id)
+    )  # fmt: skip
+    if found:
+        return found[0]
     raise Permanent(f"look at machine {vm_id}: CloudStack no longer has it")
 
 
 @verb(retry=PATIENT)
-async def expect_offering(world: World, vm_id: str, offering_id: str) -> str:
+async def expect_offering(world: World, vm_id: str, offering_id: str, kind: str) -> str:
     """Fail unless a machine has that offering, as CloudStack shows it now."""
-    machine, _ = await _machine(world, vm_id)
+    machine = await _machine(world, vm_id, kind)
     if machine.offering_id != offering_id:
         raise Permanent(
             f"compare the offering of {machine.name}: it has {machine.offering_name}, and not the "
@@ -72,15 +74,16 @@ async def expect_offering(world: World, vm_id: str, offering_id: str) -> str:
     return machine.offering_id
 
 
-async def change(run: Run, vm_id: str, offering_id: str) -> None:
+async def change(run: Run, vm_id: str, offering_id: str, kind: str) -> None:
     """Give a Stopped ILB VM or router another offering; a redeploy of an ILB VM loses it again."""
-    await run.step(has_offering, vm_id, offering_id)
+    await run.step(has_offering, vm_id, offering_id, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
     """How a kind of machine is stopped, started, and waited for until it is at rest."""
 
+    kind: str
     stop: Callable[[Run, str, str], Awaitable[None]]
     start: Callable[[Run, str, str], Awaitable[None]]
     rest: Callable[[Run, str], Awaitable[object]]
@@ -94,14 +97,14 @@ def _router_rests(run: Run, router_id: str) -> Awaitable[object]:
     return run.step(router.router_settled, router_id, router.AT_REST)
 
 
-OF_ILB_VMS = Power(ilb_vm.stop, ilb_vm.start, _ilb_vm_rests)
-OF_ROUTERS = Power(router.stop, router.start, _router_rests)
+OF_ILB_VMS = Power(ILB_TYPE, ilb_vm.stop, ilb_vm.start, _ilb_vm_rests)
+OF_ROUTERS = Power(ROUTER_TYPE, router.stop, router.start, _router_rests)
 
 
 async def give(run: Run, power: Power, machine: Fitted, offering_id: str) -> None:
     """Stop a machine, give it an offering, and start it."""
     await power.stop(run, machine.id, machine.name)
-    await change(run, machine.id, offering_id)
+    await change(run, machine.id, offering_id, power.kind)
     await power.start(run, machine.id, machine.name)
 
 
@@ -117,7 +120,7 @@ async def exchange(
     await power.stop(run, machine.id, machine.name)
     run.commit()
     back()
-    await change(run, machine.id, offering_id)
+    await change(run, machine.id, offering_id, power.kind)
     await power.start(run, machine.id, machine.name)
 
 
@@ -129,7 +132,7 @@ async def _put_back(run: Run, power: Power, machine: Fitted) -> None:
 async def take_back(run: Run, power: Power, machine: Fitted) -> None:
     """Bring a machine back to the offering that it had, wherever its change was left."""
     await power.rest(run, machine.id)
-    if await run.step(offering_of, machine.id) == machine.offering_id:
+    if await run.step(offering_of, machine.id, power.kind) == machine.offering_id:
         await power.start(run, machine.id, machine.name)
     else:
         await give(run, power, machine, machine.offering_id)
