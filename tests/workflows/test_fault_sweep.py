@@ -22,7 +22,7 @@ PASSING = tuple(
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
-    ends = await fault_sweep(scenario, PASSING, CHANGES, every=4 if scenario in ALIKE else 1)
+    ends = await fault_sweep(scenario, PASSING, CHANGES, every=3 if scenario in ALIKE else 1)
     assert set(ends) == {Outcome.DONE}
 
 
