@@ -71,8 +71,8 @@ class DriftWatch:
         try:
             site = await self._fleet.site(tier.id)
             found = drift_from(_applied(done), site) if done else drift_by_signs(site)
-            smaller = lost(await self._resized(tier), site)
-            return TierDrift(tier, against, (*found, *unequal_twins(site), *smaller))
+            forgotten = lost(await self._resized(tier), site)
+            return TierDrift(tier, against, (*found, *unequal_twins(site), *forgotten))
         except Refused as no:
             return TierDrift(tier, against, trouble=str(no))
         except IlbotError as error:

@@ -17,6 +17,8 @@ from tests.workflows.paired import TWIN, VIP, VM, paired
 from tests.workflows.test_pair import marks, published, rules
 from tests.workflows.test_roll_ways import lost
 
+pytestmark = pytest.mark.slow
+
 SMALL, LARGE, OF_ROUTERS = "System Offering For Internal LB VM", "ILB large", "Router large"
 START, STOP, CHANGE = (
     "startInternalLoadBalancerVM", "stopInternalLoadBalancerVM", "changeServiceForRouter",
