@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import health, pair, provision, roll, roll_fleet, trouble
+from bot.demo.scripts import health, load, pair, provision, roll, roll_fleet, trouble
 
 SCENARIOS = {
     one.name: one
@@ -12,6 +12,7 @@ SCENARIOS = {
         *pair.SCENARIOS,
         *trouble.SCENARIOS,
         *health.SCENARIOS,
+        *load.SCENARIOS,
         *provision.SCENARIOS,
     )
 }

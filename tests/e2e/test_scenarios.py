@@ -213,3 +213,24 @@ async def test_the_same_on_postgresql(postgres_url: str) -> None:
     played = await _played("crash", database_url=postgres_url)
     assert played.as_expected, played.document
     assert _effects(played) == CHANGED_ONCE
+
+
+async def test_samples_of_a_saturated_ilb_become_a_twin_and_its_load_is_told_again() -> None:
+    played = await _played("cpu-saturated")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("pair", "kafka")
+    assert operation["approved_by"] == "Bruno"
+
+
+async def test_slow_members_are_advice_and_no_change() -> None:
+    played = await _played("cpu-members")
+    assert played.as_expected, played.document
+    assert _effects(played, "b-31-VM") == {}
+
+
+async def test_busy_machines_of_one_host_are_one_incident_and_one_of_them_moves() -> None:
+    played = await _played("hot-host")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("migrate", "kafka")
