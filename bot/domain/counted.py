@@ -79,6 +79,22 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What other clients do at one port of a VIP, counted for `known_s` seconds: new connections in
+    that time, and open ones at its end."""
+
+    port: int
+    known_s: int
+    new: int
+    open: int
+
+    @property
+    def per_s(self) -> float:
+        """New connections a second."""
+        return self.new / self.known_s if self.known_s else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """How far the other clients of a VIP have gone; `is_visible` says whether anybody can tell."""
 
