@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.counted import Drain
+from bot.domain.counted import Clients, Drain
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Pacing, Sample, Watched
 
@@ -49,10 +49,17 @@ class Probe(Protocol):
         """Return how many attempts in a row were answered at every watched port of a VIP."""
         ...
 
-    async def drain(self, run_id: str, vip: str) -> Drain:
+    async def drain(self, run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         """Say how far the other clients of a VIP have gone since it is watched as it is now.
 
-        That is by what HAProxy itself counts there.
+        That is by what HAProxy itself counts there, at these ports, or at all that are watched.
+        """
+        ...
+
+    async def clients(self, places: Sequence[Watched], seconds: float) -> tuple[Clients, ...]:
+        """Look for so long what other clients do at some places, by HAProxy's own count.
+
+        Nothing is tried there. Empty where nobody looks; without periods where no page is seen.
         """
         ...
 
@@ -96,9 +103,13 @@ class NobodyLooks:
         """Nothing was tried."""
         return 0
 
-    async def drain(self, run_id: str, vip: str) -> Drain:
+    async def drain(self, run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         """Nobody can tell."""
         return Drain()
+
+    async def clients(self, places: Sequence[Watched], seconds: float) -> tuple[Clients, ...]:
+        """Nobody can tell."""
+        return ()
 
     async def evidence(self, run_id: str) -> Evidence:
         """Nothing was seen."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
 
-from bot.domain.clients import drain
-from bot.domain.counted import Drain
+from bot.domain.clients import clients, drain
+from bot.domain.counted import Clients, Drain
 from bot.domain.evidence import add_up
 from bot.domain.probing import (
     Evidence,
@@ -33,6 +34,9 @@ FRESH_S = 5
 """The newest sample of a vantage point that looks is no older: a second, its delivery, the next."""
 ROW_S = 120
 """How far back a row of answered attempts is looked for."""
+FIRST_S = 8.0
+"""So long a first reading of a page may take: an agent asks for work, reads, and tells."""
+_LOOK_S = 0.5
 _PACING = Pacing()
 _FORGET_EVERY_S = 3600.0
 _LATE_S = 3600.0
@@ -71,6 +75,7 @@ class ProbeDesk:
         self._keep_s = keep_s
         self._agents: dict[str, float] = {}
         self._watched: tuple[Watched, ...] = ()
+        self._glances: list[tuple[Watched, ...]] = []
         self._known: dict[tuple[str, int], float] = {}
         self._forgot_at = 0.0
         self._lock = asyncio.Lock()
@@ -137,18 +142,49 @@ class ProbeDesk:
         ]
         return min(rows, default=0)
 
-    async def drain(self, run_id: str, vip: str) -> Drain:
+    async def drain(self, run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         """Say how far the other clients of a VIP have gone since it is watched as it is now."""
         await self.once()
         now = self._clock.now()
 
         def look(connection: sa.Connection) -> Drain:
             newest = probe_store.history(connection, run_id)[-1:]
-            places = [one.at for watching in newest for one in watching.places if one.vip == vip]
+            places = [
+                one.at for watching in newest for one in watching.places
+                if one.vip == vip and (not ports or one.port in ports)
+            ]  # fmt: skip
             since = max([now - ROW_S, *(watching.since for watching in newest)])
             return drain(places, probe_store.samples(connection, places, since, now), now)
 
         return await self._journal.transact(look)
+
+    async def clients(self, places: Sequence[Watched], seconds: float) -> tuple[Clients, ...]:
+        """Have pages read for so long, beside what runs watch, and tell what they showed."""
+        if not self._looking():
+            return ()
+        glance = tuple(replace(one, counts=False, tried=False) for one in places)
+        self._glances.append(glance)
+        try:
+            return await self._glance(tuple(one.at for one in glance), seconds)
+        finally:
+            self._glances.remove(glance)
+
+    async def _glance(
+        self, places: Sequence[tuple[str, int]], wanted_s: float
+    ) -> tuple[Clients, ...]:
+        began = self._clock.now()
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            await self.once()
+            now = self._clock.now()
+            seen = await self._journal.transact(
+                partial(probe_store.samples, places=places, since=began, until=now)
+            )
+            found = clients(places, seen, lambda _place, _second: (False, False))
+            known_s = [one.periods[-1].known_s if one.periods else 0 for one in found]
+            is_late = now > began + FIRST_S + (wanted_s if any(known_s) else 0.0)
+            if is_late or min(known_s, default=wanted_s) >= wanted_s:
+                return found
 
     async def evidence(self, run_id: str) -> Evidence:
         """Add up what was seen for a run, until now or until its operation ended."""
@@ -203,7 +239,10 @@ class ProbeDesk:
         return self._pacing.within_limits(self._watched, len(self._looking()))
 
     async def _look_up(self) -> None:
-        self._watched = await self._journal.transact(probe_store.watched_now)
+        watched = await self._journal.transact(probe_store.watched_now)
+        known_places = {one.at for one in watched}
+        glanced = {one for glance in self._glances for one in glance if one.at not in known_places}
+        self._watched = (*watched, *sorted(glanced))
         now = self._clock.now()
         known = {place: at for place, at in self._known.items() if at >= now - _LATE_S}
         self._known = known | dict.fromkeys((one.at for one in self._watched), now)
