@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import pair, provision, recover, roll, roll_fleet, unpair
+from workflows import pair, provision, recover, roll, roll_fleet, split, unpair
 
 RUNBOOKS: Runbooks = {
     runbook.name: runbook
@@ -24,6 +24,7 @@ RUNBOOKS: Runbooks = {
         recover.RUNBOOK,
         pair.RUNBOOK,
         unpair.RUNBOOK,
+        split.RUNBOOK,
         provision.RUNBOOK,
     )
 }

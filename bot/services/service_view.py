@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
+from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
+from bot.domain.probing import Watched
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, names_in
 from bot.domain.twin_view import TwinView
@@ -22,6 +25,9 @@ OFFERING_SETTING = "internallbvm.service.offering"
 DEFAULT_OFFERING = "System Offering For Internal LB VM"
 """What a new ILB VM gets, unless the setting names another one by id
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
+
+COUNT_S = 10.0
+"""So long what each service carries is counted, where a partition rests on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,35 @@ async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> Se
     tier_id = found.ilb.tier.id
     taken = tuple(a for router in routers for net, a in router.addresses if net == tier_id)
     return replace(found, site=replace(found.site, taken=taken), default_offering=offering)
+
+
+async def with_loads(outlook: Outlook, found: ServiceView) -> ServiceView:
+    """Count for a while what its clients do; nothing is added where a port was not seen."""
+    places = [Watched(rule.vip, rule.source_port) for rule in found.ilb.rules]
+    seen = await outlook.probe.clients(places, COUNT_S) if places else ()
+    loads = tuple(
+        Load(one.port, one.periods[-1].known_s, one.periods[-1].new, one.periods[-1].open)
+        for one in seen if one.periods and one.periods[-1].known_s
+    )  # fmt: skip
+    return replace(found, loads=loads) if len(loads) == len(places) else found
+
+
+async def with_others(
+    cloud: CloudReader,
+    outlook: Outlook,
+    found: ServiceView,
+    names: Sequence[str],
+    vips: Sequence[str],
+) -> ServiceView:
+    """Add the records of names that its rules may no longer have, and rules of other VIPs."""
+    more = tuple(name for name in names if name not in found.names)
+    others = tuple(rule for rule in found.site.rules if rule.vip in vips)
+    records, sticky = await asyncio.gather(
+        _records(outlook.directory, more), stickiness_of(cloud, others)
+    )
+    every = tuple(sorted((*found.records, *records), key=lambda one: one.name))
+    site = replace(found.site, stickiness=(*found.site.stickiness, *sticky))
+    return replace(found, site=site, records=every)
 
 
 async def read_twin(cloud: CloudReader, outlook: Outlook, view: View, twin: View) -> TwinView:

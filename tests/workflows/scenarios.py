@@ -8,6 +8,7 @@ from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
 from tests.workflows.paired import NAME as APP
 from tests.workflows.paired import TWIN, VIP, VM, are_equal, drifted, paired
+from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
 
@@ -379,11 +380,11 @@ ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
-    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET,
+    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, SPLIT,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET)
+LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, SPLIT)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from tests.workflows.scenarios import (
     TWINS,
     UNPAIR,
 )
+from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
 HISTORIES = {
@@ -54,6 +55,7 @@ HISTORIES = {
     "pair-again": AGAIN,
     "pair-routers": ROUTER_PAIR,
     "unpair": UNPAIR,
+    "split": SPLIT,
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,
