@@ -184,6 +184,7 @@ def _warnings(seen: ServiceView, found: Splitting) -> tuple[str, ...]:
     moved = {port for one in found.passages for port in one.ports}
     if any(seen.site.stickiness_of(rule) for rule in seen.ilb.rules if rule.source_port in moved):
         warnings.append("Each new ILB begins with an empty table of sticky clients.")
+    warnings.append("Each ILB of the tier counts from zero after a change of rules.")
     warnings.append(
         f"Clients that know {found.vip} itself instead of a name that moves are refused once its "
         "old rule is gone."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -119,10 +120,8 @@ async def test_asked_again_there_is_nothing_left_to_divide(home: House) -> None:
 async def test_the_partition_is_proposed_by_what_haproxy_counts(three: House) -> None:
     for second in range(60):
         for port, count in ((80, 6), (9090, 3), (8443, 2)):
-            three.cloud.processes.call_at(
-                three.cloud.at + second,
-                lambda port=port, count=count: three.cloud.open_sessions(VIP, port, count, 0.5),
-            )
+            come = partial(three.cloud.open_sessions, VIP, port, count, 0.5)
+            three.cloud.processes.call_at(three.cloud.at + second, come)
     asked = await three.ask("split", VM)
     planned = await three.plan(asked)
     assert planned.diff == (
