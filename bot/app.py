@@ -120,7 +120,7 @@ async def open_core(
     cloud = CloudStackCloud(client)
     directory = connections.directory(settings.directory)
     probes = await _probe_desk(books, stack)
-    outlook = Outlook(directory, probes, settings.probe.drain_s)
+    outlook = Outlook(directory, probes, settings.probe.drain_s, settings.probe.count_s)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
         cloud=cloud, servers=CloudStackServers(client), directory=directory, probes=probes,

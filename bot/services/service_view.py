@@ -26,17 +26,16 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 """What a new ILB VM gets, unless the setting names another one by id
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
 
-COUNT_S = 10.0
-"""So long what each service carries is counted, where a partition rests on it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Where clients look names up, who watches services for us, and how long clients get to go."""
+    """Where clients look names up, who watches services for us, how long clients get to go, and
+    how long they are counted where a partition rests on it."""
 
     directory: Directory
     probe: Probe
     drain_s: float = 60.0
+    count_s: float = 10.0
 
 
 async def read_service(
@@ -97,7 +96,7 @@ async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> Se
 async def with_loads(outlook: Outlook, found: ServiceView) -> ServiceView:
     """Count for a while what its clients do; nothing is added where a port was not seen."""
     places = [Watched(rule.vip, rule.source_port) for rule in found.ilb.rules]
-    seen = await outlook.probe.clients(places, COUNT_S) if places else ()
+    seen = await outlook.probe.clients(places, outlook.count_s) if places else ()
     loads = tuple(
         Load(one.port, one.periods[-1].known_s, one.periods[-1].new, one.periods[-1].open)
         for one in seen if one.periods and one.periods[-1].known_s
