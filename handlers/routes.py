@@ -78,6 +78,9 @@ IMPOSSIBLE: Mapping[str, Act] = {
 }
 """What people may try that CloudStack cannot do to an ILB; a runbook of that name goes first."""
 
+PROPOSED = frozenset({split.NAME})
+"""Runbooks whose proposal is shown in a form, to be changed, where no option says more."""
+
 BUTTONS: Mapping[str, bool] = {"approve": True, "reject": False}
 """Action id of a card's button → whether it approves."""
 

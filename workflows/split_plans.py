@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
+from bot.domain import split_words
 from bot.domain.acts import Act
 from bot.domain.cloud import VmState
 from bot.domain.ilb_acts import forbidden
@@ -14,7 +15,7 @@ from bot.domain.router_acts import forbidden as forbidden_to_routers
 from bot.domain.router_view import RouterView
 from bot.domain.rule_state import state_of
 from bot.domain.service_view import ServiceView
-from bot.domain.splitting import Basis, Do, Part, Splitting, Stage, Wanted, splitting, stages
+from bot.domain.splitting import Do, Splitting, Stage, Wanted, splitting, stages
 from bot.domain.topology import router_target_of
 from bot.errors import Refused
 from bot.services.splittable import Seen, parameters
@@ -54,7 +55,7 @@ def plan(seen: Seen, wish: Wish, runbook: str) -> Plan | NothingToDo:
             ("proof", "probe" if seen.vantage_points else "none"),
             (DRAIN_S, f"{seen.drain_s:g}"),
         ),
-        diff=_division(seen, found),
+        diff=split_words.division(found, seen.ilb.name),
         by_person="a split is never begun without a person",
     )  # fmt: skip
 
@@ -82,39 +83,6 @@ def _refuse_what_stands_in_the_way(seen: ServiceView) -> None:
         )
     if answer := forbidden(seen.topology, (Act.SPLIT,)):
         raise Refused(answer.text, instead=answer.instead)
-
-
-def _division(seen: ServiceView, found: Splitting) -> tuple[str, ...]:
-    """Say what each ILB carries before and after, and on what that rests."""
-    stays, *others = found.parts
-    return (
-        f"= {stays.vip} ({seen.ilb.name}): {_carries(stays)}{' of 100 %' if _known(stays) else ''}",
-        *(f"+ {part.vip} (new): {_carries(part)}" for part in others),
-    )
-
-
-def _carries(part: Part) -> str:
-    share = f", {part.share:.0%}".replace("%", " %") if part.share is not None else ""
-    return f"{in_words(part.labels)}{share}"
-
-
-def _known(part: Part) -> bool:
-    return part.share is not None
-
-
-def _basis(found: Splitting) -> str:
-    if found.basis is Basis.UNKNOWN:
-        return "What each service carries was not counted: the groups are as they were given."
-    if found.basis is Basis.ALIKE:
-        return f"In {found.counted_s} s no client was seen, so all services count alike; "\
-            "`weights=web:3,api:1` says what they carry."  # fmt: skip
-    if found.basis is Basis.GIVEN:
-        return f"Shares are by {found.basis}."
-    unit = "a second" if found.basis is Basis.RATE else "at once"
-    told = in_words([f"{label} {rate:.3g}" for label, rate in found.rates])
-    return (
-        f"Shares are by {found.basis} {unit}, counted by HAProxy for {found.counted_s} s: {told}."
-    )
 
 
 def _step(seen: ServiceView, found: Splitting, stage: Stage) -> PlannedStep:
@@ -169,12 +137,13 @@ def _quiet(seen: ServiceView, found: Splitting, ports: tuple[int, ...]) -> str:
 
 
 def _warnings(seen: ServiceView, found: Splitting) -> tuple[str, ...]:
-    warnings = [_basis(found)]
+    warnings = [split_words.basis(found)]
     busiest = max((part.share for part in found.parts if part.share is not None), default=0.0)
     if len(found.parts) * busiest > UNEVEN:
-        share = f"{busiest:.0%}".replace("%", " %")
-        warnings.append(f"The busiest ILB still carries {share}: what one service carries is "
-                        "not divided by a split. A twin of it (`pair`) does that.")  # fmt: skip
+        warnings.append(
+            f"The busiest ILB still carries {split_words.percent(busiest)}: what one service "
+            "carries is not divided by a split. A twin of it (`pair`) does that."
+        )
     if seen.hosts and len(seen.spare_hosts) < len(found.vips):
         warnings.append("There are fewer hosts that take machines than new ILBs: some share one, "
                         "and its CPU.")  # fmt: skip

@@ -18,12 +18,13 @@ from bot.services.subjects import Subject, movable
 LOADS, NAMES, VIPS = "loads", "names", "vips"
 """The parameters of a plan that say what was counted for it, which names it moves, and to where."""
 _LOADS: TypeAdapter[tuple[Load, ...]] = TypeAdapter(tuple[Load, ...])
-_MOVABLE = movable(Scope(hosts=True, builds=always))
+UNCOUNTED = movable(Scope(hosts=True, builds=always))
+"""The same without what its clients do, which takes a while to count."""
 Seen = ServiceView | RouterView
 
 
 async def _find(fleet: Fleet, wish: Wish, ours: str) -> Seen:
-    seen = await _MOVABLE.find(fleet, wish, ours)
+    seen = await UNCOUNTED.find(fleet, wish, ours)
     if isinstance(seen, RouterView) or wish.parameter("weights"):
         return seen
     return await fleet.look().counted(seen)
@@ -31,7 +32,7 @@ async def _find(fleet: Fleet, wish: Wish, ours: str) -> Seen:
 
 async def _again(fleet: Fleet, planned: Plan, ours: str) -> Seen:
     """By what was counted when it was planned: who approved saw that, and it is never the same."""
-    seen = await _MOVABLE.again(fleet, planned, ours)
+    seen = await UNCOUNTED.again(fleet, planned, ours)
     if isinstance(seen, RouterView):
         return seen
     names, vips = planned.parameter(NAMES).split(), planned.parameter(VIPS).split()
@@ -50,4 +51,4 @@ def parameters(
     )
 
 
-SPLITTABLE: Subject[Seen] = Subject(_find, _again, _MOVABLE.forbids, takes_routers=True)
+SPLITTABLE: Subject[Seen] = Subject(_find, _again, UNCOUNTED.forbids, takes_routers=True)
