@@ -33,7 +33,7 @@ from bot.domain.splitting import Do, Passage, Splitting, Stage, stages
 from bot.domain.view import ports_in
 from bot.engine.api import Run, StepFailed
 from bot.services.runbooks import Probing, Runbook
-from bot.services.splittable import SPLITTABLE, Seen
+from bot.services.splittable import SPLITTABLE, Seen, splitting_of
 from workflows import split_plans
 from workflows.steps import directory, host, lb_rule, person, probe, twin
 
@@ -69,7 +69,7 @@ def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
 
 async def apply(run: Run, planned: Plan) -> None:
     """Do what the plan's stages say, in their order, as the module's docstring numbers them."""
-    found = split_plans.splitting_of(planned)
+    found = splitting_of(planned)
     split = _Split(run, planned, found)
     for stage in stages(found):
         await split.does[stage.do](stage)
@@ -247,7 +247,7 @@ def _olds(passage: Passage) -> tuple[str, ...]:
 
 def probed(planned: Plan) -> Probing:
     """Probe all that the ILB serves from the beginning."""
-    vip = split_plans.splitting_of(planned).vip
+    vip = splitting_of(planned).vip
     return Probing(tuple(Watched(vip, port) for port in ports_in(planned)), must_prove=True)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter
-
 from bot.domain import split_words
 from bot.domain.acts import Act
 from bot.domain.cloud import VmState
@@ -18,12 +16,11 @@ from bot.domain.service_view import ServiceView
 from bot.domain.splitting import Do, Splitting, Stage, Wanted, splitting, stages
 from bot.domain.topology import router_target_of
 from bot.errors import Refused
-from bot.services.splittable import Seen, parameters
+from bot.services.splittable import Seen, parameters, splitting_of
 from workflows.steps.probe import DRAIN_S
 
 UNEVEN = 1.5
 """From here the busiest ILB's share is so many times an even one that the plan says so."""
-_SPLITTING: TypeAdapter[Splitting] = TypeAdapter(Splitting)
 
 
 def plan(seen: Seen, wish: Wish, runbook: str) -> Plan | NothingToDo:
@@ -34,7 +31,6 @@ def plan(seen: Seen, wish: Wish, runbook: str) -> Plan | NothingToDo:
         raise Refused(answer.text, instead=answer.instead)
     _refuse_what_stands_in_the_way(seen)
     found = splitting(seen, _wanted(wish))
-    names = tuple(move.after.name for one in found.passages for move in one.moves)
     return Plan(
         runbook=runbook,
         target=seen.target,
@@ -48,8 +44,7 @@ def plan(seen: Seen, wish: Wish, runbook: str) -> Plan | NothingToDo:
         ),
         warnings=_warnings(seen, found),
         parameters=(
-            ("splitting", _SPLITTING.dump_json(found).decode()),
-            *parameters(seen, names, found.vips),
+            *parameters(seen, found),
             ("tier", seen.ilb.tier.id),
             ("vip", found.vip),
             ("proof", "probe" if seen.vantage_points else "none"),
@@ -58,11 +53,6 @@ def plan(seen: Seen, wish: Wish, runbook: str) -> Plan | NothingToDo:
         diff=split_words.division(found, seen.ilb.name),
         by_person="a split is never begun without a person",
     )  # fmt: skip
-
-
-def splitting_of(planned: Plan) -> Splitting:
-    """Return the partition of a plan."""
-    return _SPLITTING.validate_json(planned.parameter("splitting"))
 
 
 def _wanted(wish: Wish) -> Wanted:

@@ -11,16 +11,24 @@ from bot.domain.operation import Wish
 from bot.domain.plan import Plan
 from bot.domain.router_view import RouterView
 from bot.domain.service_view import ServiceView
+from bot.domain.splitting import Splitting
 from bot.services.fleet import Fleet
 from bot.services.scope import Scope, always
 from bot.services.subjects import Subject, movable
 
-LOADS, NAMES, VIPS = "loads", "names", "vips"
-"""The parameters of a plan that say what was counted for it, which names it moves, and to where."""
+SPLITTING, LOADS, NAMES, VIPS = "splitting", "loads", "names", "vips"
+"""The parameters of a plan that say who goes where, what was counted for it, which names it moves,
+and to which addresses."""
+_SPLITTING: TypeAdapter[Splitting] = TypeAdapter(Splitting)
 _LOADS: TypeAdapter[tuple[Load, ...]] = TypeAdapter(tuple[Load, ...])
 UNCOUNTED = movable(Scope(hosts=True, builds=always))
 """The same without what its clients do, which takes a while to count."""
 Seen = ServiceView | RouterView
+
+
+def splitting_of(planned: Plan) -> Splitting:
+    """Return the partition of a plan."""
+    return _SPLITTING.validate_json(planned.parameter(SPLITTING))
 
 
 async def _find(fleet: Fleet, wish: Wish, ours: str) -> Seen:
@@ -40,14 +48,14 @@ async def _again(fleet: Fleet, planned: Plan, ours: str) -> Seen:
     return replace(seen, loads=_LOADS.validate_json(planned.parameter(LOADS) or "[]"))
 
 
-def parameters(
-    seen: ServiceView, names: tuple[str, ...], vips: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
+def parameters(seen: ServiceView, found: Splitting) -> tuple[tuple[str, str], ...]:
     """Return what a plan keeps, so that it is seen again as it was."""
+    names = [move.after.name for one in found.passages for move in one.moves]
     return (
+        (SPLITTING, _SPLITTING.dump_json(found).decode()),
         (LOADS, _LOADS.dump_json(seen.loads).decode()),
         (NAMES, " ".join(names)),
-        (VIPS, " ".join(vips)),
+        (VIPS, " ".join(found.vips)),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from bot.domain.counted import QUIET_S
 from bot.domain.operation import Operation, Outcome, State
 from bot.sandbox.cloud.counters import VISIBILITY
-from bot.sandbox.cloud.model import ServiceOffering
+from bot.sandbox.cloud.model import Rule, ServiceOffering
+from bot.services.drift import DriftWatch
 from bot.services.traffic import evidence_in
 from tests.workflows.crowded import (
     ADMIN,
@@ -29,7 +30,7 @@ from tests.workflows.crowded import (
 )
 from tests.workflows.harness import House, house
 
-DELETE = "deleteLoadBalancer"
+CREATE, DELETE = "createLoadBalancer", "deleteLoadBalancer"
 WEIGHTS = "app:3,grpc:1"
 
 
@@ -98,12 +99,18 @@ async def test_each_service_gets_its_ilb_and_no_connection_is_lost(home: House) 
 
 @pytest.mark.slow
 async def test_three_services_on_three_ilbs_go_one_after_the_other(three: House) -> None:
+    sent: list[tuple[str, list[str]]] = []
+
+    def look(command: str) -> None:
+        if command in {CREATE, DELETE}:
+            sent.append((command, [name for name in PORTS if published(three, name) != [VIP]]))
+
+    three.wire.before = look
     done = await three.do("split", VM, into="3", weights="app:5,grpc:2,admin:1")
     assert done.outcome is Outcome.DONE, done.reason
     assert [ports_at(three, vip) for vip in (VIP, NEW, THIRD)] == [[80], [9090], [8443]]
     assert [published(three, name) for name in (APP, GRPC, ADMIN)] == [[VIP], [NEW], [THIRD]]
-    lines = [one for one in three.nameserver.zone.changes if " A " in one]
-    assert [one.split(".")[0] for one in lines[-2:]] == ["admin", "grpc"]
+    assert sent == [(CREATE, [])] * 2 + [(DELETE, [ADMIN]), (DELETE, [GRPC, ADMIN])]
     hosts = {three.vm(three.vm_at(vip)).host for vip in (VIP, NEW, THIRD)}
     assert len(hosts) == 3
 
@@ -218,7 +225,7 @@ async def test_a_person_moves_names_where_people_do(home: House) -> None:
         assert done.outcome is Outcome.DONE, done.reason
 
 
-STOPS = [("createLoadBalancer", 1), ("createLoadBalancer", 2), (DELETE, 1), (DELETE, 2)]
+STOPS = [(CREATE, 1), (CREATE, 2), (DELETE, 1), (DELETE, 2)]
 
 
 @pytest.mark.slow
@@ -311,3 +318,34 @@ async def test_what_changed_since_the_plan_makes_it_stale(home: House) -> None:
     home.nameserver.zone.set_record(GRPC, 5, "A", "10.20.1.99")
     ended = await home.approve(asked)
     assert ended.outcome is Outcome.STALE, ended.reason
+
+
+TWO_SERVICES = f"""
+tier: shop-prod/app-tier
+ilbs:
+  - vip: {VIP}
+    services:
+      - {{name: app, fqdn: {APP}, members: [app-1, app-2, app-3], rules: [{{port: 80, to: 8080}}]}}
+      - name: grpc
+        fqdn: {GRPC}
+        members: [app-1, app-2, app-3]
+        rules: [{{port: 9090}}]
+"""
+
+
+@pytest.mark.slow
+async def test_what_a_split_moved_is_no_drift_from_the_spec_and_what_came_later_is(
+    home: House,
+) -> None:
+    wanted = {"spec": TWO_SERVICES, "overwrite": "True"}
+    provisioned = await home.do("provision", "shop-prod/app-tier", **wanted)
+    assert provisioned.outcome is Outcome.DONE, provisioned.reason
+    done = await home.do("split", VM, weights=WEIGHTS)
+    assert done.outcome is Outcome.DONE, done.reason
+    watch = DriftWatch(home.fleet, home.journal)
+    [calm] = await watch.of("shop-prod/app-tier")
+    assert (calm.lines, calm.trouble) == ((), "")
+    [rule] = [one for one in home.cloud.all(Rule) if one.vip == NEW]
+    home.cloud.drift_rule(rule.id, algorithm="source")
+    [found] = await watch.of("shop-prod/app-tier")
+    assert [line.startswith(f"{NEW}:9090") for line in found.lines] == [True]
