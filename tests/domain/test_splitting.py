@@ -281,3 +281,11 @@ def test_a_rule_that_answers_nobody_cannot_be_proven_elsewhere() -> None:
     idle = replace(first, members=(), state="Add")
     seen = replace(seen, ilb=replace(seen.ilb, tier_rules=(idle, *others)))
     assert "it answers nobody" in text_of_refusal(seen)
+
+
+def test_each_new_ilb_needs_a_free_address_of_the_tier() -> None:
+    seen = crowd(*THREE)
+    tier = replace(seen.site.tier, cidr="10.20.1.8/30")  # .9 is free, .10 is the VIP
+    seen = replace(seen, site=replace(seen.site, tier=tier))
+    assert splitting(seen, Wanted()).vips == ("10.20.1.9",)
+    assert "No address of 10.20.1.8/30 is free" in text_of_refusal(seen, into=3)
