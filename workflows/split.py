@@ -3,7 +3,7 @@
 1. Create on each new address the rules of the services that go there, with the same members; an
    ILB VM comes with the first member. Give it the same offering, and see it on another host.
 2. Prove each new ILB, from where clients are, before any client is sent there.
-3. For one service after the other, the lightest first:
+3. For one service after the other, the lightest first where that is known:
    a. See that its new ILB serves. Publish its names with the new address alone, wait until clients
       have looked again, and watch it for a while.
    b. Wait until its old rules are quiet by HAProxy's own count. Where nobody can see that, or
