@@ -15,7 +15,8 @@ Reads: each list that the plan relies on, once, in as many calls as CloudStack h
 | what makes twins equal | 1 (members of the tier), 1 for each rule (its stickiness), and 1 where \
 there are two already (the port of HAProxy's statistics, which no rule may take) |
 | what a new ILB VM comes with | 2: the setting, the offerings |
-| hosts (pair) | 1 |
+| hosts (pair, migrate) | 1 |
+| hosts that a machine can move to (migrate, of an ILB) | 1, and 1 setting instead of 2 |
 | a VPC or network, each router's checks, the VMs of each tier | 1 each |
 | a tier (provision) | 8 (rules, ILB VMs, members, 2 settings, provider, ACL lists, routers), \
 1 for each ACL list and 1 for each rule |
@@ -36,10 +37,10 @@ from bot.domain.comparison import RuleChange
 from bot.domain.plan import Plan
 from bot.domain.router_view import ROUTER_KINDS
 from bot.domain.view import ports_in
-from workflows import pair, provision, roll_plans, unpair
+from workflows import migrate, pair, provision, roll_plans, unpair
 
 RELEASE, NAME, SETTINGS, ILB_EVENTS, ROUTER_EVENTS, RESTARTS = 1, 4, 2, 3, 2, 2
-TEMPLATES, MEMBERS, STATS, ROOM, HOSTS, TIER = 2, 1, 1, 2, 1, 8
+TEMPLATES, MEMBERS, STATS, ROOM, HOSTS, TIER, CHOICES = 2, 1, 1, 2, 1, 8, 1
 LOOKS = 3
 
 
@@ -70,6 +71,9 @@ def least(planned: Plan, acl_lists: int = 0) -> Least:
         new = sum(one.before is None for one in found.rules)
         new_list = found.acl is not None and not found.acl.list_id
         return Least(reads, _changes_of_a_tier(planned), reads + new + new_list)
+    if planned.runbook == migrate.NAME:
+        reads = RELEASE + NAME + 1 + ILB_EVENTS + CHOICES + HOSTS
+        return Least(reads, 1, reads)
     if planned.target.kind in ROUTER_KINDS:
         reads = _reads_of_routers(planned)
         if planned.runbook == pair.NAME:  # there is one more to look at in the end

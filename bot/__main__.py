@@ -249,6 +249,20 @@ def can(
 
 
 @cli.command()
+def advise(
+    target: Annotated[str, typer.Argument(help="ILB VM, VIP, tier, router or VPC.")],
+    config: Config = None,
+    cpu: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Percent of its vCPUs, as measured.")
+    ] = None,
+) -> None:
+    """Say what would help a busy machine, by its numbers, and why nothing else would."""
+    from bot.cli.ask import advise_text
+
+    with_core(config, lambda core: advise_text(core, target, cpu))
+
+
+@cli.command()
 def provision(
     file: Annotated[Path, typer.Option("--file", "-f", help="The spec; - reads standard input.")],
     ask: Annotated[bool, typer.Option(help="Ask for it, and follow it to its end.")] = False,

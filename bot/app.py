@@ -120,7 +120,7 @@ async def open_core(
     cloud = CloudStackCloud(client)
     directory = connections.directory(settings.directory)
     probes = await _probe_desk(books, stack)
-    outlook = Outlook(directory, probes, settings.probe.drain_s, settings.probe.count_s)
+    outlook = Outlook(directory, probes, settings.probe.drain_s)
     return Core(
         settings, books.clock, books.journal, books.progress, books.policies, books.switch,
         cloud=cloud, servers=CloudStackServers(client), directory=directory, probes=probes,
@@ -214,8 +214,9 @@ class App:
         self._spawn("cloud news", news.run())
         self._report_drift(core, chat)
         incidents = Desk(
-            core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch
-        )
+            core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch,
+            self._settings.poll.health_every_s,
+        )  # fmt: skip
         await self._let_wishes_in(core, operations, Incidents(incidents), cards)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 

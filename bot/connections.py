@@ -94,6 +94,7 @@ def pace(settings: Settings) -> Pace:
         settle_deadline_s=cloud.settle_deadline_s,
         power_sync_s=cloud.power_sync_s,
         again_s=cloud.again_s,
+        checks_every_s=cloud.checks_every_s,
         person_s=settings.directory.manual_deadline_s,
     )
 

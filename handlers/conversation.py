@@ -164,8 +164,8 @@ class Conversation:
     async def _answer(self, kind: str, argument: str, person_id: str) -> Page:
         answers = self._answers
         looks: dict[str, Callable[[str], Awaitable[Page]]] = {
-            "status": answers.status, "can": answers.can, "why": answers.why,
-            "export": answers.export, "drift": answers.drift,
+            "status": answers.status, "can": answers.can, "advise": answers.advise,
+            "why": answers.why, "export": answers.export, "drift": answers.drift,
         }  # fmt: skip
         if kind in looks:
             return await looks[kind](argument)

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import pair, provision, recover, roll, roll_fleet, split, unpair
+from workflows import migrate, pair, provision, recover, roll, roll_fleet, split, unpair
 
 RUNBOOKS: Runbooks = {
     runbook.name: runbook
@@ -25,6 +25,7 @@ RUNBOOKS: Runbooks = {
         pair.RUNBOOK,
         unpair.RUNBOOK,
         split.RUNBOOK,
+        migrate.RUNBOOK,
         provision.RUNBOOK,
     )
 }
@@ -40,6 +41,11 @@ QUESTIONS: Mapping[str, Entry] = {
             "can", Kind.LOOK, "can TARGET",
             "what can be done to an ILB or a router, what cannot, why, and what works instead",
             example="can app-tier",
+        ),
+        Entry(
+            "advise", Kind.LOOK, "advise TARGET [cpu=PERCENT]",
+            "what would help a busy ILB or router, by its numbers, and why nothing else",
+            example="advise app-tier cpu=93",
         ),
         Entry(
             "why", Kind.LOOK, "why OPERATION|ILB",

@@ -75,7 +75,7 @@ def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
         summary=f"Take the twin of {view.name} at {found.twin_vip} away",
         facts=seen.facts(),
         steps=_steps(seen, found),
-        exposure=Exposure("nothing", 0.0, f"{view.name} goes on serving"),
+        exposure=_exposure(seen, found),
         blast_radius=(*seen.topology.blast_radius(), f"{found.twin_vip}: its ILB VM is destroyed"),
         warnings=_warnings(seen, found),
         parameters=(
@@ -171,6 +171,14 @@ def _steps(seen: ServiceView, found: Parting) -> tuple[PlannedStep, ...]:
         text = f"Delete {rules}; CloudStack destroys the ILB VM of {found.twin_vip} with the last"
         steps.append(PlannedStep(text, no_return=True))
     return tuple(steps)
+
+
+def _exposure(seen: ServiceView, found: Parting) -> Exposure:
+    cut = seen.nameless_ports if found.moves else tuple(one.port for one in found.places)
+    if not cut:
+        return Exposure("nothing", 0.0, f"{seen.ilb.name} goes on serving")
+    what = f"{found.twin_vip} port {in_words([str(port) for port in cut])}"
+    return Exposure(what, None, f"for good: no name leads its clients to {found.vip}")
 
 
 def _warnings(seen: ServiceView, found: Parting) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
 from pydantic import SecretStr
 
 from bot.domain.address_map import AddressMap
-from bot.domain.counted import Counted
+from bot.domain.counted import Counted, MemberTimes
 from bot.errors import Transient
 
 MOST_BYTES = 1024 * 1024
@@ -19,8 +19,10 @@ MOST_BYTES = 1024 * 1024
 TIMEOUT_S = 0.8
 """Of a whole reading: there is one each second."""
 _NEEDED = frozenset({"pxname", "svname", "scur", "stot", "rate", "status"})
+_TIMES = ("qtime", "ctime", "rtime")
 _SERVES = ("UP", "no check")
 _PUBLISHED = SecretStr("AdMiN123")
+Row = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +85,44 @@ def counted_of(vip: str, text: str) -> dict[int, Counted]:
     rows = csv.DictReader(text.removeprefix("# ").splitlines())
     if not set(rows.fieldnames or ()) >= _NEEDED:
         raise ValueError("columns are missing")
-    found: dict[int, Counted] = {}
-    servers: dict[int, list[bool]] = {}
+    found: dict[int, list[Row]] = {}
     for row in rows:
         name, sign, port = (row["pxname"] or "").rpartition("-")
-        if not sign or name.replace("_", ".") != vip:
-            continue
-        if row["svname"] == "FRONTEND":
-            found[int(port)] = Counted(*(int(row[key] or 0) for key in ("scur", "rate", "stot")))
-        elif row["svname"] != "BACKEND":
-            servers.setdefault(int(port), []).append((row["status"] or "").startswith(_SERVES))
-    return {port: _with(one, servers.get(port, [])) for port, one in found.items()}
+        if sign and name.replace("_", ".") == vip:
+            found.setdefault(int(port), []).append(row)
+    rules = {port: _rule(own) for port, own in found.items()}
+    return {port: one for port, one in rules.items() if one is not None}
 
 
-def _with(one: Counted, serve: list[bool]) -> Counted:
-    return Counted(one.open, one.rate, one.total, sum(serve), len(serve) - sum(serve))
+def _rule(rows: Sequence[Row]) -> Counted | None:
+    """Put the rows of a section together: its frontend, its backend, and its servers."""
+    named = {row["svname"]: row for row in rows}
+    front, back = named.pop("FRONTEND", None), named.pop("BACKEND", None)
+    if front is None:
+        return None
+    serve = [(row["status"] or "").startswith(_SERVES) for row in named.values()]
+    queued = sum(_number(row, "qcur") for row in (*named.values(), *([back] if back else [])))
+    total = _number(front, "stot")
+    return Counted(
+        open=_number(front, "scur"),
+        rate=_number(front, "rate"),
+        total=total,
+        up=sum(serve),
+        down=len(serve) - sum(serve),
+        bytes=_number(front, "bin") + _number(front, "bout"),
+        # of no session there is no time; who queues is one before it has any
+        times=_times(back, queued) if back and (total or queued) else None,
+    )
+
+
+def _times(back: Row, queued: int) -> MemberTimes | None:
+    """Read whole milliseconds; of what is not HTTP the response time is always 0."""
+    if not back.get("ctime"):
+        return None
+    queue_s, connect_s, response_s = (_number(back, one) / 1000 for one in _TIMES)
+    looks_inside = back.get("mode") == "http" or response_s > 0
+    return MemberTimes(queue_s, connect_s, response_s if looks_inside else None, queued)
+
+
+def _number(row: Row, column: str) -> int:
+    return int(row.get(column) or 0)

@@ -63,6 +63,12 @@ async def can_text(core: Core, named: str) -> Told:
     return as_plain(await answers_of(core).can(named)), True
 
 
+async def advise_text(core: Core, named: str, cpu: float | None) -> Told:
+    """Show what would help a busy machine, and why nothing else would."""
+    said = named if cpu is None else f"{named} cpu={cpu}"
+    return as_plain(await answers_of(core).advise(said)), True
+
+
 async def list_text(books: Books, *, as_json: bool) -> Told:
     """List operations, newest first."""
     found = await books.journal.operations()

@@ -10,8 +10,11 @@ from bot.sandbox.slack.seed import ANA, BRUNO, CHEN
 PEOPLE = {ANA.id: "Ana", BRUNO.id: "Bruno", CHEN.id: "Chen"}
 """Who is who, by Slack user id, as the demo's policies name them."""
 AUTOMATIC_TIERS = ("app-tier", "web-tier")
-ASKED_FOR = ("roll", "roll-fleet", "pair", "unpair", "split", "provision")
+ASKED_FOR = ("roll", "roll-fleet", "pair", "unpair", "split", "provision", "migrate")
 """Runbooks that only people ask for, and somebody else approves."""
+DEAD = ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping", "router-stopped")
+FAILING = ("ilb-failing", "router-failing")
+"""Incidents of what still runs: a person decides whether it is cut."""
 
 
 def policies(tiers: Sequence[str], *, automatic: bool) -> dict[str, object]:
@@ -48,7 +51,7 @@ def policies(tiers: Sequence[str], *, automatic: bool) -> dict[str, object]:
             "recover": recover,
         },
         "incidents": {
-            kind: {"runbook": "recover", "mode": mode}
-            for kind in ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping")
+            **{kind: {"runbook": "recover", "mode": mode} for kind in DEAD},
+            **{kind: {"runbook": "recover", "mode": "approve"} for kind in FAILING},
         },
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import pair, provision, roll, roll_fleet, split, trouble
+from bot.demo.scripts import health, pair, provision, roll, roll_fleet, split, trouble
 
 SCENARIOS = {
     one.name: one
@@ -12,6 +12,7 @@ SCENARIOS = {
         *pair.SCENARIOS,
         *split.SCENARIOS,
         *trouble.SCENARIOS,
+        *health.SCENARIOS,
         *provision.SCENARIOS,
     )
 }

@@ -50,6 +50,7 @@ def environment(staging: Staging, where: dict[str, Any], folder: Path) -> dict[s
         "ILBOT_CLOUDSTACK__READ_SECRET_KEY": READ_ONLY.secret_key,
         "ILBOT_CLOUDSTACK__JOB_POLL_S": f"{max(0.1, slow):.2f}",
         "ILBOT_CLOUDSTACK__AGAIN_S": f"{8 * slow:.2f}",
+        "ILBOT_CLOUDSTACK__CHECKS_EVERY_S": f"{30 * slow:.2f}",
         "ILBOT_CLOUDSTACK__POWER_SYNC_S": f"{120 * slow:.2f}",
         "ILBOT_CLOUDSTACK__SETTLE_DEADLINE_S": f"{max(15.0, 300 * slow):.0f}",
         "ILBOT_SLACK__BOT_TOKEN": BOT_TOKEN,

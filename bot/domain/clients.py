@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bot.domain.counted import Clients, Counted, Drain, Period
+from bot.domain.counted import Clients, Counted, Drain, Period, Span
 from bot.domain.probing import Sample
 
 NEAR_S = 3
 """Readings further apart say nothing of the time between: HAProxy may have begun again in it."""
+SPAN_S = 3
+"""A rate is taken over at least so long."""
 STALE_S = 10
 """A page whose newest reading is older is not visible any more."""
 
@@ -53,6 +55,17 @@ def clients(
     return tuple(
         _course(place, by_place[place], partial(kind, place)) for place in sorted(set(places))
     )
+
+
+def spans(samples: Iterable[Sample], least_s: float = SPAN_S) -> dict[int, Span]:
+    """Return what was counted on one VIP, by port, of each that was read for long enough."""
+    found = {}
+    for (_, port), seen in _by_place(samples).items():
+        read = seen.witness()
+        if read and read[-1][0] - read[0][0] >= least_s:
+            (began, first), (ended, last) = read[0], read[-1]
+            found[port] = Span(first, last, float(ended - began))
+    return found
 
 
 def drain(places: Iterable[Place], samples: Iterable[Sample], now: float) -> Drain:

@@ -46,9 +46,10 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """Say it as one line of a diff: `+ create 10.1.1.10:80: → 8080, roundrobin, …`."""
+        """Say it as one line of a diff: `+ create 10.1.1.10:80 → 8080, roundrobin, …`."""
         word = f"{self.verdict} " if self.is_change or self.verdict is Verdict.DRIFT else ""
-        about = f": {self.detail}" if self.detail else ""
+        between = " " if self.detail.startswith("→") else ": "
+        about = f"{between}{self.detail}" if self.detail else ""
         return f"{_MARKS[self.verdict]} {word}{self.what}{about}"
 
 

@@ -22,11 +22,14 @@ PEOPLE = frozenset({Source.SLACK, Source.CLI})
 
 
 class IncidentKind(StrEnum):
-    """What can be wrong with an ILB, as policies name it."""
+    """What can be wrong with an ILB or with routers, as policies name it."""
 
     ILB_STOPPED = "ilb-stopped"
     ILB_MISSING = "ilb-missing"
     ILB_STUCK_STOPPING = "ilb-stuck-stopping"
+    ILB_FAILING = "ilb-failing"
+    ROUTER_FAILING = "router-failing"
+    ROUTER_STOPPED = "router-stopped"
 
 
 class Power(StrEnum):

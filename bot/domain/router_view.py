@@ -107,14 +107,18 @@ class RouterView:
 
     def failing(self, router: Router) -> tuple[CheckResult, ...]:
         """Return the checks of a router, collected since its last start, that fail and mean it."""
-        last = self.last_move(router)
-        since = last.created if last is not None and last.type in STARTS else None
-        own = (check for check in self.checks if check.machine_id == router.id)
         return failing(
-            (check for check in own if check.is_since(since)),
+            self.collected(router),
             is_backup=router.role is Role.BACKUP,
             is_empty=self.is_empty,
         )
+
+    def collected(self, router: Router) -> tuple[CheckResult, ...]:
+        """Return the checks of a router that were collected since its last start."""
+        last = self.last_move(router)
+        since = last.created if last is not None and last.type in STARTS else None
+        own = (check for check in self.checks if check.machine_id == router.id)
+        return tuple(check for check in own if check.is_since(since))
 
     def last_move(self, router: Router) -> CloudEvent | None:
         """Return the newest start or stop of a router that CloudStack recorded."""

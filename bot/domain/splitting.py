@@ -160,7 +160,7 @@ def splitting(seen: ServiceView, wanted: Wanted) -> Splitting:
         offering_id=offering_of_its_own(seen),
         basis=basis,
         rates=rates,
-        counted_s=min((one.known_s for one in seen.loads), default=0),
+        counted_s=round(min((one.known_s for one in seen.loads), default=0.0)),
     )
 
 

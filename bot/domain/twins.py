@@ -7,6 +7,7 @@ remembering the other in a tag on its rules.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
@@ -126,6 +127,36 @@ def wanted_of(site: Site, rule: LbRule, twin_of: str, name: str = "") -> RuleSta
     state = state_of(rule, site.stickiness_of(rule))
     named = state if NAME_TAG in dict(state.tags) else state.tagged(NAME_TAG, name)
     return replace(named.tagged(TWIN_TAG, twin_of), name=f"{rule.name}-twin").signed()
+
+
+def unequal_twins(site: Site) -> tuple[str, ...]:
+    """Say in what the twins of a tier differ, a line each; which one is right nobody can tell.
+
+    `site` holds all rules, their stickiness and the ILB VMs of the tier.
+    """
+    pairs = {
+        (min(rule.vip, twin_vip), max(rule.vip, twin_vip))
+        for rule in site.rules
+        if (twin_vip := dict(rule.tags).get(TWIN_TAG))
+    }
+    return tuple(line for pair in sorted(pairs) for line in _unequal(site, *pair))
+
+
+def _unequal(site: Site, vip: str, twin_vip: str) -> Iterator[str]:
+    for change in _changes(site, vip, twin_vip, ""):
+        at, detail = f"{change.vip}:{change.port}", _line(site, change).detail
+        if change.after is None:
+            yield f"{at}: its twin at {vip} has no such rule"
+        elif change.before is None:
+            yield f"{at} is {'half done' if change.is_broken else 'gone'}: its twin at {vip} has it"
+        else:
+            yield f"{at} is not as at its twin {vip}: {detail}"
+    offerings = {one.vip: one.offering_name for one in site.vms if one.vip in (vip, twin_vip)}
+    if len(set(offerings.values())) > 1:
+        yield (
+            f"the ILB VM of {twin_vip} has the offering {offerings[twin_vip]}, "
+            f"its twin at {vip} {offerings[vip]}"
+        )
 
 
 def _changes(site: Site, vip: str, twin_vip: str, name: str) -> tuple[RuleChange, ...]:

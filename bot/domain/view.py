@@ -78,11 +78,16 @@ class View:
     @property
     def failing_checks(self) -> tuple[CheckResult, ...]:
         """The checks that fail and mean it, collected since the last start of what runs."""
+        return failing_of_ilb(self.collected)
+
+    @property
+    def collected(self) -> tuple[CheckResult, ...]:
+        """The checks that were collected since the last start of what runs."""
         if self.vm is None or self.vm.state is not VmState.RUNNING:
             return ()
         last = self.last_move
         since = last.created if last is not None and last.type in _STARTS else None
-        return failing_of_ilb(check for check in self.checks if check.is_since(since))
+        return tuple(check for check in self.checks if check.is_since(since))
 
     def facts(self) -> tuple[Fact, ...]:
         """What every plan about this ILB relies on, in words that say what changed when it did."""

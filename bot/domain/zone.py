@@ -112,6 +112,16 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class HostUse:
+    """How busy a host is; `cpu_percent` is None where CloudStack has no statistics of it."""
+
+    id: str
+    name: str
+    mhz: float
+    cpu_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostChoice:
     """A host that `findHostsForMigration` names for a machine; never the one it is on.
 
@@ -135,6 +145,8 @@ class Offering:
     cpus: int
     mhz: int
     memory_mb: int
+    is_capped: bool = False
+    """Whether `mhz` is a limit (`limitcpuuse`) and not only a share of the host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,17 @@ from bot.domain.health import CheckResult
 from bot.domain.servers import Server
 from bot.domain.site import AclList, AclRule, UserVm
 from bot.domain.spec import Stickiness
-from bot.domain.zone import Host, HostChoice, Network, Offering, Provider, Router, Vpc, Zone
+from bot.domain.zone import (
+    Host,
+    HostChoice,
+    HostUse,
+    Network,
+    Offering,
+    Provider,
+    Router,
+    Vpc,
+    Zone,
+)
 
 
 class CloudReader(Protocol):
@@ -51,12 +61,15 @@ class CloudReader(Protocol):
         """Return virtual routers, of all or of one place; an ILB VM is never among them."""
         ...
 
-    async def router_checks(self, router_id: str) -> tuple[CheckResult, ...]:
-        """Return a router's health checks as last collected; nothing makes them run afresh."""
+    async def router_checks(self, router_id: str = "") -> tuple[CheckResult, ...]:
+        """Return the health checks of a router, or of all, as last collected.
+
+        Nothing makes them run afresh.
+        """
         ...
 
-    async def ilb_checks(self, vm_id: str) -> tuple[CheckResult, ...]:
-        """Return an ILB VM's health checks as last collected."""
+    async def ilb_checks(self, vm_id: str = "") -> tuple[CheckResult, ...]:
+        """Return the health checks of an ILB VM, or of all, as last collected."""
         ...
 
     async def hosts_for_migration(self, vm_id: str) -> tuple[HostChoice, ...]:
@@ -65,6 +78,10 @@ class CloudReader(Protocol):
 
     async def hosts(self) -> tuple[Host, ...]:
         """Return the hypervisor hosts."""
+        ...
+
+    async def host_use(self, host_id: str) -> HostUse | None:
+        """Return how busy one host is, None where it is not shown."""
         ...
 
     async def system_offerings(self) -> tuple[Offering, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.counted import Clients, Drain
+from bot.domain.clients import SPAN_S
+from bot.domain.counted import Drain, Span
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Pacing, Sample, Watched
+from bot.errors import Refused
 
 
 class Directory(Protocol):
@@ -56,15 +58,17 @@ class Probe(Protocol):
         """
         ...
 
-    async def clients(self, places: Sequence[Watched], seconds: float) -> tuple[Clients, ...]:
-        """Look for so long what other clients do at some places, by HAProxy's own count.
-
-        Nothing is tried there. Empty where nobody looks; without periods where no page is seen.
-        """
-        ...
-
     async def evidence(self, run_id: str) -> Evidence:
         """Return what was seen for a run until now."""
+        ...
+
+    async def count(
+        self, vip: str, ports: Sequence[int], least_s: float = SPAN_S
+    ) -> Mapping[int, Span]:
+        """Return what HAProxy counts at a VIP within some seconds, by port; nothing is tried there.
+
+        `Refused` where nobody looks, `Transient` where nobody sees HAProxy's stats page.
+        """
         ...
 
 
@@ -107,13 +111,18 @@ class NobodyLooks:
         """Nobody can tell."""
         return Drain()
 
-    async def clients(self, places: Sequence[Watched], seconds: float) -> tuple[Clients, ...]:
-        """Nobody can tell."""
-        return ()
-
     async def evidence(self, run_id: str) -> Evidence:
         """Nothing was seen."""
         return Evidence()
+
+    async def count(
+        self, vip: str, ports: Sequence[int], least_s: float = SPAN_S
+    ) -> Mapping[int, Span]:
+        """Nobody can tell."""
+        raise Refused(
+            f"Count connections at {vip}: nobody looks from where its clients are.",
+            instead="Run a probe agent there (`ilbot probe`), or set probe.from_bot.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Pace:
 
     The defaults suit a real cloud: CloudStack cancels jobs after an hour
     (`job.cancel.threshold.minutes`), power sync frees a VM about a minute after a restart, the
-    roles of routers are asked for every `router.check.interval` (30 s), their checks are collected
+    roles of routers are asked for every `router.check.interval` (30 s), health checks are collected
     every `router.health.checks.results.fetch.interval` (10 min), and `grace_s` is how long
     CloudStack may take to start a dead router again by itself.
     """
@@ -52,6 +52,7 @@ class Pace:
     again_s: float = 10.0
     role_poll_s: float = 30.0
     grace_s: float = 60.0
+    checks_every_s: float = 30.0
     checks_deadline_s: float = 1200.0
     person_s: float = 14_400.0
     """How long a person may take to do what they are asked in the middle of a change."""

@@ -14,6 +14,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Set
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from bot.sandbox.cloud.counters import PORT, URI, Row
@@ -118,11 +119,11 @@ class _Port:
     def counted(self, others: Row) -> Row:
         """Add what came through this socket since its HAProxy counts."""
         since = self._loop.time() - 1.0
-        return Row(
-            others.open + len(self._counted),
-            others.rate + sum(at > since for at in self._newest),
-            others.total + self._total,
-            others.servers,
+        return replace(
+            others,
+            open=others.open + len(self._counted),
+            rate=others.rate + sum(at > since for at in self._newest),
+            total=others.total + self._total,
         )
 
     def be(self, behaviour: Behaviour, cuts: int) -> None:

@@ -7,6 +7,7 @@ import base64
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from bot.sandbox.cloud.counters import AUTH, Row
 
@@ -22,6 +23,8 @@ _HEADER = (
 )
 """The columns of HAProxy 2.x (management guide, CSV format), as far as they have been for long."""
 COLUMNS = _HEADER.split(",")
+HTTP_PORT = 80
+"""HAProxyConfigurator gives a rule on it `mode http`, and any other one `mode tcp`."""
 PATIENCE_S = 5.0
 MOST_BYTES = 8192
 
@@ -33,12 +36,13 @@ def page(vip: str, rows: Rows) -> str:
     lines = [f"# {_HEADER},", _line("stats_on_public", "FRONTEND", Row(1), "OPEN")]
     for port, row in sorted(rows.items()):
         name = f"{vip.replace('.', '_')}-{port}"
-        lines.append(_line(name, "FRONTEND", row, "OPEN"))
+        mode = "http" if port == HTTP_PORT else "tcp"
+        lines.append(_line(name, "FRONTEND", row, "OPEN", mode))
         up = sum(row.servers)
         for number, runs in enumerate(row.servers):
-            share = Row(row.open // up, row.rate // up, row.total // up) if runs else Row()
-            lines.append(_line(name, f"{name}_{number}", share, "UP" if runs else "DOWN"))
-        lines.append(_line(name, "BACKEND", row, "UP" if up else "DOWN"))
+            share = _share(row, up) if runs else Row()
+            lines.append(_line(name, f"{name}_{number}", share, "UP" if runs else "DOWN", mode))
+        lines.append(_line(name, "BACKEND", row, "UP" if up else "DOWN", mode))
     return "\n".join(lines) + "\n"
 
 
@@ -102,11 +106,23 @@ class PageServer:
                 await self._loop.sock_sendall(taken, answer(request, self.uri, self._csv))
 
 
-def _line(section: str, name: str, row: Row, status: str) -> str:
-    values = {
+def _share(row: Row, up: int) -> Row:
+    times = replace(row.load, queued=0)
+    return Row(row.open // up, row.rate // up, row.total // up, bytes=row.bytes // up, load=times)
+
+
+def _line(section: str, name: str, row: Row, status: str, mode: str = "http") -> str:
+    load = row.load
+    values: dict[str, object] = {
         "pxname": section, "svname": name, "scur": row.open, "smax": row.open, "slim": 2000,
-        "stot": row.total, "status": status, "rate": row.rate, "pid": 1, "iid": 1, "mode": "tcp",
+        "stot": row.total, "status": status, "rate": row.rate, "pid": 1, "iid": 1, "mode": mode,
+        "bin": row.bytes // 10, "bout": row.bytes - row.bytes // 10,
     }  # fmt: skip
+    if name != "FRONTEND":
+        values |= {
+            "qcur": load.queued, "qtime": load.queue_ms, "ctime": load.connect_ms,
+            "rtime": load.response_ms if mode == "http" else 0,
+        }  # fmt: skip
     return ",".join(str(values.get(column, "")) for column in COLUMNS) + ","
 
 

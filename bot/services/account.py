@@ -8,6 +8,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.page import Code, Listing, Mark, Page, Row, Section, Strong, When, Who, duration
 from bot.domain.plan import Plan
 from bot.services.audit import Entry
+from bot.services.episodes import FLAPS
 from bot.services.operations import plan_of, standing
 from bot.services.progress import Step, share_of
 from bot.services.questions import ANSWERED, ASKED, CLOSED
@@ -35,6 +36,7 @@ def account_of(
         _decision(found, name_of),
         _steps(steps),
         _parts(parts),
+        _flaps(notes),
         _helped(notes),
         _traffic(notes),
         _share(found, notes, steps),
@@ -74,6 +76,12 @@ def _helped(notes: tuple[Entry, ...]) -> Section:
         elif note.kind == CLOSED:
             rows.append((When(note.at), f": {note.data['why']}"))
     return Section("Asked of people", tuple(rows))
+
+
+def _flaps(notes: tuple[Entry, ...]) -> Section:
+    """Tell how often its target passed and failed again since."""
+    rows = ((When(note.at), f": {note.data['text']}") for note in notes if note.kind == FLAPS)
+    return Section("It flaps", tuple(rows))
 
 
 def _texts(found: Operation) -> tuple[Section, ...]:

@@ -12,12 +12,14 @@ from bot.domain.policy import Denied, Person, Policies, Power
 from bot.domain.rule_words import hidden_words
 from bot.domain.spelling import quoted
 from bot.domain.tier_acts import refuse_without_internal_lb
-from bot.domain.topology import IlbTarget, find_target
+from bot.domain.topology import IlbTarget, RouterTarget, find_target
 from bot.errors import IlbotError, Refused
 from bot.services import split_form
 from bot.services.account import account_of
+from bot.services.advising import Advising
 from bot.services.cloud_watch import CLOUD
 from bot.services.drift import DriftWatch, drift_page
+from bot.services.episodes import BEGAN, OVER
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.menu import Entry, Kind
@@ -32,6 +34,7 @@ from bot.services.switch import KillSwitch
 
 LEFT_ALONE, DECIDED = "left alone", "decided"
 """Kinds of audit rows about something noticed (`bot.services.incidents`)."""
+_NOTICED = (LEFT_ALONE, DECIDED, BEGAN, OVER, *CLOUD)
 SHOWN_OPERATIONS = 10
 SHOWN_NOTES = 3
 
@@ -80,7 +83,7 @@ class Answers:
         fleet = await self._fleet(about)
         sections = [await self._switch(), *fleet, await self._open()]
         if not about:
-            sections += [self._health(), await self._noticed(SHOWN_NOTES, "")]
+            sections += [self._health(), await self._noticed(SHOWN_NOTES)]
         return Page("Status", tuple(section for section in sections if section.rows))
 
     async def status_document(self, about: str = "") -> dict[str, object]:
@@ -106,6 +109,11 @@ class Answers:
             if entry.kind is Kind.RUNBOOK and (entry.routers or isinstance(target, IlbTarget))
         }
         return possible(target, runbooks, self._from.fleet.age_s(snapshot))
+
+    async def advise(self, said: str) -> Page:
+        """Advise what would help a machine under load, with the numbers, and why nothing else."""
+        runbooks = {one.name for one in self._from.menu if one.kind is Kind.RUNBOOK}
+        return await Advising(self._from.fleet, runbooks).page(said, self._from.command)
 
     async def export(self, named: str) -> Page:
         """Show the spec of what a tier has."""
@@ -258,8 +266,9 @@ class Answers:
         return Section("Open operations", tuple(_operation_row(one) for one in found))
 
     async def _open_operations(self) -> tuple[Operation, ...]:
+        """Return what people wait for; the parts of a fleet's change are told in its own card."""
         return await self._from.journal.operations(
-            table.c.state != State.ENDED.value, limit=SHOWN_OPERATIONS
+            table.c.state != State.ENDED.value, table.c.parent == "", limit=SHOWN_OPERATIONS
         )
 
     def _health(self) -> Section:
@@ -269,9 +278,10 @@ class Answers:
         )
         return Section("Listening", rows)
 
-    async def _noticed(self, limit: int, target: str) -> Section:
-        notes = await self._from.journal.newest_notes(LEFT_ALONE, DECIDED, *CLOUD, limit=200)
-        mine = [n for n in notes if not target or str(n.data.get("target")).casefold() == target]
+    async def _noticed(self, limit: int, names: frozenset[str] = frozenset()) -> Section:
+        """Say what was noticed of machines and places of these names, or of all."""
+        notes = await self._from.journal.newest_notes(*_NOTICED, limit=200)
+        mine = [n for n in notes if not names or str(n.data.get("target")).casefold() in names]
         rows = tuple(
             (
                 When(note.at), " ", Strong(str(note.data.get("target", "?"))), ": ",
@@ -283,11 +293,12 @@ class Answers:
         return Section("Noticed", rows)
 
     async def _why_ilb(self, named: str) -> Page:
-        name = await self._target_name(named)
+        name, *others = await self._target_names(named)
         found = await self._from.journal.operations(
             table.c.target_name == name, limit=SHOWN_OPERATIONS
         )
-        noticed = await self._noticed(SHOWN_OPERATIONS, name.casefold())
+        names = frozenset(one.casefold() for one in (name, *others))
+        noticed = await self._noticed(SHOWN_OPERATIONS, names)
         operations = Section("Operations", tuple(_operation_row(one) for one in found))
         sections = tuple(section for section in (operations, noticed) if section.rows)
         if not sections:
@@ -296,13 +307,16 @@ class Answers:
             )
         return Page(f"Why: {name}", sections)
 
-    async def _target_name(self, named: str) -> str:
-        """Return the name under which the journal has what a person called so."""
+    async def _target_names(self, named: str) -> tuple[str, ...]:
+        """Return the name under which the journal has operations on what a person called so, and
+        others under which something may have been noticed."""
         known = await self._from.journal.operations(table.c.target_name == named, limit=1)
         if known:
-            return named
-        ilb = await self._from.fleet.find(named)
-        return ilb.vm.name if ilb.vm else f"the ILB at {ilb.vip}"
+            return (named,)
+        found = await self._from.fleet.find_target(named)
+        if isinstance(found, RouterTarget):
+            return (f"the routers of {found.owner}", *(one.name for one in found.routers))
+        return (found.name if found.ilb.vm else f"the ILB at {found.ilb.vip}",)
 
     def _name_of(self, person_id: str) -> str:
         person = self._from.policies().person(person_id)

@@ -94,6 +94,14 @@ def newest(connection: sa.Connection, kinds: Sequence[str], limit: int) -> Itera
     yield from (_entry(row) for row in connection.execute(query.limit(limit)))
 
 
+def newest_each(connection: sa.Connection, kinds: Sequence[str]) -> Iterator[Entry]:
+    """Yield the newest row of these kinds about each thing they are about, oldest first."""
+    last = sa.select(sa.func.max(audit.c.seq)).where(audit.c.kind.in_(kinds))
+    last = last.group_by(audit.c.operation)
+    query = sa.select(audit).where(audit.c.seq.in_(last)).order_by(audit.c.seq)
+    yield from (_entry(row) for row in connection.execute(query))
+
+
 def _entry(row: sa.Row[Any]) -> Entry:
     data = json.loads(row.data)
     return Entry(row.seq, row.at, row.operation, row.step, row.kind, data, row.hash)

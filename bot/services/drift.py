@@ -13,7 +13,8 @@ from bot.domain.drift import Applied, after_moves, drift_by_signs, drift_from
 from bot.domain.operation import Operation, Outcome
 from bot.domain.page import Code, Page, Row, Section
 from bot.domain.plan import Plan
-from bot.domain.spec import APPLIED_TAG
+from bot.domain.spec import APPLIED_TAG, TWIN_TAG
+from bot.domain.twins import unequal_twins
 from bot.errors import IlbotError, Refused
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
@@ -58,7 +59,7 @@ class DriftWatch:
             ilb.tier.id
             for ilb in snapshot.ilbs
             for rule in ilb.rules
-            if any(key == APPLIED_TAG for key, _ in rule.tags)
+            if any(key in (APPLIED_TAG, TWIN_TAG) for key, _ in rule.tags)
         }
         done = await self._journal.operations(table.c.outcome == Outcome.DONE.value, limit=1000)
         known = tagged | {one.target_id for one in done if one.wish.runbook == PROVISION}
@@ -69,9 +70,11 @@ class DriftWatch:
         against = _against(done)
         try:
             site = await self._fleet.site(tier.id)
-            if not done:
-                return TierDrift(tier, against, drift_by_signs(site))
-            return TierDrift(tier, against, drift_from(await self._applied(done, tier), site))
+            if done:
+                found = drift_from(await self._applied(done, tier), site)
+            else:
+                found = drift_by_signs(site)
+            return TierDrift(tier, against, (*found, *unequal_twins(site)))
         except Refused as no:
             return TierDrift(tier, against, trouble=str(no))
         except IlbotError as error:
@@ -140,12 +143,16 @@ def drift_page(found: tuple[TierDrift, ...], command: str) -> Page:
     """Say what differs, tier by tier, and how it is put back."""
     sections = [_section(one) for one in found]
     if not found:
-        text = "ilbot has provisioned no tier that is still there, so nothing can differ."
+        text = (
+            "ilbot has provisioned no tier that is still there and made no twins in one, so "
+            "nothing can differ."
+        )
         return Page("Drift", (Section("", ((text,),)),))
     if any(one.lines for one in found):
         row: Row = (
             Code(f"{command} provision"), " with the spec and “overwrite” puts it back; ",
-            Code(f"{command} export"), " writes down what is there now.",
+            Code(f"{command} export"), " writes down what is there now; ",
+            Code(f"{command} pair"), " makes twins equal to the one it names.",
         )  # fmt: skip
         sections.append(Section("", (row,)))
     return Page("Drift", tuple(sections))

@@ -6,47 +6,29 @@ policy for that incident decides how far to go. Decisions not to act are kept wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from bot.domain.cause import Cause, why_not_running
 from bot.domain.cloud import IlbVm, VmState
 from bot.domain.observation import Hint, Observation, TargetType
-from bot.domain.operation import Mode, Operation, Outcome, Source, State, Wish
-from bot.domain.policy import IncidentKind, IncidentPolicy, Policies, Scope
+from bot.domain.operation import Source, Wish
+from bot.domain.policy import IncidentKind, Scope
 from bot.domain.view import View
-from bot.errors import Refused, Transient
-from bot.ports import Clock, CloudReader
-from bot.services.cloud_watch import CloudWatch
-from bot.services.fleet import Fleet
-from bot.services.journal import Journal
-from bot.services.operations import Operations
-from bot.services.schema import operation as table
+from bot.errors import Refused
+from bot.services.breaker import mode_now
+from bot.services.failing import Failing
+from bot.services.incident_desk import Desk, decide_once, ilb_vm_named
+
+__all__ = ["Desk", "Incidents"]
 
 log = structlog.get_logger(__name__)
 STUCK_AFTER_S = 120.0
 """How long a VM may be Stopping before that is an incident: power sync takes about a minute."""
-STORM_WINDOW_S = 600.0
-STORM_SIZE = 3
-"""So many automatic changes within the window, and the next ones ask a person (the breaker)."""
 
 _OURS = frozenset({TargetType.ILB_VM, TargetType.MACHINE})
 _WORTH_A_LOOK = frozenset({Hint.MACHINE_STOPPED, Hint.MACHINE_GONE})
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What incidents are decided with."""
-
-    journal: Journal
-    operations: Operations
-    fleet: Fleet
-    cloud: CloudReader
-    policies: Callable[[], Policies]
-    clock: Clock
-    watch: CloudWatch
 
 
 class Incidents:
@@ -54,43 +36,21 @@ class Incidents:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._failing = Failing(desk)
         self._stopping_since: dict[str, float] = {}
 
     async def hear(self, seen: Observation) -> None:
         """Decide on one hint from the bus; returns when the decision is stored."""
         if seen.kind is Hint.CLOUD_RESTARTED:
             await self._desk.watch.hear(seen)
-        if seen.kind not in _WORTH_A_LOOK or seen.target_type not in _OURS:
-            return
-        if await self._desk.journal.has_note(seen.dedupe, "", "decided"):
-            return
-        vm = await self._machine(seen)
-        if vm is None:
-            return  # a machine of somebody else's
-        try:
-            decision = await self.look(vm.id, Source.KAFKA, because=seen.words)
-        except Refused as no:
-            if await self._machine(seen) is not None:
-                raise Transient(f"decide on {vm.name}: {no}") from no
-            decision = f"gone while it was looked at: {no}"
-        await self._desk.journal.note(
-            seen.dedupe, "", "decided",
-            {"target": vm.name, "hint": seen.words, "decision": decision},
-        )  # fmt: skip
+        if seen.kind is Hint.HEALTH_FAILED or seen.target_type is TargetType.ROUTER:
+            await self._failing.hear(seen)
+        elif seen.kind in _WORTH_A_LOOK and seen.target_type in _OURS:
+            find = partial(ilb_vm_named, self._desk.cloud, seen)
+            await decide_once(self._desk, seen, find, self._look_at)
 
-    async def _machine(self, seen: Observation) -> IlbVm | None:
-        """Find the ILB VM a hint names, None where it is somebody else's.
-
-        A key that CloudStack refuses is `Transient` here: the hint must wait until it is mended,
-        and not be buried for what it does not say.
-        """
-        try:
-            if seen.target_id and (found := await self._desk.cloud.ilb_vms(vm_id=seen.target_id)):
-                return found[0]
-            named = await self._desk.cloud.ilb_vms() if seen.target_name else ()
-        except Refused as no:
-            raise Transient(f"look at {seen.target_name or seen.target_id}: {no}") from no
-        return next((vm for vm in named if vm.name == seen.target_name), None)
+    async def _look_at(self, vm: IlbVm, because: str) -> str:
+        return await self.look(vm.id, Source.KAFKA, because=because)
 
     async def sweep(self) -> None:
         """Look at every ILB: what the bus never says, or said while nobody listened."""
@@ -106,6 +66,7 @@ class Incidents:
                 await self.look(target_id, Source.POLL, because="seen by looking at all ILBs")
             except Refused as no:
                 log.info("incident_not_decided", target=target_id, reason=str(no))
+        await self._failing.sweep([ilb.vm for ilb in ilbs if ilb.vm is not None])
 
     async def look(self, target_id: str, source: Source, *, because: str) -> str:
         """Read a target again and decide; return the decision in words."""
@@ -121,7 +82,7 @@ class Incidents:
         policy = self._desk.policies().for_incident(kind, _scope(view))
         if policy is None:
             return f"no policy for {kind.value}: {cause.reason}"
-        mode, why = await self._mode(policy, view)
+        mode, why = await mode_now(self._desk, policy, view.target.id)
         wish = Wish(policy.runbook, target_id, because=cause.reason)
         evidence = {
             "incident": kind.value, "cause": cause.reason, "hint": because, "mode": why,
@@ -150,32 +111,6 @@ class Incidents:
         }  # fmt: skip
         if await self._desk.journal.note(key, "", "left alone", data):
             log.info("incident_left_alone", target=view.name, reason=cause.reason)
-
-    async def _mode(self, policy: IncidentPolicy, view: View) -> tuple[Mode, str]:
-        """Automatic becomes a question after a repair of the same target, or in a storm."""
-        if policy.mode is not Mode.AUTOMATIC:
-            return policy.mode, f"the policy says {policy.mode}"
-        now = self._desk.clock.now()
-        cooldown_s = self._desk.policies().runbook(policy.runbook).cooldown_s
-        recent = await self._recent(now - max(cooldown_s, STORM_WINDOW_S))
-        on_it = [op for op in recent if op.target_id == view.target.id]
-        if on_it and now - on_it[0].created_at < cooldown_s:
-            ago = (now - on_it[0].created_at) / 60
-            return Mode.APPROVE, f"repaired {ago:.0f} min ago already ({on_it[0].id}), so ask"
-        storm = [op for op in recent if now - op.created_at < STORM_WINDOW_S]
-        if len(storm) >= STORM_SIZE:
-            return Mode.APPROVE, f"{len(storm)} automatic changes in 10 min, so ask"
-        return Mode.AUTOMATIC, "the policy says automatic"
-
-    async def _recent(self, since: float) -> tuple[Operation, ...]:
-        found = await self._desk.journal.operations(table.c.created_at >= since, limit=100)
-        return tuple(
-            op
-            for op in found
-            if op.mode is Mode.AUTOMATIC
-            and not op.requested_by.is_person
-            and (op.state is not State.ENDED or op.outcome is not Outcome.NOTHING_TO_DO)
-        )
 
 
 def _key(kind: IncidentKind, view: View) -> str:

@@ -131,6 +131,10 @@ class Journal:
         """Return the newest audit rows of some kinds, whatever they are about."""
         return await self._run(lambda c: tuple(chain.newest(c, kinds, limit)))
 
+    async def newest_of_each(self, *kinds: str) -> tuple[chain.Entry, ...]:
+        """Return the newest audit row of these kinds about each thing they are about."""
+        return await self._run(lambda c: tuple(chain.newest_each(c, kinds)))
+
     async def verify(self) -> tuple[int, str]:
         """Walk the whole chain: how many rows are sound, and how it breaks where it does."""
         return await self._run(chain.verify)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import CloudEvent, IlbVm, Tier, VmState
+from bot.domain.demand import Cpu
 from bot.domain.fleet import (
     MINIMUM_VERSION,
     RECREATE_CHECKS,
@@ -19,6 +20,7 @@ from bot.domain.fleet import (
     find_tier,
     ilbs_of,
 )
+from bot.domain.placing import Placing
 from bot.domain.router_view import RouterView
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, twin_in
@@ -27,7 +29,9 @@ from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.demand import DemandReader, Wanting
 from bot.services.lists import Lists
+from bot.services.placing import read_placing
 from bot.services.release import Release
 from bot.services.routers import Place, read_routers
 from bot.services.scope import EVERYTHING, Scope
@@ -146,6 +150,15 @@ class Look:
         list."""
         return await with_others(self._cloud, self._senses.outlook, seen, names, vips)
 
+    async def demand(self, named: str, cpu: Cpu | None, busy: tuple[str, ...] = ()) -> Wanting:
+        """Read what surrounds a machine under load, or of routers the one that was named.
+
+        Without a `cpu` that was measured, what its own check said last is taken. `busy` are other
+        machines of its host that are known to be busy.
+        """
+        target = await self.find_target(named)
+        return await DemandReader(self._cloud, self._senses.outlook).read(target, named, cpu, busy)
+
     async def repairable(
         self, target_id: str, *, ours: str = "", tier_id: str = "", scope: Scope = EVERYTHING
     ) -> View | TwinView:
@@ -176,6 +189,10 @@ class Look:
         version = await self._senses.release.version()
         found = await read_routers(self._cloud, self._lists, self._senses.clock, place, scope)
         return replace(found, version=version, own_outages_s=outages, busy_with=busy)
+
+    async def placing(self, view: View | RouterView, router_id: str = "") -> Placing:
+        """Read where the machine of an ILB, or one router of a place, runs and may move."""
+        return await read_placing(self._cloud, view, router_id)
 
     async def _ilb(self, target_id: str, tier_id: str) -> Ilb:
         wanted_tier, _, vip = target_id.partition("/")

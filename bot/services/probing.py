@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
 
-from bot.domain.clients import clients, drain
-from bot.domain.counted import Clients, Drain
+from bot.domain.clients import SPAN_S, drain, spans
+from bot.domain.counted import Drain, Span
 from bot.domain.evidence import add_up
 from bot.domain.probing import (
     Evidence,
@@ -22,8 +21,8 @@ from bot.domain.probing import (
     Watching,
     answered_in_a_row,
 )
-from bot.errors import IlbotError, Refused
-from bot.ports import Clock, Vantage
+from bot.errors import IlbotError, Refused, Transient
+from bot.ports import Clock, NobodyLooks, Vantage
 from bot.services import probe_store
 from bot.services.journal import Journal
 
@@ -34,9 +33,8 @@ FRESH_S = 5
 """The newest sample of a vantage point that looks is no older: a second, its delivery, the next."""
 ROW_S = 120
 """How far back a row of answered attempts is looked for."""
-FIRST_S = 8.0
-"""So long a first reading of a page may take: an agent asks for work, reads, and tells."""
-_LOOK_S = 0.5
+COUNT_WITHIN_S = 15.0
+"""Time for an agent to ask for work, to read the page for some seconds, and to deliver."""
 _PACING = Pacing()
 _FORGET_EVERY_S = 3600.0
 _LATE_S = 3600.0
@@ -158,34 +156,6 @@ class ProbeDesk:
 
         return await self._journal.transact(look)
 
-    async def clients(self, places: Sequence[Watched], seconds: float) -> tuple[Clients, ...]:
-        """Have pages read for so long, beside what runs watch, and tell what they showed."""
-        if not self._looking():
-            return ()
-        glance = tuple(replace(one, counts=False, tried=False) for one in places)
-        self._glances.append(glance)
-        try:
-            return await self._glance(tuple(one.at for one in glance), seconds)
-        finally:
-            self._glances.remove(glance)
-
-    async def _glance(
-        self, places: Sequence[tuple[str, int]], wanted_s: float
-    ) -> tuple[Clients, ...]:
-        began = self._clock.now()
-        while True:
-            await self._clock.sleep(_LOOK_S)
-            await self.once()
-            now = self._clock.now()
-            seen = await self._journal.transact(
-                partial(probe_store.samples, places=places, since=began, until=now)
-            )
-            found = clients(places, seen, lambda _place, _second: (False, False))
-            known_s = [one.periods[-1].known_s if one.periods else 0 for one in found]
-            is_late = now > began + FIRST_S + (wanted_s if any(known_s) else 0.0)
-            if is_late or min(known_s, default=wanted_s) >= wanted_s:
-                return found
-
     async def evidence(self, run_id: str) -> Evidence:
         """Add up what was seen for a run, until now or until its operation ended."""
         await self.once()
@@ -201,6 +171,39 @@ class ProbeDesk:
             return add_up(watched, seen, until)  # here: the loop has probes to keep on time
 
         return await self._journal.transact(look)
+
+    async def count(
+        self, vip: str, ports: Sequence[int], least_s: float = SPAN_S
+    ) -> Mapping[int, Span]:
+        """Let all who look read HAProxy's stats page of a VIP for some seconds, and try nothing.
+
+        `Refused` where nobody looks, `Transient` where nobody sees the page.
+        """
+        if not self._looking():
+            return await NobodyLooks().count(vip, ports)
+        glance = tuple(Watched(vip, port, counts=False, tried=False) for port in ports)
+        self._glances.append(glance)
+        since = self._clock.now()
+        try:
+            within_s = COUNT_WITHIN_S + least_s - SPAN_S
+            while (now := self._clock.now()) < since + within_s:
+                await self.once()
+                places = [one.at for one in glance]
+                seen = await self._seen(places, since, now)
+                if len(found := spans(seen, least_s)) == len(ports):
+                    return found
+                await self._clock.sleep(0.5)
+        finally:
+            self._glances.remove(glance)
+        raise Transient(
+            f"count connections at {vip}: in {within_s:.0f} s nobody read HAProxy's stats "
+            "page of each of its ports there"
+        )
+
+    async def _seen(
+        self, places: Sequence[tuple[str, int]], since: float, until: float
+    ) -> tuple[Sample, ...]:
+        return await self._journal.transact(lambda c: probe_store.samples(c, places, since, until))
 
     async def history(self, run_id: str) -> tuple[Watching, ...]:
         """Return what a run has watched, oldest first."""

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from bot.domain.cloud import LbRule
 from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
-from bot.domain.probing import Watched
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, names_in
 from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.domain.zone import Offering
-from bot.errors import IlbotError
+from bot.errors import IlbotError, Refused, Transient
 from bot.ports import CloudReader, Directory, Probe
 from bot.services.lists import Lists
 from bot.services.scope import Scope
@@ -26,16 +25,17 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 """What a new ILB VM gets, unless the setting names another one by id
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
 
+COUNT_S = 10.0
+"""So long at least it is counted what each service carries, where a partition rests on that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Where clients look names up, who watches services for us, how long clients get to go, and
-    how long they are counted where a partition rests on it."""
+    """Where clients look names up, who watches services for us, and how long clients get to go."""
 
     directory: Directory
     probe: Probe
     drain_s: float = 60.0
-    count_s: float = 10.0
 
 
 async def read_service(
@@ -94,14 +94,14 @@ async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> Se
 
 
 async def with_loads(outlook: Outlook, found: ServiceView) -> ServiceView:
-    """Count for a while what its clients do; nothing is added where a port was not seen."""
-    places = [Watched(rule.vip, rule.source_port) for rule in found.ilb.rules]
-    seen = await outlook.probe.clients(places, outlook.count_s) if places else ()
-    loads = tuple(
-        Load(one.port, one.periods[-1].known_s, one.periods[-1].new, one.periods[-1].open)
-        for one in seen if one.periods and one.periods[-1].known_s
-    )  # fmt: skip
-    return replace(found, loads=loads) if len(loads) == len(places) else found
+    """Count for a while what its clients do; nothing is added where nobody sees every port."""
+    ports = [rule.source_port for rule in found.ilb.rules]
+    try:
+        spans = await outlook.probe.count(found.ilb.vip, ports, COUNT_S) if ports else {}
+    except (Refused, Transient):
+        return found
+    loads = (Load(port, one.seconds, one.per_s, one.last.open) for port, one in spans.items())
+    return replace(found, loads=tuple(sorted(loads, key=lambda one: one.port)))
 
 
 async def with_others(

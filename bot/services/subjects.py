@@ -10,6 +10,7 @@ from bot.domain.acts import Act, Answer
 from bot.domain.fleet_view import FleetView, reach_of
 from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
+from bot.domain.placing import Placing
 from bot.domain.plan import Plan, Target
 from bot.domain.router_acts import forbidden as forbidden_to_routers
 from bot.domain.router_view import ROUTER_KINDS, RouterView
@@ -23,6 +24,7 @@ from bot.errors import Refused
 from bot.services.fleet import Fleet
 from bot.services.fleet_reader import Wanted
 from bot.services.look import Look
+from bot.services.placing import router_meant
 from bot.services.routers import Place
 from bot.services.scope import Scope
 
@@ -170,6 +172,37 @@ EITHER: Subject[View | TwinView | RouterView] = Subject(
 planners go by the type of what is seen.
 
 A name means what `find_target` takes it for: a router's own name means all routers of its place.
+"""
+
+
+async def _find_placed(fleet: Fleet, wish: Wish, ours: str) -> Placing:
+    look = fleet.look()
+    found = await look.find_target(wish.target)
+    if isinstance(found, IlbTarget):
+        ilb_id, tier_id = found.ilb.target_id, found.ilb.tier.id
+        return await look.placing(await look.view(ilb_id, ours=ours, tier_id=tier_id, scope=_BARE))
+    view = await _routers_of(look, found, ours, _BARE)
+    return await look.placing(view, router_meant(view, wish.target))
+
+
+async def _placed_again(fleet: Fleet, planned: Plan, ours: str) -> Placing:
+    look, target = fleet.look(), planned.target
+    if target.kind in ROUTER_KINDS:
+        view = await _routers_again(look, target, ours, _BARE)
+        return await look.placing(view, planned.parameter("machine"))
+    return await look.placing(
+        await look.view(target.id, ours=ours, tier_id=target.tier_id, scope=_BARE)
+    )
+
+
+def _placed_forbids(seen: Placing, acts: tuple[Act, ...]) -> Answer | None:
+    return _either_forbids(seen.view, acts)
+
+
+PLACED: Subject[Placing] = Subject(_find_placed, _placed_again, _placed_forbids, takes_routers=True)
+"""One machine that may move to another host: that of an ILB, or one router of a place.
+
+A router's own name means that router; a place with two is asked which.
 """
 
 

@@ -129,6 +129,15 @@ class CloudStackSettings(Group):
             " seconds after it was accepted"
         ),
     )
+    checks_every_s: Seconds = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description=(
+            "Time between two looks whether the health checks of a machine that was restarted were"
+            " collected again; CloudStack does that every 10 min"
+        ),
+    )
     job_deadline_s: Seconds = Field(
         default=3600.0,
         gt=0,
@@ -334,6 +343,15 @@ class PollSettings(Group):
         description=(
             "Time between two looks at all internal load balancers; some calls per look,"
             " whatever their number"
+        ),
+    )
+    health_every_s: Seconds = Field(
+        default=300.0,
+        ge=0,
+        le=3600,
+        description=(
+            "Time between two readings of all health check results, at a poll; CloudStack collects"
+            " them every 10 min, and looks each machine's up. 0: at each poll"
         ),
     )
     drift_every_s: Seconds = Field(

@@ -155,15 +155,6 @@ class ProbeSettings(Group):
             " ends a silent connection"
         ),
     )
-    count_s: Seconds = Field(
-        default=10.0,
-        ge=2,
-        le=120,
-        description=(
-            "How long the clients of each service are counted before a split is proposed: its"
-            " shares rest on no more than that; the plan waits for it"
-        ),
-    )
     stats: bool = Field(
         default=True,
         description=(

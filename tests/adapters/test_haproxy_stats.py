@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from bot.adapters.haproxy_stats import MOST_BYTES, Page, StatsPages, counted_of
 from bot.domain.address_map import AddressMap
-from bot.domain.counted import Counted
+from bot.domain.counted import Counted, MemberTimes
 from bot.errors import Transient
 
 VIP = "10.20.1.10"
@@ -46,7 +46,27 @@ async def refusal(answer: Answer) -> str:
 
 
 def test_a_rule_of_the_vip_is_found_by_its_name() -> None:
-    assert counted_of(VIP, CSV) == {80: Counted(open=7, rate=12, total=1234, up=2, down=1)}
+    assert counted_of(VIP, CSV) == {80: Counted(open=7, rate=12, total=1234, up=2, down=1, bytes=2)}
+
+
+TIMED = """\
+# pxname,svname,qcur,scur,stot,bin,bout,status,rate,qtime,ctime,rtime,ttime,mode,
+10_20_1_10-80,FRONTEND,,7,1234,1000,9000,OPEN,12,,,,,http,
+10_20_1_10-80,10_20_1_10-80_0,2,4,700,1,1,UP,6,9,9,9,9,http,
+10_20_1_10-80,BACKEND,3,7,1234,1000,9000,UP,12,15,1,250,400,http,
+10_20_1_10-443,FRONTEND,,7,50,10,20,OPEN,12,,,,,tcp,
+10_20_1_10-443,BACKEND,0,7,50,10,20,UP,12,0,2,0,60000,tcp,
+10_20_1_10-90,FRONTEND,,0,0,0,0,OPEN,0,,,,,tcp,
+10_20_1_10-90,BACKEND,0,0,0,0,0,UP,0,0,0,0,0,tcp,
+"""
+
+
+def test_times_are_those_of_all_members_and_bytes_those_of_both_directions() -> None:
+    assert counted_of(VIP, TIMED) == {
+        80: Counted(7, 12, 1234, 1, 0, 10_000, MemberTimes(0.015, 0.001, 0.25, 5)),
+        443: Counted(7, 12, 50, bytes=30, times=MemberTimes(0.0, 0.002)),
+        90: Counted(),
+    }
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from bot.adapters.cloudstack.failures import ApiRefused
 from bot.adapters.cloudstack.underlay import physical_networks
 from bot.domain.site import AclRule
 from bot.domain.spec import Stickiness
+from bot.domain.zone import HostUse
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import Cloud, CloudReader, Created
 from tests.contract.client_calls import EMPTY, UNKNOWN, cloud_of, vm_row
@@ -36,6 +37,7 @@ READS: dict[str, Callable[[CloudReader], Awaitable[object]]] = {
     "ilb_checks": lambda cloud: cloud.ilb_checks("vm-1"),
     "hosts_for_migration": lambda cloud: cloud.hosts_for_migration("vm-1"),
     "hosts": lambda cloud: cloud.hosts(),
+    "host_use": lambda cloud: cloud.host_use("host-1"),
     "system_offerings": lambda cloud: cloud.system_offerings(),
     "providers": lambda cloud: cloud.providers(),
     "system_templates": lambda cloud: cloud.system_templates(),
@@ -324,3 +326,14 @@ async def test_a_success_that_says_it_is_none_is_a_failure() -> None:
 async def test_a_job_status_nobody_knows_is_not_guessed() -> None:
     with pytest.raises(Permanent, match="no usable jobstatus"):
         await cloud_of(Server([json_answer({"jobid": "job-1", "jobstatus": 4})])).job("job-1")
+
+
+@pytest.mark.parametrize(
+    ("told", "percent"), [("97.25%", 97.25), ("8,5%", 8.5), ("0%", 0.0), ("", None), ("NaN%", None)]
+)
+async def test_how_busy_a_host_is_may_not_be_known(told: str, percent: float | None) -> None:
+    row = {"id": "h-1", "name": "kvm-1", "cpuspeed": 2000, "cpuused": told}
+    server = Server([json_answer({"count": 1, "host": [row]}, "listhostsresponse")])
+    found = await cloud_of(server).host_use("h-1")
+    assert found == HostUse("h-1", "kvm-1", 2000.0, percent)
+    assert server.forms[0]["details"] == "stats"

@@ -15,7 +15,7 @@ from bot.domain.spec import NAME_TAG, SERVICE_TAG
 from tests.domain.views import HTTP, VIP, service, view
 
 ZONE = "shop.internal"
-KNOWN_S = 10
+KNOWN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def crowd(*carried: Carried, counted: bool = True, elsewhere: Sequence[str] = ()
     """Return the ILB that carries them; names of `elsewhere` are not published as its VIP."""
     names = sorted({each.name for each in carried} - {""})
     records = (Record(name, ("10.20.1.99",) if name in elsewhere else (VIP,), 5) for name in names)
-    loads = tuple(Load(each.port, KNOWN_S, each.new, 0) for each in carried)
+    loads = tuple(Load(each.port, KNOWN_S, each.new / KNOWN_S, 0) for each in carried)
     return service(
         view(tier_rules=tuple(each.rule for each in carried)),
         directory=DirectoryKind.RFC2136,

@@ -56,7 +56,7 @@ async def test_a_plan_is_a_diff_and_changes_nothing(stage: Stage) -> None:
     spec.write_text(NEW_ILB)
     planned = await ilbot(stage, "provision", "-f", str(spec))
     assert planned.code == 0
-    assert "+ create 10.20.3.4:80: → 8080, roundrobin, members db-1 and db-2" in planned.out
+    assert "+ create 10.20.3.4:80 → 8080, roundrobin, members db-1 and db-2" in planned.out
     assert "Nothing was changed." in planned.out
     as_json = json.loads((await ilbot(stage, "provision", "-f", str(spec), "--json")).out)
     assert as_json["plan"]["runbook"] == "provision"

@@ -81,6 +81,21 @@ async def test_one_of_twins_that_dies_comes_back_by_itself_and_its_clients_lose_
     assert _effects(played, "b-31-VM")["ilb_vm.started"] == 1
 
 
+async def test_a_failed_check_is_proposed_once_and_mended_when_that_is_approved() -> None:
+    played = await _played("health-failed-ilb")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("recover", "kafka")
+    assert operation["approved_by"] == "Bruno"
+    assert _effects(played, "b-31-VM")["ilb_vm.started"] == 1
+
+
+async def test_a_check_that_flaps_is_one_proposal_and_restarts_nothing() -> None:
+    played = await _played("health-flaps")
+    assert played.as_expected, played.document
+    assert "ilb_vm.stopped" not in _effects(played, "b-31-VM")
+
+
 async def test_a_form_becomes_an_ilb_with_its_rules() -> None:
     played = await _played("provision")
     assert played.as_expected, played.document

@@ -14,6 +14,7 @@ from bot.domain.page import Code, Mark, Page, Section, Strong, When, Who, as_mrk
 from bot.errors import Refused
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Rule
+from bot.services.episodes import BEGAN
 from tests.handlers.slack_house import House, house
 
 FLEET_GUIDE = Path(__file__).parents[2] / "docs" / "FLEET.md"
@@ -140,7 +141,9 @@ async def test_can_names_the_roles_of_a_pair(inside: House) -> None:
     text = as_plain(await inside.answers.can("shop-prod"))
     assert "VPC router pair of VPC shop-prod" in text
     assert "r-4-VM is PRIMARY (Running) and r-5-VM is BACKUP (Running)" in text
-    assert planned_by(text) == ["roll r-4-VM plans it", "recover r-4-VM plans it"]
+    assert planned_by(text) == [
+        f"{name} r-4-VM plans it" for name in ("roll", "recover", "migrate")
+    ]
 
 
 async def test_can_offers_a_pair_to_a_lone_router(inside: House) -> None:
@@ -230,8 +233,17 @@ async def test_why_tells_what_was_left_alone_and_why(inside: House) -> None:
         assert "left alone: admin stopped it" in text
 
 
+async def test_why_of_a_router_tells_what_was_noticed_of_its_place(inside: House) -> None:
+    told = {"hint": "a record", "decision": "r-5-VM fails haproxy_check.py"}
+    place = {"target": "the routers of VPC shop-prod", **told}
+    await inside.journal.note("router-failing:x", "after 0", BEGAN, place)
+    for said in ("r-5-VM", "r-4-VM"):
+        text = as_plain(await inside.answers.why(said))
+        assert "a record → r-5-VM fails haproxy_check.py" in text
+
+
 async def test_why_of_something_unknown_says_so(inside: House) -> None:
-    with pytest.raises(Refused, match="No ILB, tier or VIP"):
+    with pytest.raises(Refused, match="No ILB, tier, router or VPC"):
         await inside.answers.why("991231-235959-abcd")
     with pytest.raises(Refused, match="Nothing is on record"):
         await inside.answers.why("ledger-tier")

@@ -65,10 +65,11 @@ async def test_a_name_nobody_has_is_answered_with_the_nearest_and_no_list_of_ten
     inside: House,
 ) -> None:
     assert await said(inside, "why ap-tier") == (
-        ":no_entry: No ILB, tier or VIP is called “ap-tier”. Did you mean `app-tier`?"
+        ":no_entry: No ILB, tier, router or VPC is called “ap-tier”. Did you mean `app-tier`?"
     )
     assert await said(inside, "why 261122-000000-abcd") == (
-        ":no_entry: No ILB, tier or VIP is called “261122-000000-abcd”. `status` lists every ILB."
+        ":no_entry: No ILB, tier, router or VPC is called “261122-000000-abcd”. "
+        "`status` lists every ILB."
     )
 
 

@@ -61,6 +61,7 @@ def test_any_runbook_takes_a_reason() -> None:
         ("resume", Question("resume")),
         ("status shop-prod", Question("status", "shop-prod")),
         ("can b-31-VM", Question("can", "b-31-VM")),
+        ("advise app-tier cpu=93", Question("advise", "app-tier cpu=93")),
     ],
 )
 def test_questions_are_read(text: str, question: Question) -> None:

@@ -47,7 +47,10 @@ def test_a_second_rule_on_the_same_vip_and_port_is_refused(ground: Ground) -> No
 
 
 def test_names_of_rules_may_repeat(ground: Ground) -> None:
-    rules = [ground.rule(port, name=f"{ground.run}-same") for port in (8002, 8003)]
+    name = f"{ground.run}-same"
+    rules = [ground.rule(port, name=name) for port in (8002, 8003)]
+    shown = ground.rows("listLoadBalancers", "loadbalancer", name=name)
+    assert {(one["id"], one["name"]) for one in shown} == {(rule, name) for rule in rules}
     for rule in rules:
         ground.delete(rule)
 
@@ -65,7 +68,10 @@ def test_udp_is_ignored_without_a_word(ground: Ground, cloud: cs.CloudStack) -> 
 
 
 def test_port_0_is_taken(ground: Ground) -> None:
-    ground.delete(ground.rule(8006, instanceport=0))
+    rule = ground.rule(8006, instanceport=0)
+    (shown,) = ground.rows("listLoadBalancers", "loadbalancer", id=rule)
+    assert int(shown["loadbalancerrule"][0]["instanceport"]) == 0
+    ground.delete(rule)
 
 
 def test_an_assign_of_a_member_that_is_there_fails(ground: Ground, served: str) -> None:
@@ -81,6 +87,8 @@ def test_taking_out_a_stranger_succeeds(ground: Ground) -> None:
     ground.cloud.removeFromLoadBalancerRule(
         id=rule, virtualmachineids=ground.members[1], fetch_result=True
     )
+    (shown,) = ground.rows("listLoadBalancers", "loadbalancer", id=rule)
+    assert [one["id"] for one in shown["loadbalancerinstance"]] == [ground.members[0]]
     ground.delete(rule)
 
 

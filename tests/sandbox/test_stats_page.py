@@ -11,12 +11,12 @@ import pytest
 from bot.adapters.haproxy_stats import Page, StatsPages, counted_of
 from bot.adapters.prober import Prober
 from bot.domain.address_map import AddressMap
-from bot.domain.counted import Counted
+from bot.domain.counted import Counted, MemberTimes
 from bot.domain.evidence import add_up
 from bot.domain.probing import Pacing, Sample, Watched, Watching
 from bot.errors import Transient
 from bot.sandbox.cloud import Latencies
-from bot.sandbox.cloud.counters import URI, VISIBILITY, Row
+from bot.sandbox.cloud.counters import URI, VISIBILITY, Load, Row
 from bot.sandbox.cloud.model import Rule
 from bot.sandbox.stats_page import page
 from tests.sandbox.cloud_caller import Caller, demo_cloud
@@ -126,9 +126,36 @@ async def test_it_is_only_on_the_vip_where_cloudstack_is_set_so(cloud: Caller) -
 def test_the_reader_reads_what_is_served() -> None:
     rows = {80: Row(4, 2, 100, (True, False, True)), 443: Row()}
     assert counted_of(VIP, page(VIP, rows)) == {
-        80: Counted(4, 2, 100, up=2, down=1),
+        80: Counted(4, 2, 100, up=2, down=1, times=MemberTimes(response_s=0.0)),
         443: Counted(),
     }
+
+
+def test_steady_traffic_counts_up_and_has_times(cloud: Caller) -> None:
+    cloud.world.set_load(*APP, Load(100.0, 30, 8.0, 2, 15, 1, 250))
+    later(cloud, 10.0)
+    shown = row(cloud)
+    assert (shown.open, shown.rate, shown.total, shown.bytes) == (30, 100, 1000, 10_000_000)
+    assert row(cloud, port=9090).total == 0
+    times = MemberTimes(0.015, 0.001, 0.25, 2)
+    assert counted_of(VIP, page(VIP, {80: shown})) == {
+        80: Counted(30, 100, 1000, up=3, bytes=10_000_000, times=times)
+    }
+    unseen = replace(times, response_s=None)
+    assert counted_of(VIP, page(VIP, {443: shown}))[443].times == unseen
+
+
+def test_steady_traffic_needs_a_rule(cloud: Caller) -> None:
+    with pytest.raises(LookupError, match="no HAProxy has a rule"):
+        cloud.world.set_load(VIP, 81, Load())
+
+
+def test_a_reload_counts_steady_traffic_from_zero(cloud: Caller) -> None:
+    cloud.world.set_load(*APP, Load(100.0))
+    later(cloud, 10.0)
+    cloud.world.one(Rule, "app-http").members.pop()
+    later(cloud, 2.0)
+    assert row(cloud).total == 200
 
 
 # over real sockets

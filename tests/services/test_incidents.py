@@ -13,7 +13,8 @@ from bot.domain.operation import Mode, Outcome, State
 from bot.domain.policy import IncidentKind, IncidentPolicy, RunbookPolicy, Targets
 from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
-from bot.services.incidents import STORM_SIZE, Desk, Incidents
+from bot.services.breaker import STORM_SIZE
+from bot.services.incidents import Desk, Incidents
 from tests.workflows.harness import House, house, two_people
 
 

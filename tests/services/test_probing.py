@@ -13,7 +13,7 @@ from bot.domain.operation import Outcome, State
 from bot.domain.probing import MOST_PER_VIP, Pacing, Sample, Watched
 from bot.errors import Refused
 from bot.services.journal import Journal
-from bot.services.probing import FIRST_S, SEEN_S, ProbeDesk
+from bot.services.probing import SEEN_S, ProbeDesk
 from tests.services.journals import Disk, asked, disk
 from tests.services.vantage import Scripted, refused_between
 
@@ -298,47 +298,3 @@ async def test_a_drain_of_one_port_leaves_the_others_out(here: Place) -> None:
     await here.later(10)
     assert not (await here.desk.drain(run, VIP)).is_quiet
     assert (await here.desk.drain(run, VIP, [HTTPS.port])).is_quiet
-
-
-def busy(place: Watched, second: int) -> Counted:
-    """Two new clients a second on 443, four that stay on 80."""
-    new = 2 * (second - int(START)) if place.port == 443 else 7
-    return Counted(4 if place.port == 80 else 0, 0, new)
-
-
-async def test_clients_are_counted_for_a_while_and_nothing_is_tried_meanwhile(here: Place) -> None:
-    here.vantage = Scripted(counted=busy)
-    await here.boot()
-    began = here.disk.clock.now()
-    http, https = await here.desk.clients([HTTP, HTTPS], 10.0)
-    assert (http.periods[-1].new, http.periods[-1].open) == (0, 4)
-    assert (https.periods[-1].per_s, https.periods[-1].known_s) == (2.0, 10)
-    assert here.disk.clock.now() - began < 14.0
-    assert not any(one.tried for one in here.vantage.places)
-    await here.desk.once()
-    assert here.vantage.places == ()
-
-
-async def test_counting_beside_a_run_changes_nothing_of_what_the_run_watches(here: Place) -> None:
-    here.vantage = Scripted(counted=busy)
-    await here.boot()
-    run = await here.open_run()
-    await here.desk.watch(run, [HTTPS])
-    await here.desk.clients([HTTP, HTTPS], 5.0)
-    await here.desk.once()
-    assert here.vantage.places == (HTTPS,)
-    found = await here.desk.evidence(run)
-    assert (found.lost, found.blind_s) == (0, 0)
-
-
-async def test_where_no_page_is_seen_counting_gives_up_soon(here: Place) -> None:
-    began = here.disk.clock.now()
-    [found] = await here.desk.clients([HTTP], 100.0)
-    assert found.periods == ()
-    assert here.disk.clock.now() - began < FIRST_S + 2.0
-
-
-async def test_where_nobody_looks_nothing_is_counted(here: Place) -> None:
-    here.vantage = None
-    await here.boot()
-    assert await here.desk.clients([HTTP], 10.0) == ()

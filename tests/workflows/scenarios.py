@@ -6,6 +6,7 @@ import pytest
 
 from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
+from tests.workflows.migrate_scenarios import MIGRATE
 from tests.workflows.paired import NAME as APP
 from tests.workflows.paired import TWIN, VIP, VM, are_equal, drifted, paired
 from tests.workflows.splits import SPLIT
@@ -380,7 +381,7 @@ ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
-    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, SPLIT,
+    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE, SPLIT,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bot.domain.counted import Counted
+from bot.adapters.haproxy_stats import counted_of
+from bot.domain.counted import Counted, MemberTimes
 from bot.domain.probing import Attempt, Failure, Held, Sample, Watched, sample_of
 from bot.sandbox.cloud import World
 from bot.sandbox.cloud.traffic import Behaviour
+from bot.sandbox.stats_page import page
 from tests.services.vantage import Scripted
 
 HELD = 5
@@ -65,5 +67,10 @@ class Seeing(Scripted):
         servers = row.servers
         return Counted(
             row.open + told.held, row.rate + ours, row.total + total, sum(servers),
-            len(servers) - sum(servers),
+            len(servers) - sum(servers), row.bytes, self._times(place),
         )  # fmt: skip
+
+    def _times(self, place: Watched) -> MemberTimes | None:
+        rows = self.cloud.counters.page(place.vip, self.cloud.at) or {}
+        read = counted_of(place.vip, page(place.vip, rows)).get(place.port)
+        return read.times if read else None

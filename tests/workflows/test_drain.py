@@ -16,6 +16,8 @@ from tests.workflows.test_pair import TWIN, VIP, VM
 from tests.workflows.test_roll_ways import NEW, OLD
 from workflows.steps import probe
 
+pytestmark = pytest.mark.slow
+
 PORT = 80
 STOP = "stopInternalLoadBalancerVM"
 DELETE = "deleteLoadBalancer"

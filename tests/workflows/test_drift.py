@@ -18,6 +18,8 @@ from tests.services.bulletin import CHANNEL, Bulletin
 from tests.workflows.harness import House, house
 from tests.workflows.scenarios import NEW_ILB
 
+pytestmark = pytest.mark.slow
+
 DB, CACHE = "shop-prod/db-tier", "shop-prod/cache-tier"
 CACHE_SPEC = """
 tier: shop-prod/cache-tier

@@ -27,6 +27,8 @@ from tests.workflows.histories import HISTORIES, Steps, read, record
 from workflows import roll
 from workflows.steps import ilb_vm
 
+pytestmark = pytest.mark.slow
+
 ADVICE = (
     "A change begun by an earlier release would be stranded: put the edit behind "
     '`if await run.patched("..."):` and keep the old way for old runs '

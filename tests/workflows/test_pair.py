@@ -13,6 +13,8 @@ from bot.services.operations import plan_of
 from bot.services.traffic import evidence_in
 from tests.workflows.harness import House, house, two_people
 
+pytestmark = pytest.mark.slow
+
 VM = "b-31-VM"
 VIP = "10.20.1.10"
 TWIN = "10.20.1.4"

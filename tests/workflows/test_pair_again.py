@@ -18,6 +18,8 @@ from tests.workflows.harness import House, house
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 from workflows import pair
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def home() -> AsyncIterator[House]:

@@ -15,6 +15,8 @@ from bot.services.traffic import evidence_in
 from tests.workflows.harness import House, house, two_people
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 
+pytestmark = pytest.mark.slow
+
 HAPROXY = "haproxy_check.py"
 SAYS = "Missing load balancing for 10.20.1.21:8080. "
 STOP = "stopInternalLoadBalancerVM"

@@ -17,6 +17,8 @@ from bot.services.traffic import evidence_in
 from tests.workflows.harness import House, house
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 
+pytestmark = pytest.mark.slow
+
 START = "startInternalLoadBalancerVM"
 RESTART = "restartNetwork"
 BOTH = sorted([VIP, TWIN])

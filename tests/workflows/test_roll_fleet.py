@@ -16,6 +16,8 @@ from bot.sandbox.cloud.model import Rule
 from bot.services.schema import operation as table
 from tests.workflows.harness import House, house
 
+pytestmark = pytest.mark.slow
+
 CANARY, SECOND = "b-33-VM", "b-35-VM"
 """The first two of the zone: no outage of them is known, and they carry one rule each."""
 DUE = (CANARY, SECOND, "b-31-VM", "b-32-VM", "b-41-VM", "b-42-VM", "b-46-VM")

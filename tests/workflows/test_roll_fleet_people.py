@@ -52,12 +52,27 @@ async def test_a_target_that_the_policies_only_observe_is_not_rolled(home: House
     assert (found.outcome, renewed(home)) == (Outcome.FAILED, [])
 
 
+def answers(home: House) -> Answers:
+    return Answers(
+        Sources(
+            home.journal, home.progress, home.fleet, lambda: home.policies, home.switch, menu(),
+            "/ilb",
+        )
+    )  # fmt: skip
+
+
 async def test_why_tells_the_parts_and_each_part_whose_it_is(home: House) -> None:
     done = await home.do("roll-fleet", STAGE)
-    sources = Sources(
-        home.journal, home.progress, home.fleet, lambda: home.policies, home.switch, menu(), "/ilb"
-    )
-    page = as_plain(await Answers(sources).why(done.id))
+    page = as_plain(await answers(home).why(done.id))
     first, _ = await children(home, done)
     assert f"{first.id} roll {first.target_name} has ended: done" in page
-    assert f"part of {done.id}" in as_plain(await Answers(sources).why(first.id))
+    assert f"part of {done.id}" in as_plain(await answers(home).why(first.id))
+
+
+async def test_status_tells_of_the_fleet_and_leaves_its_parts_to_its_card(home: House) -> None:
+    asked = await home.ask("roll-fleet", STAGE)
+    part = replace(asked, id=f"{asked.id}-01", parent=asked.id)
+    await home.journal.open_operation(part, f"part of {part.id}", {})
+    told_of = (await answers(home).status_document())["open_operations"]
+    assert isinstance(told_of, list)
+    assert [one["id"] for one in told_of] == [asked.id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
+from bot.domain.plan import Exposure
 from bot.domain.waves import Toll
 from bot.sandbox.cloud.model import Rule
 from bot.sandbox.cloud.traffic import Behaviour
@@ -14,6 +15,8 @@ from tests.workflows.harness import House, house
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 from tests.workflows.test_roll_ways import NEW, OLD
 from workflows.roll_fleet_plans import toll_of
+
+pytestmark = pytest.mark.slow
 
 STOP = "stopInternalLoadBalancerVM"
 
@@ -118,4 +121,7 @@ async def test_unpair_says_which_ports_have_no_name() -> None:
         assert (
             "Port 9090 has no name, so no client of it is led away: those that know "
             f"{TWIN} itself are cut for good." in plan_of(asked).warnings
+        )
+        assert plan_of(asked).exposure == Exposure(
+            f"{TWIN} port 9090", None, f"for good: no name leads its clients to {VIP}"
         )

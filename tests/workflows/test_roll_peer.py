@@ -9,6 +9,8 @@ from bot.sandbox.cloud.traffic import Behaviour
 from tests.workflows.harness import House, house
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 
+pytestmark = pytest.mark.slow
+
 STOP = "stopInternalLoadBalancerVM"
 
 

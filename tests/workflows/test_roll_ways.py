@@ -14,6 +14,8 @@ from bot.services.traffic import evidence_in
 from tests.workflows.harness import House, house
 from tests.workflows.test_pair import NAME, TWIN, VIP, VM, marks, published, rules
 
+pytestmark = pytest.mark.slow
+
 NEW, OLD = "4.22.0", "4.20.0"
 
 

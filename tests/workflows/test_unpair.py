@@ -11,6 +11,8 @@ from bot.services.traffic import evidence_in
 from tests.workflows.harness import House, house
 from tests.workflows.test_pair import TWIN, VIP, VM, marks, published, rules
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def home() -> AsyncIterator[House]:

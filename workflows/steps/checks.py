@@ -30,7 +30,7 @@ async def what_still_fails(
             return None
         return f"{bad[0].name} still fails: {bad[0].details or 'no details'}" if bad else ""
 
-    said = await until(world, world.pace.checks_deadline_s, all_fresh, world.pace.role_poll_s)
+    said = await until(world, world.pace.checks_deadline_s, all_fresh, world.pace.checks_every_s)
     return "its checks were not collected again" if said is None else said
 
 

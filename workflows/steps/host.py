@@ -25,16 +25,25 @@ class Standing:
 
 
 async def _machine(world: World, vm_id: str) -> IlbVm | Router:
-    found = await world.cloud.ilb_vms(vm_id=vm_id) or await world.cloud.routers(router_id=vm_id)
+    found = await _found(world, vm_id)
     if not found:
         raise Permanent(f"look at machine {vm_id}: CloudStack no longer has it")
     return found[0]
 
 
+async def _found(world: World, vm_id: str) -> Sequence[IlbVm | Router]:
+    return await world.cloud.ilb_vms(vm_id=vm_id) or await world.cloud.routers(router_id=vm_id)
+
+
 async def _moved(world: World, vm_id: str, host_id: str) -> Settled[str] | None:
-    machine = await _machine(world, vm_id)
-    moving = machine.state is VmState.MIGRATING
-    return Settled("") if moving or machine.host_id == host_id else None
+    """A job begins some seconds after it was accepted, and no event names the machine it is for."""
+
+    async def taken() -> Settled[str] | None:
+        machine = await _machine(world, vm_id)
+        moving = machine.state is VmState.MIGRATING
+        return Settled("") if moving or machine.host_id == host_id else None
+
+    return await until(world, world.pace.again_s, taken)
 
 
 @verb(retry=PATIENT)
@@ -69,14 +78,47 @@ async def submit_migration(world: World, vm_id: str, host_id: str) -> str:
 
 @verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
 async def runs_on(world: World, vm_id: str, host_id: str) -> bool:
-    """Wait until a machine is Running on a host; False where it is elsewhere at the deadline."""
+    """Wait until a machine is Running on a host; False where it is at rest elsewhere, or never."""
+    rest_since: float | None = None
 
     async def there() -> bool | None:
-        machine = await _machine(world, vm_id)
-        is_there = machine.state is VmState.RUNNING and machine.host_id == host_id
-        return True if is_there else None
+        nonlocal rest_since
+        machine, now = await _machine(world, vm_id), world.clock.now()
+        if machine.state is VmState.RUNNING and machine.host_id == host_id:
+            return True
+        if machine.state.is_moving:
+            rest_since = None
+        elif rest_since is None:
+            rest_since = now
+        elif now - rest_since >= world.pace.again_s:
+            return False
+        return None
 
-    return await until(world, world.pace.again_s, there) or False
+    return await until(world, world.pace.settle_deadline_s, there) or False
+
+
+@verb(retry=PATIENT)
+async def peer_on(world: World, peer_ids: Sequence[str], host_id: str) -> str:
+    """Name the first of some machines that is on a host, `""` where none is; one may be gone."""
+    for peer_id in peer_ids:
+        for peer in await _found(world, peer_id):
+            if peer.host_id == host_id:
+                return peer.name
+    return ""
+
+
+async def to_host(run: Run, vm_id: str, name: str, to: Standing) -> None:
+    """Move a machine to a host and see it run there; nothing is called where it does already."""
+    what = f"migrate {name} to {to.host_name}"
+    for _ in range(TRIES):
+        job = await run.step(submit_migration, vm_id, to.host_id)
+        end = await end_of(run, job)
+        if await run.step(runs_on, vm_id, to.host_id):
+            return
+        if end.is_refused:
+            raise StepFailed("to_host", "permanent", f"{what}: {end.text}", in_doubt=False)
+    text = f"{what}: after {TRIES} tries it runs elsewhere"
+    raise StepFailed("to_host", "permanent", text, in_doubt=False)
 
 
 async def apart(run: Run, vm_id: str, name: str, avoid: Sequence[str]) -> Standing:

@@ -24,9 +24,15 @@ from bot.adapters.cloudstack.client import Call
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
 from bot.adapters.cloudstack.routers import RouterCalls
 from bot.adapters.cloudstack.site import SiteCalls
-from bot.adapters.cloudstack.zone_answers import HostRow, OfferingRow, ProviderRow, ZoneRow
+from bot.adapters.cloudstack.zone_answers import (
+    HostRow,
+    HostUseRow,
+    OfferingRow,
+    ProviderRow,
+    ZoneRow,
+)
 from bot.domain.cloud import CloudEvent, IlbVm, Job, LbRule, PendingJob, Template, Tier
-from bot.domain.zone import Host, Offering, Provider, Zone
+from bot.domain.zone import Host, HostUse, Offering, Provider, Zone
 from bot.errors import Permanent
 
 # Where `findRoutingTemplate` (`VMTemplateDaoImpl`) looks for the template of a new VM, in order.
@@ -83,6 +89,12 @@ class CloudStackCloud(SiteCalls, RouterCalls):
         """Return the hypervisor hosts, without secondary storage and console proxy hosts."""
         call = Call("list the hosts", "listHosts", {"type": "Routing", "details": "min"})
         return unique(row.value() for row in await self._client.rows(call, HostRow))
+
+    async def host_use(self, host_id: str) -> HostUse | None:
+        """Return how busy one host is, None where it is not shown."""
+        wanted = {"id": host_id, "type": "Routing", "details": "stats"}
+        call = Call(f"read the statistics of host {host_id}", "listHosts", wanted)
+        return next((row.value() for row in await self._client.rows(call, HostUseRow)), None)
 
     async def system_offerings(self) -> tuple[Offering, ...]:
         """Return the service offerings for system VMs, of every type."""

@@ -51,18 +51,19 @@ class RouterCalls(Calls):
         self._remember({router.id: router.name for router in found})
         return found
 
-    async def router_checks(self, router_id: str) -> tuple[CheckResult, ...]:
-        """Return the results that `listRouters` brings along.
+    async def router_checks(self, router_id: str = "") -> tuple[CheckResult, ...]:
+        """Return the results that `listRouters` brings along, of one router or of all.
 
         `getRouterHealthCheckResults` answers 530 where there are none yet, as it does to its own
         failures, and can make fresh ones: results that fail may restart the VPC
         (`VirtualNetworkApplianceManagerImpl`).
         """
-        return await self._checks(f"router {self._named(router_id)}", "listRouters", router_id)
+        what = f"router {self._named(router_id)}" if router_id else "all routers"
+        return await self._checks(what, "listRouters", router_id)
 
-    async def ilb_checks(self, vm_id: str) -> tuple[CheckResult, ...]:
-        """Return the results of an ILB VM, which no other command shows."""
-        what = f"ILB VM {self._named(vm_id)}"
+    async def ilb_checks(self, vm_id: str = "") -> tuple[CheckResult, ...]:
+        """Return the results of an ILB VM, or of all: no other command shows them."""
+        what = f"ILB VM {self._named(vm_id)}" if vm_id else "all ILB VMs"
         return await self._checks(what, "listInternalLoadBalancerVMs", vm_id)
 
     async def hosts_for_migration(self, vm_id: str) -> tuple[HostChoice, ...]:
@@ -119,7 +120,7 @@ class RouterCalls(Calls):
         return await self._client.submit(Call(act, "restartNetwork", params))
 
     async def _checks(self, what: str, command: str, machine_id: str) -> tuple[CheckResult, ...]:
-        wanted = {"id": machine_id, "fetchhealthcheckresults": "true"}
+        wanted = given(id=machine_id) | {"fetchhealthcheckresults": "true"}
         act = f"read the health checks of {what}"
         rows = await self._rows_of(act, command, wanted, CheckedRow)
         return tuple(check for row in rows for check in row.values())

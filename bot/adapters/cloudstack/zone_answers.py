@@ -11,6 +11,7 @@ from bot.domain.cloud import VmState
 from bot.domain.zone import (
     Host,
     HostChoice,
+    HostUse,
     Network,
     Offering,
     Provider,
@@ -156,6 +157,21 @@ class HostRow(Answer):
         )
 
 
+class HostUseRow(Answer):
+    """`HostResponse` with its statistics; `cpuused` is text such as `8.25%`."""
+
+    id: str
+    name: str
+    cpuspeed: float = 0.0
+    cpuused: str = ""
+
+    def value(self) -> HostUse:
+        """Return how busy it is."""
+        text = self.cpuused.strip().removesuffix("%").replace(",", ".")
+        known = text.replace(".", "", 1).isdecimal()
+        return HostUse(self.id, self.name, self.cpuspeed, float(text) if known else None)
+
+
 class HostChoiceRow(Answer):
     """`HostForMigrationResponse`."""
 
@@ -183,6 +199,7 @@ class OfferingRow(Answer):
     cpunumber: int = 0
     cpuspeed: int = 0
     memory: int = 0
+    limitcpuuse: bool = False
 
     def value(self) -> Offering:
         """Return the offering."""
@@ -193,6 +210,7 @@ class OfferingRow(Answer):
             cpus=self.cpunumber,
             mhz=self.cpuspeed,
             memory_mb=self.memory,
+            is_capped=self.limitcpuuse,
         )
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
 
-from bot.demo.stage import Stage, connected
+from confluent_kafka import Producer
+
+from bot.demo.stage import Stage, connected, shifted
 from bot.demo.staging import Staging
 from bot.errors import Permanent
 from bot.sandbox.dns.seed import APP
+from bot.sandbox.slack.script import ScriptError
 
 PLANNED = "Waiting for approval"
+_RECORDED = {
+    "ilb": ("7747a5cc-0516-4562-b5c7-2bd6e7a81633", "b-31-VM"),
+    "router": ("26394604-b130-4320-b8db-3c374eb5a17a", "r-17-VM"),
+}
+"""Whom the records in `bot/demo/records` are about, by the first word of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,34 @@ async def fill_in(stage: Stage, tier: str, spec: str, **more: object) -> int:
     if modal := await stage.slack.modal("ana"):
         raise Permanent(f"submit the spec of {tier}: {modal['errors'] or modal['trouble']}")
     return int(sent["number"])
+
+
+async def recorded(stage: Stage, file: str, machine: dict[str, Any]) -> None:
+    """Recorded bus records come as if they were about a machine of ours, and now."""
+    await asyncio.to_thread(_publish, stage.broker, file, machine)
+
+
+def _publish(broker: str, file: str, machine: dict[str, Any]) -> None:
+    recorded_id, recorded_name = _RECORDED[file.partition("_")[0]]
+    ids = {recorded_id: str(machine["id"]), recorded_name: str(machine["name"])}
+    moment = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime())
+    producer = Producer({"bootstrap.servers": broker})
+    text = (resources.files("bot.demo") / "records" / file).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        key, value = shifted(line, ids, moment)
+        producer.produce("cloudstack", key=key, value=value)
+    producer.flush(10)
+
+
+async def noticed(stage: Stage, named: str, words: str) -> None:
+    """Ana asks why until she reads these words: what is noticed by looking is told to nobody."""
+    async with asyncio.timeout(30):
+        while True:
+            said = await stage.slack.says("ana", f"/ilb why {named}", wait=False)
+            with contextlib.suppress(ScriptError):
+                after = int(said["number"])
+                await stage.slack.sees("ana", words, timeout_s=2, after=after)
+                return
 
 
 async def kill_and_restart(stage: Stage) -> None:

@@ -59,10 +59,7 @@ async def roll_pair(stage: Stage) -> None:
 
 
 async def split_brain(stage: Stage) -> None:
-    """Once renewed, the standby claims to be PRIMARY too: no hand-over, and a person is told.
-
-    Whoever asks again then reads why nothing is touched.
-    """
+    """Once renewed, the standby claims to be PRIMARY too: no hand-over, and a person is told."""
     await asked(stage, "roll shop-prod")
     await approved_by_bruno(stage)
     await stage.effect("router.stopped", "r-5-VM")

@@ -84,9 +84,7 @@ async def _leads_elsewhere(stage: Stage) -> None:
     await until(moved, 40.0)
 
 
-_HURRIED = Staging(
-    pace=0.02, settings=(("ILBOT_PROBE__BAKE_S", "1"), ("ILBOT_PROBE__COUNT_S", "2"))
-)
+_HURRIED = Staging(pace=0.02, settings=(("ILBOT_PROBE__BAKE_S", "1"),))
 SCENARIOS = (
     Scenario(
         "split",

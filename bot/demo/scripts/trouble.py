@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from importlib import resources
-
-from confluent_kafka import Producer
-
 from bot.demo.scripts.acting import (
     Scenario,
     approved_by_bruno,
     asked,
     done,
     kill_and_restart,
+    recorded,
     short_ttl,
     told,
 )
-from bot.demo.stage import Stage, shifted
+from bot.demo.stage import Stage
 from bot.demo.staging import Staging
-
-_RECORDED_VM = "7747a5cc-0516-4562-b5c7-2bd6e7a81633"
-_RECORDED_NAME = "b-31-VM"
 
 
 async def ilb_down(stage: Stage) -> None:
@@ -31,8 +23,8 @@ async def ilb_down(stage: Stage) -> None:
     await stage.control("stop-by-hand", target=stopped["name"])
     await stage.reaches(dead["name"], "Stopped")
     await stage.reaches(stopped["name"], "Stopped")
-    await asyncio.to_thread(_publish, stage.broker, "ilb_vm_stopped_by_admin.jsonl", stopped)
-    await asyncio.to_thread(_publish, stage.broker, "ilb_vm_died.jsonl", dead)
+    await recorded(stage, "ilb_vm_stopped_by_admin.jsonl", stopped)
+    await recorded(stage, "ilb_vm_died.jsonl", dead)
     await told(stage, "Receipt of")
 
 
@@ -74,18 +66,6 @@ async def cloud_restart(stage: Stage) -> None:
     await stage.reaches(machine["name"], "Stopping")
     await stage.control("restart-server", down_s=1.5)
     await told(stage, "Receipt of")
-
-
-def _publish(broker: str, file: str, machine: dict[str, str]) -> None:
-    """Write recorded bus records about a machine of ours, as if they came now."""
-    ids = {_RECORDED_VM: machine["id"], _RECORDED_NAME: machine["name"]}
-    moment = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime())
-    producer = Producer({"bootstrap.servers": broker})
-    text = (resources.files("bot.demo") / "records" / file).read_text(encoding="utf-8")
-    for line in text.splitlines():
-        key, value = shifted(line, ids, moment)
-        producer.produce("cloudstack", key=key, value=value)
-    producer.flush(10)
 
 
 _HURRIED = Staging(pace=0.02, automatic=True, settings=(("ILBOT_PROBE__BAKE_S", "1"),))

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bot.sandbox.cloud.counters import Load
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.machine_views import system_machine
@@ -136,6 +137,9 @@ ACTIONS: dict[str, Act] = {
     "open-sessions": lambda world, body: world.open_sessions(
         *_place(body), int(body["count"]), float(body.get("seconds", 0.0))
     ),
+    "set-load": lambda world, body: world.set_load(
+        *_place(body), Load(**{name: value for name, value in body.items() if name != "target"})
+    ),
     "close-sessions": lambda world, body: world.close_sessions(*_place(body)),
     "set-check": lambda world, body: world.set_check(
         body["target"],
@@ -181,6 +185,8 @@ ABOUT: dict[str, str] = {
     "hangs or closes; `seconds`, or a `count` of those reset or closed; `cut` held ones: true)",
     "open-sessions": "let a `count` of pretend clients connect to a VIP (`target` vip:port) and "
     "stay for some `seconds`, or until they are closed; HAProxy's stats page counts them",
+    "set-load": "let the stats page show steady traffic of a `target` vip:port (`per_s`, `open`, "
+    "`mbit_per_s`, `queued`, `queue_ms`, `connect_ms`, and on port 80 `response_ms`)",
     "close-sessions": "let the pretend clients of a `target` vip:port leave",
     "set-check": "set a health check (`check`, `status`, `details`); FAILED raises alert and "
     "event, and what `heals` passes some minutes after a start",

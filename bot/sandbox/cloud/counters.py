@@ -30,6 +30,26 @@ Servers = dict[int, tuple[bool, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """Steady traffic of a place that nobody carries: only the page shows it.
+
+    `per_s` are new sessions, `open` those there are; the times are means, in milliseconds. What
+    `response_ms` is shows HAProxy only where it looks inside (mode http: on port 80).
+    """
+
+    per_s: float = 0.0
+    open: int = 0
+    mbit_per_s: float = 0.0
+    queued: int = 0
+    queue_ms: int = 0
+    connect_ms: int = 0
+    response_ms: int = 0
+
+
+IDLE = Load()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What the page shows of a rule: sessions open, of the last second, and since it counts."""
 
@@ -37,6 +57,8 @@ class Row:
     rate: int = 0
     total: int = 0
     servers: tuple[bool, ...] = ()
+    bytes: int = 0
+    load: Load = IDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,7 @@ class Counters:
         self._watched = False
         self._standing: dict[str, list[Standing]] = defaultdict(list)
         self._sessions: list[Sessions] = []
+        self._loads: dict[Place, tuple[float, Load]] = {}
         self._processes = 0
 
     def watch(self) -> None:
@@ -115,9 +138,17 @@ class Counters:
             one.until = min(one.until, self._state.at)
         return there
 
+    def set_load(self, vip: str, port: int, load: Load) -> None:
+        """Let steady traffic of a place begin, or be another one."""
+        self.watch()
+        if port not in self._at(vip, self._state.at).servers:
+            raise LookupError(f"no HAProxy has a rule for {vip}:{port}")
+        self._loads[vip, port] = (self._state.at, load)
+
     def clear(self) -> None:
         """Forget the sessions; what counted from zero stays known."""
         self._sessions.clear()
+        self._loads.clear()
 
     def pages(self) -> tuple[str, ...]:
         """Return the VIPs whose page is there now, as CloudStack is set: it binds to the VIP."""
@@ -138,13 +169,20 @@ class Counters:
         rows = {}
         for port, servers in standing.servers.items():
             counted = [one for one in mine if one.place == (vip, port) and one.opened <= moment]
+            since, load = self._loads.get((vip, port), (moment, IDLE))
+            for_s = max(0.0, moment - max(since, self._began(vip, standing.number)))
             rows[port] = Row(
-                sum(one.open_at(moment, self._traffic) for one in counted),
-                sum(one.count for one in counted if one.opened > moment - 1.0),
-                sum(one.count for one in counted),
+                sum(one.open_at(moment, self._traffic) for one in counted) + load.open,
+                sum(one.count for one in counted if one.opened > moment - 1.0) + round(load.per_s),
+                sum(one.count for one in counted) + round(load.per_s * for_s),
                 servers,
+                round(load.mbit_per_s * 125_000 * for_s),
+                load,
             )
         return rows
+
+    def _began(self, vip: str, number: int) -> float:
+        return next(one.at for one in self._standing[vip] if one.number == number)
 
     def number(self, vip: str, moment: float) -> int:
         """Return which HAProxy counted on a VIP, 0 where there was none; the next has another."""

@@ -110,6 +110,7 @@ class ServiceOffering(Record):
     created: float
     systemvm_type: str | None = None
     default: bool = False
+    limits_cpu: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bot.sandbox.cloud import machines
 from bot.sandbox.cloud.commands.ilb_vms import stop_action
-from bot.sandbox.cloud.counters import Counters
+from bot.sandbox.cloud.counters import Counters, Load
 from bot.sandbox.cloud.coverage import COVERAGE
 from bot.sandbox.cloud.faults import Fault, Faults
 from bot.sandbox.cloud.jobs import Task, cut_off, submit
@@ -202,6 +202,11 @@ class World(CloudState):
         there = self.counters.close_sessions(vip, port)
         self.effect("sessions.closed", f"{vip}:{port}", count=there)
         return there
+
+    def set_load(self, vip: str, port: int, load: Load) -> None:
+        """Let HAProxy's stats page of a VIP and port show steady traffic."""
+        self.advance()
+        self.counters.set_load(vip, port, load)
 
     def set_check(
         self, name: str, check: str, status: str, details: str = "", *, heals: bool = True

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import house
+from tests.workflows.migrate_scenarios import MIGRATE, MIGRATE_ROUTER
 from tests.workflows.scenarios import (
     ACL,
     AGAIN,
@@ -56,6 +57,8 @@ HISTORIES = {
     "pair-routers": ROUTER_PAIR,
     "unpair": UNPAIR,
     "split": SPLIT,
+    "migrate": MIGRATE,
+    "migrate-router": MIGRATE_ROUTER,
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,

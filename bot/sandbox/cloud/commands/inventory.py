@@ -121,6 +121,7 @@ def create_service_offering(request: Request) -> Body:
             memory_mb=request.required_integer("memory"),
             created=state.at,
             systemvm_type=request.text("systemvmtype") if request.boolean("issystem") else None,
+            limits_cpu=request.boolean("limitcpuuse") or False,
         )
     )
     state.effect("service_offering.created", one.name, id=one.id)
@@ -337,7 +338,7 @@ def _offering(one: ServiceOffering) -> Body:
         storagetype="shared",
         provisioningtype="thin",
         offerha=one.default,
-        limitcpuuse=False,
+        limitcpuuse=one.limits_cpu,
         isvolatile=False,
         issystem=one.systemvm_type is not None,
         defaultuse=one.default,
