@@ -25,7 +25,7 @@ DEFAULT_OFFERING = "System Offering For Internal LB VM"
 """What a new ILB VM gets, unless the setting names another one by id
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
 
-COUNT_S = 10.0
+COUNT_S = 5.0
 """So long at least it is counted what each service carries, where a partition rests on that."""
 
 

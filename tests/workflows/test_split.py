@@ -136,7 +136,7 @@ async def test_the_partition_is_proposed_by_what_haproxy_counts(three: House) ->
         f"+ {NEW} (new): admin and grpc, 45 %",
     )
     assert planned.warnings[0] == (
-        "Shares are by new connections a second, counted by HAProxy for 10 s: app 6, admin 2 and "
+        "Shares are by new connections a second, counted by HAProxy for 5 s: app 6, admin 2 and "
         "grpc 3."
     )
     three.later(120.0)  # other clients by now: what was counted is what was approved
