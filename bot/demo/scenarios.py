@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import health, load, pair, provision, roll, roll_fleet, trouble
+from bot.demo.scripts import health, load, pair, provision, roll, roll_fleet, split, trouble
 
 SCENARIOS = {
     one.name: one
@@ -10,6 +10,7 @@ SCENARIOS = {
         *roll.SCENARIOS,
         *roll_fleet.SCENARIOS,
         *pair.SCENARIOS,
+        *split.SCENARIOS,
         *trouble.SCENARIOS,
         *health.SCENARIOS,
         *load.SCENARIOS,

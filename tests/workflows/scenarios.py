@@ -9,6 +9,7 @@ from tests.workflows.harness import House
 from tests.workflows.migrate_scenarios import MIGRATE
 from tests.workflows.paired import NAME as APP
 from tests.workflows.paired import TWIN, VIP, VM, are_equal, drifted, paired
+from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
 
@@ -380,11 +381,11 @@ ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
-    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE,
+    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE, SPLIT,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET)
+LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, SPLIT)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from tests.workflows.scenarios import (
     TWINS,
     UNPAIR,
 )
+from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
 HISTORIES = {
@@ -55,6 +56,7 @@ HISTORIES = {
     "pair-again": AGAIN,
     "pair-routers": ROUTER_PAIR,
     "unpair": UNPAIR,
+    "split": SPLIT,
     "migrate": MIGRATE,
     "migrate-router": MIGRATE_ROUTER,
     "provision-new": BUILD,
