@@ -16,8 +16,9 @@ from bot.errors import IlbotError, Refused
 from bot.services.answers import Answers
 from bot.services.operations import Operations, standing
 from bot.services.spec_text import EXAMPLE
+from bot.services.split_form import from_lines
 from handlers.commands import Ask, Complaint, Form, Question, parse
-from handlers.routes import BUTTONS, DONE
+from handlers.routes import BUTTONS, DONE, PROPOSED
 from workflows import provision
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,7 @@ class Filled:
     overwrite: bool
     because: str
     channel: str
+    argument: str = ""
 
     @property
     def digest(self) -> str:
@@ -94,8 +96,8 @@ class Conversation:
 
         Who may not ask gets the refusal instead, before anything was typed.
         """
-        found = parse(text)
-        if not isinstance(found, Form):
+        found = _form_of(parse(text))
+        if found is None:
             return ""
         try:
             self._operations.person(speaker.id)
@@ -104,11 +106,14 @@ class Conversation:
         return found
 
     async def start_of(self, form: Form, speaker: Speaker) -> Start:
-        """Return what a form starts from; why it is only an example, where the cloud says no."""
+        """Return what a form starts from; where the cloud says no, an example, or nothing where
+        there is nothing to propose, and why."""
+        proposes = form.runbook in PROPOSED
+        start = self._answers.split_start if proposes else self._answers.spec_start
         try:
-            text, note = await self._answers.spec_start(form.argument)
+            text, note = await start(form.argument)
         except Exception as error:
-            return Start(EXAMPLE, _in_words(error, speaker))
+            return Start("" if proposes else EXAMPLE, _in_words(error, speaker))
         return Start(text, mrkdwn.escape(note))
 
     async def filled(self, form: Filled, speaker: Speaker, dedupe: str) -> Filing:
@@ -117,12 +122,19 @@ class Conversation:
         Whatever goes wrong is an error of the filing: what was typed stays where it is.
         """
         try:
-            wish = provision.wish_of(
-                form.text, "spec", overwrite=form.overwrite, because=form.because
-            )
+            wish = await self._wish_of(form)
             return Filing(told=await self._ask(wish, speaker, dedupe))
         except Exception as error:
             return Filing(error=_plainly(error, speaker))
+
+    async def _wish_of(self, form: Filled) -> Wish:
+        if form.runbook not in PROPOSED:
+            return provision.wish_of(
+                form.text, "spec", overwrite=form.overwrite, because=form.because
+            )
+        groups = from_lines(form.text)
+        await self._answers.check_split(form.argument, groups)
+        return Wish(form.runbook, form.argument, (("groups", groups),), form.because)
 
     async def _said(self, text: str, speaker: Speaker, dedupe: str) -> str:
         match parse(text):
@@ -176,6 +188,14 @@ class Conversation:
                 operation_id, click.by.id, approve=BUTTONS[click.action], seen=seen
             )
         return mrkdwn.escape(verdict.text)
+
+
+def _form_of(found: Ask | Question | Form | Complaint) -> Form | None:
+    """Return the form that something said opens: that of a proposal where no option says more."""
+    if isinstance(found, Ask) and found.wish.runbook in PROPOSED:
+        plain = not (found.wish.parameters or found.wish.because)
+        return Form(found.wish.runbook, found.wish.target) if plain else None
+    return found if isinstance(found, Form) else None
 
 
 async def _in_a_sentence(work: Callable[[], Awaitable[str]], speaker: Speaker) -> str:

@@ -14,7 +14,17 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import migrate, pair, provision, recover, resize, roll, roll_fleet, unpair
+from workflows import (
+    migrate,
+    pair,
+    provision,
+    recover,
+    resize,
+    roll,
+    roll_fleet,
+    split,
+    unpair,
+)
 
 RUNBOOKS: Runbooks = {
     runbook.name: runbook
@@ -24,6 +34,7 @@ RUNBOOKS: Runbooks = {
         recover.RUNBOOK,
         pair.RUNBOOK,
         unpair.RUNBOOK,
+        split.RUNBOOK,
         migrate.RUNBOOK,
         resize.RUNBOOK,
         provision.RUNBOOK,
@@ -83,6 +94,9 @@ IMPOSSIBLE: Mapping[str, Act] = {
     for word in words
 }
 """What people may try that CloudStack cannot do to an ILB; a runbook of that name goes first."""
+
+PROPOSED = frozenset({split.NAME})
+"""Runbooks whose proposal is shown in a form, to be changed, where no option says more."""
 
 BUTTONS: Mapping[str, bool] = {"approve": True, "reject": False}
 """Action id of a card's button → whether it approves."""

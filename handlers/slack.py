@@ -208,7 +208,7 @@ class SlackHandler:
             why = _error_code(error) if isinstance(error, SlackApiError) else type(error).__name__
             return (
                 f":warning: The form could not be opened (`{why}`). Say it again, or use "
-                f"`ilbot {form.runbook} -f FILE` in a terminal."
+                f"{slack_forms.otherwise(form)}."
             )
         self._spawn(self._fill_in(form, speaker, opened))
         return ""

@@ -7,6 +7,7 @@ filled in (Slack: "Modals"). What a person typed is never lost: errors are shown
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from handlers.commands import Form
@@ -35,6 +36,8 @@ def note(runbook: str, text: str) -> Json:
 
 def filled_in(form: Form, start: Start, channel: str) -> Json:
     """Build the form, with what it starts from; a text that is too long is not cut but refused."""
+    if not start.text:
+        return note(form.runbook, start.note)
     if len(start.text) > MAX_TEXT:
         text = (
             f"{start.note} It has {len(start.text)} characters, and a form in Slack takes "
@@ -42,14 +45,14 @@ def filled_in(form: Form, start: Start, channel: str) -> Json:
             f"`ilbot {form.runbook} -f ilb.yaml` takes any length."
         )
         return note(form.runbook, text)
+    words = _INPUTS[form.runbook]
     blocks = [
         _words(start.note),
         {
             "type": "input",
             "block_id": SPEC,
-            "label": _plain("Spec"),
-            "hint": _plain(f"YAML, at most {MAX_TEXT} characters. The plan comes first: nothing "
-                           "changes before somebody approved it."),
+            "label": _plain(words.label),
+            "hint": _plain(words.hint),
             "element": {
                 "type": "plain_text_input",
                 "action_id": SPEC,
@@ -58,18 +61,7 @@ def filled_in(form: Form, start: Start, channel: str) -> Json:
                 "initial_value": start.text,
             },
         },
-        {
-            "type": "input",
-            "block_id": OVERWRITE,
-            "optional": True,
-            "label": _plain("What somebody else changed"),
-            "element": {
-                "type": "checkboxes",
-                "action_id": OVERWRITE,
-                "options": [{"text": _plain("Overwrite it; else it is shown and left alone"),
-                             "value": OVERWRITE}],
-            },
-        },
+        *([_OVERWRITE] if words.overwrites else []),
         {
             "type": "input",
             "block_id": BECAUSE,
@@ -82,12 +74,17 @@ def filled_in(form: Form, start: Start, channel: str) -> Json:
                 "placeholder": _plain("for the card and the journal"),
             },
         },
-    ]  # fmt: skip
-    kept = json.dumps({"runbook": form.runbook, "channel": channel})
+    ]
+    kept = {"runbook": form.runbook, "channel": channel, "argument": form.argument}
     return _modal(form.runbook, blocks, close="Cancel") | {
         "submit": _plain("Plan"),
-        "private_metadata": kept,
+        "private_metadata": json.dumps(kept),
     }
+
+
+def otherwise(form: Form) -> str:
+    """Say how to ask for the same without a form."""
+    return _INPUTS[form.runbook].otherwise
 
 
 def read(view: Json) -> Filled:
@@ -96,9 +93,10 @@ def read(view: Json) -> Filled:
     return Filled(
         runbook=str(kept["runbook"]),
         text=str(values[SPEC][SPEC].get("value") or ""),
-        overwrite=bool(values[OVERWRITE][OVERWRITE].get("selected_options")),
+        overwrite=bool(values.get(OVERWRITE, {}).get(OVERWRITE, {}).get("selected_options")),
         because=str(values[BECAUSE][BECAUSE].get("value") or "").strip(),
         channel=str(kept["channel"]),
+        argument=str(kept.get("argument") or ""),
     )
 
 
@@ -112,7 +110,7 @@ def _modal(runbook: str, blocks: list[Json], *, close: str = "Close") -> Json:
     return {
         "type": "modal",
         "callback_id": _CALLBACK,
-        "title": _plain(f"{runbook.capitalize()} a tier"),
+        "title": _plain(_INPUTS[runbook].title),
         "close": _plain(close),
         "blocks": blocks,
     }
@@ -124,3 +122,45 @@ def _words(text: str) -> Json:
 
 def _plain(text: str) -> Json:
     return {"type": "plain_text", "text": text}
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """The words of one runbook's form, and whether it may overwrite what others changed."""
+
+    title: str
+    label: str
+    hint: str
+    otherwise: str
+    overwrites: bool = False
+
+
+_PLAN_FIRST = "The plan comes first: nothing changes before somebody approved it."
+_INPUTS = {
+    "provision": _Input(
+        "Provision a tier",
+        "Spec",
+        f"YAML, at most {MAX_TEXT} characters. {_PLAN_FIRST}",
+        "`ilbot provision -f FILE` in a terminal",
+        overwrites=True,
+    ),
+    "split": _Input(
+        "Split an ILB",
+        "Groups of services",
+        f"One ILB a line, like `web, api`; the first line stays where it is. {_PLAN_FIRST}",
+        "`split TARGET groups=web,api|admin`",
+    ),
+}
+_OVERWRITE: Json = {
+    "type": "input",
+    "block_id": OVERWRITE,
+    "optional": True,
+    "label": _plain("What somebody else changed"),
+    "element": {
+        "type": "checkboxes",
+        "action_id": OVERWRITE,
+        "options": [
+            {"text": _plain("Overwrite it; else it is shown and left alone"), "value": OVERWRITE}
+        ],
+    },
+}

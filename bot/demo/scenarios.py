@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import health, pair, provision, resize, roll, roll_fleet, trouble
+from bot.demo.scripts import (
+    health,
+    load,
+    pair,
+    provision,
+    resize,
+    roll,
+    roll_fleet,
+    split,
+    trouble,
+)
 
 SCENARIOS = {
     one.name: one
@@ -11,8 +21,10 @@ SCENARIOS = {
         *roll_fleet.SCENARIOS,
         *pair.SCENARIOS,
         *resize.SCENARIOS,
+        *split.SCENARIOS,
         *trouble.SCENARIOS,
         *health.SCENARIOS,
+        *load.SCENARIOS,
         *provision.SCENARIOS,
     )
 }

@@ -17,6 +17,7 @@ class Act(StrEnum):
     TWIN = "twin (a second ILB)"
     EQUALIZE = "make it and its twin equal again"
     UNPAIR = "take its twin away"
+    SPLIT = "split over several ILBs"
     RESIZE = "resize"
     MIGRATE = "migrate to another host"
     MAKE_PAIR = "make a redundant pair"
@@ -47,6 +48,7 @@ RUNBOOKS = {
     Act.TWIN: "pair",
     Act.EQUALIZE: "pair",
     Act.UNPAIR: "unpair",
+    Act.SPLIT: "split",
     Act.MAKE_PAIR: "pair",
     Act.RESIZE: "resize",
     Act.MIGRATE: "migrate",

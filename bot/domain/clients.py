@@ -57,12 +57,12 @@ def clients(
     )
 
 
-def spans(samples: Iterable[Sample]) -> dict[int, Span]:
+def spans(samples: Iterable[Sample], least_s: float = SPAN_S) -> dict[int, Span]:
     """Return what was counted on one VIP, by port, of each that was read for long enough."""
     found = {}
     for (_, port), seen in _by_place(samples).items():
         read = seen.witness()
-        if read and read[-1][0] - read[0][0] >= SPAN_S:
+        if read and read[-1][0] - read[0][0] >= least_s:
             (began, first), (ended, last) = read[0], read[-1]
             found[port] = Span(first, last, float(ended - began))
     return found

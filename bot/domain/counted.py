@@ -135,6 +135,17 @@ class Clients:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What clients do at one port of a VIP, counted for `known_s` seconds: new connections a second
+    in that time, and open ones at its end."""
+
+    port: int
+    known_s: float
+    per_s: float
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """How far the other clients of a VIP have gone; `is_visible` says whether anybody can tell."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.comparison import Comparison, Difference, Verdict
@@ -42,6 +42,20 @@ def drift_from(applied: Sequence[Applied], site: Site) -> tuple[str, ...]:
         if not impossible:
             raise
         return (*impossible, *_lines(compare(site, possible), site, left))
+
+
+def after_moves(one: Applied, moves: Mapping[tuple[str, int], str]) -> Applied:
+    """Return what was applied as changes of ours left it that moved places (VIP, port) to VIPs."""
+    ilbs: list[IlbSpec] = []
+    vips: list[str] = []
+    for number, ilb in enumerate(one.spec.ilbs):
+        vip = ilb.vip or (one.vips[number] if one.vips else "")
+        ports = [rule.port for service in ilb.services for rule in service.rules]
+        for to in dict.fromkeys(moves.get((vip, port), vip) for port in ports):
+            others = {port for port in ports if moves.get((vip, port), vip) != to}
+            ilbs.append(IlbSpec(tuple(_without(ilb, others)), ilb.vip if to == vip else to))
+            vips.append(to)
+    return replace(one, spec=replace(one.spec, ilbs=tuple(ilbs)), vips=tuple(vips))
 
 
 def in_force(applied: Sequence[Applied]) -> Spec:

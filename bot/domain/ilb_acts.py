@@ -95,7 +95,9 @@ NEVER: Mapping[Act, Answer] = MappingProxyType({
 
 def ilb_answers(target: IlbTarget) -> tuple[Answer, ...]:
     """Answer every act, first what changes with the state of things, then what never works."""
-    changing = (_roll, _start, _redeploy, _twin, _equalize, _unpair, _resize, _migrate)
+    changing = (
+        _roll, _start, _redeploy, _twin, _equalize, _unpair, _split, _resize, _migrate,
+    )  # fmt: skip
     return (*(answer(target) for answer in changing), *NEVER.values())
 
 
@@ -234,6 +236,38 @@ def _unpair(target: IlbTarget) -> Answer:
     return yes(
         Act.UNPAIR,
         f"Twin {target.twin} is withdrawn from the name; its rules go, and with the last its VM.",
+    )
+
+
+def _split(target: IlbTarget) -> Answer:
+    if answer := _hands_off(target, Act.SPLIT):
+        return answer
+    ilb = target.ilb
+    if target.twin:
+        return no(
+            Act.SPLIT,
+            f"It is one of twins (the other is {target.twin}), and a split leaves them unequal.",
+            "`unpair`, `split`, then `pair` what needs a twin.",
+        )
+    if ilb.vm is None or ilb.vm.state is not VmState.RUNNING:
+        return no(Act.SPLIT, f"It is {ilb.state}, and only a running one is split.", _RECOVER)
+    ports = [str(rule.source_port) for rule in ilb.rules]
+    names = {value for rule in ilb.rules for key, value in rule.tags if key == NAME_TAG}
+    if len(ports) < 2:
+        carried = f"port {ports[0]}" if ports else "no visible rule"
+        return no(Act.SPLIT, f"It carries {carried}: there is nothing to divide.", _TWIN_INSTEAD)
+    if not names:
+        return no(
+            Act.SPLIT,
+            f"Clients of ports {in_words(ports)} have the bare address {ilb.vip}: no service on "
+            "it has a name that could be led to another address.",
+            "Introduce a name first: `provision` with an `fqdn:` for the service, published as "
+            f"{ilb.vip}; split once its clients use it. Until then, more CPU for the whole ILB.",
+        )
+    return yes(
+        Act.SPLIT,
+        f"What {in_words(sorted(names))} {'lead' if len(names) > 1 else 'leads'} to can move to "
+        "ILBs on addresses of their own, one service after the other; at least one stays.",
     )
 
 

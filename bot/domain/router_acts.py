@@ -178,6 +178,11 @@ def _same_for_all(target: RouterTarget) -> tuple[Answer, ...]:
             "A twin is for an ILB.",
             "A redundant pair." if target.kind in _SINGLE else "",
         ),
+        no(
+            Act.SPLIT,
+            "A router carries what its VPC or network has, and cannot be divided.",
+            "More CPU for it (a larger offering), or load balancing by ILBs of its tiers.",
+        ),
         _terminate_tls(target),
         # NetworkHelperImpl.validateHAProxyLBRule, since 4.14.1.
         no(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.plan import Fact, Plan, Target, changes
 from bot.domain.site import Site, names_in
@@ -22,7 +23,8 @@ class ServiceView:
     what the directory publishes for the names on its rules. Without `vantage_points` nothing can
     be proven. A new ILB VM comes with `default_offering`, None where that is not shown;
     `offerings` are the system offerings there are, read where one is chosen. An address that is
-    withdrawn is left to its clients for at most `drain_s`.
+    withdrawn is left to its clients for at most `drain_s`. `loads` are what its clients do by port,
+    empty where nobody counted them; no plan relies on their being the same.
     """
 
     ilb: View
@@ -35,6 +37,7 @@ class ServiceView:
     records: tuple[Record, ...] = ()
     vantage_points: tuple[str, ...] = ()
     drain_s: float = 60.0
+    loads: tuple[Load, ...] = ()
 
     @property
     def target(self) -> Target:

@@ -93,7 +93,7 @@ def pairing(seen: ServiceView, twin_vip: str, *, name: str = "") -> Pairing:
         changes=changes,
         marks=tuple(one for one in marks if one.before != one.after),
         moves=moves,
-        offering_id=_offering(seen),
+        offering_id=offering_of_its_own(seen),
         differences=(*(_line(site, one) for one in changes), *map(_name_line, moves)),
     )
 
@@ -228,8 +228,9 @@ def refuse_strangers(record: Record, ours: tuple[str, ...]) -> None:
         )
 
 
-def _offering(seen: ServiceView) -> str:
-    """The model's offering where the twin has another one, or will come with another one."""
+def offering_of_its_own(seen: ServiceView) -> str:
+    """Return the model's offering where the twin has another one, or a new ILB VM comes with
+    another one; `""` where it need not be changed."""
     model, twin = seen.ilb.vm, seen.twin.vm if seen.twin else None
     default = seen.default_offering.id if seen.default_offering else ""
     has = twin.offering_id if twin else default

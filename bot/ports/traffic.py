@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.clients import SPAN_S
 from bot.domain.counted import Drain, Span
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.probing import Evidence, Pacing, Sample, Watched
@@ -50,10 +51,10 @@ class Probe(Protocol):
         """Return how many attempts in a row were answered at every watched port of a VIP."""
         ...
 
-    async def drain(self, run_id: str, vip: str) -> Drain:
+    async def drain(self, run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         """Say how far the other clients of a VIP have gone since it is watched as it is now.
 
-        That is by what HAProxy itself counts there.
+        That is by what HAProxy itself counts there, at these ports, or at all that are watched.
         """
         ...
 
@@ -61,7 +62,9 @@ class Probe(Protocol):
         """Return what was seen for a run until now."""
         ...
 
-    async def count(self, vip: str, ports: Sequence[int]) -> Mapping[int, Span]:
+    async def count(
+        self, vip: str, ports: Sequence[int], least_s: float = SPAN_S
+    ) -> Mapping[int, Span]:
         """Return what HAProxy counts at a VIP within some seconds, by port; nothing is tried there.
 
         `Refused` where nobody looks, `Transient` where nobody sees HAProxy's stats page.
@@ -104,7 +107,7 @@ class NobodyLooks:
         """Nothing was tried."""
         return 0
 
-    async def drain(self, run_id: str, vip: str) -> Drain:
+    async def drain(self, run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         """Nobody can tell."""
         return Drain()
 
@@ -112,7 +115,9 @@ class NobodyLooks:
         """Nothing was seen."""
         return Evidence()
 
-    async def count(self, vip: str, ports: Sequence[int]) -> Mapping[int, Span]:
+    async def count(
+        self, vip: str, ports: Sequence[int], least_s: float = SPAN_S
+    ) -> Mapping[int, Span]:
         """Nobody can tell."""
         raise Refused(
             f"Count connections at {vip}: nobody looks from where its clients are.",

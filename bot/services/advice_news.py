@@ -1,4 +1,4 @@
-"""Turns advices that open no operation into messages for the channel, each told once."""
+"""Tells the channel of busy machines what no card does: advices without an operation, and ends."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import structlog
 
 from bot.domain import mrkdwn
 from bot.domain.card import Card
+from bot.domain.operation import Operation
 from bot.domain.policy import IncidentKind
 from bot.errors import IlbotError
 from bot.ports import Chat
 from bot.services.audit import Entry
+from bot.services.cpu_notes import BUSY, CALM, OVER, utc
 from bot.services.journal import Journal
 from bot.services.saturation import ADVICE
+from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
 TOLD = "cpu advice told"
@@ -48,13 +51,43 @@ class AdviceNews:
                     await self._wake.wait()
 
     async def tell(self) -> None:
-        """Post the newest advices that were not told, oldest first."""
-        for note in reversed(await self._journal.newest_notes(ADVICE, limit=_SHOWN)):
-            if not await self._journal.has_note(note.operation, "", TOLD):
-                at = await self._chat.post(self._channel, _card(note))
+        """Post the newest advices and ends of incidents that were not told, oldest first."""
+        for note in reversed(await self._journal.newest_notes(ADVICE, OVER, limit=_SHOWN)):
+            step = "over" if note.kind == OVER else ""
+            if await self._journal.has_note(note.operation, step, TOLD):
+                continue
+            card = await self._end(note) if note.kind == OVER else _card(note)
+            if card is not None:
+                at = await self._chat.post(self._channel, card)
                 # Noted afterwards: told twice beats not told.
                 data = {"channel": at.channel, "ts": at.ts}
-                await self._journal.note(note.operation, "", TOLD, data)
+                await self._journal.note(note.operation, step, TOLD, data)
+
+    async def _end(self, note: Entry) -> Card | None:
+        """Say with which load an incident began and ended, None where nobody was told of it."""
+        notes = await self._journal.notes(note.operation)
+        began = next((one for one in notes if one.kind == BUSY), None)
+        done = await self._journal.operations(table.c.dedupe == note.operation, limit=1)
+        was_told = done or any(one.kind == ADVICE for one in notes)
+        if began is None or not was_told or note.data["words"] != CALM:
+            return None
+        what = f"{note.data['target']} is calm again"
+        load = (
+            f"CPU {note.data['cpu_percent']:.0f} %; it was {began.data['cpu_percent']:.0f} % when "
+            f"it became busy at {utc(began.data['since'])}."
+        )
+        since = [f"{mrkdwn.escape(_said_of(one))}" for one in done]
+        return Card(
+            title=what,
+            summary=f"{what}: {load}",
+            body=(f"*{mrkdwn.escape(what)}*", load, *since),
+            footer="nothing is changed for this",
+        )
+
+
+def _said_of(done: Operation) -> str:
+    end = done.outcome.value if done.outcome else done.state.value
+    return f"Since then: {done.wish.runbook} of {done.target_name} ({done.id}), {end}."
 
 
 def _card(note: Entry) -> Card:

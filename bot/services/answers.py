@@ -14,6 +14,7 @@ from bot.domain.spelling import quoted
 from bot.domain.tier_acts import refuse_without_internal_lb
 from bot.domain.topology import IlbTarget, RouterTarget, find_target
 from bot.errors import IlbotError, Refused
+from bot.services import split_form
 from bot.services.account import account_of
 from bot.services.advising import Advising
 from bot.services.cloud_watch import CLOUD
@@ -140,6 +141,14 @@ class Answers:
             return spec_text(first_spec(site)), f"{said} A first ILB with the VMs it has."
         text = f"What tier {tier.name} has now: change it to what it shall have."
         return await written(self._from.fleet, site), text
+
+    async def split_start(self, named: str) -> tuple[str, str]:
+        """Return the groups that a form for a split starts from, a line each, and what they are."""
+        return await split_form.start_of(self._from.fleet, named)
+
+    async def check_split(self, named: str, groups: str) -> None:
+        """Raise `Refused` where an ILB cannot be split into these groups."""
+        await split_form.check(self._from.fleet, named, groups)
 
     async def drift(self, named: str = "") -> Page:
         """Say in what a tier, or every tier ilbot provisioned, is no longer as it left it."""

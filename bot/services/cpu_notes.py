@@ -14,6 +14,7 @@ from bot.services.journal import Journal
 
 log = structlog.get_logger(__name__)
 BUSY, UNKNOWN, OVER = "cpu busy", "cpu unknown", "cpu over"
+CALM = "calm again"
 _LOOKED_AT = 2_000
 """So many notes back an open incident is found."""
 
@@ -56,7 +57,7 @@ class CpuNotes:
         if not await self._journal.has_note(edge.incident, "", BUSY):
             return
         left = edge.moment is Moment.LEFT
-        words = "calm again" if left else "no samples for long: not known whether it is over"
+        words = CALM if left else "no samples for long: not known whether it is over"
         data = {
             "target": called(edge), "at": edge.at, "cpu_percent": edge.cpu_percent, "words": words,
         }  # fmt: skip

@@ -9,10 +9,11 @@ from pydantic import TypeAdapter
 
 from bot.domain.cloud import Tier
 from bot.domain.comparison import Comparison
-from bot.domain.drift import Applied, drift_by_signs, drift_from
+from bot.domain.drift import Applied, after_moves, drift_by_signs, drift_from
 from bot.domain.offerings import Given, lost
 from bot.domain.operation import Operation, Outcome
 from bot.domain.page import Code, Page, Row, Section
+from bot.domain.plan import Plan
 from bot.domain.spec import APPLIED_TAG, TWIN_TAG
 from bot.domain.twins import unequal_twins
 from bot.errors import IlbotError, Refused
@@ -21,8 +22,9 @@ from bot.services.journal import Journal
 from bot.services.operations import plan_of
 from bot.services.schema import operation as table
 from bot.services.spec_file import read_spec
+from bot.services.splittable import splitting_of
 
-PROVISION, RESIZE = "provision", "resize"
+PROVISION, SPLIT, RESIZE = "provision", "split", "resize"
 _REMEMBERED = 200
 """So many of its changes a tier is compared with."""
 _COMPARISON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
@@ -70,7 +72,10 @@ class DriftWatch:
         against = _against(done)
         try:
             site = await self._fleet.site(tier.id)
-            found = drift_from(_applied(done), site) if done else drift_by_signs(site)
+            if done:
+                found = drift_from(await self._applied(done, tier), site)
+            else:
+                found = drift_by_signs(site)
             forgotten = lost(await self._resized(tier), site)
             return TierDrift(tier, against, (*found, *unequal_twins(site), *forgotten))
         except Refused as no:
@@ -80,17 +85,31 @@ class DriftWatch:
 
     async def _resized(self, tier: Tier) -> dict[str, Given]:
         """Return the offering that each address of a tier was last given."""
-        done = await self._journal.operations(
-            table.c.lane == f"vpc:{tier.vpc_id}",
-            table.c.outcome.in_([Outcome.DONE.value, Outcome.UNVERIFIED.value]),
-            limit=_REMEMBERED,
-        )
         given: dict[str, Given] = {}
-        for planned in (plan_of(one) for one in reversed(done) if one.wish.runbook == RESIZE):
-            if planned.target.tier_id == tier.id:
-                offering = Given(planned.parameter("offering"), planned.parameter("offering name"))
-                given |= dict.fromkeys(planned.parameter("vips").split(), offering)
+        for planned in map(plan_of, await self._moved(tier, RESIZE)):
+            offering = Given(planned.parameter("offering"), planned.parameter("offering name"))
+            given |= dict.fromkeys(planned.parameter("vips").split(), offering)
         return given
+
+    async def _applied(self, done: Sequence[Operation], tier: Tier) -> list[Applied]:
+        """What they brought about, as splits of ours left it since; an earlier spec that this
+        release no longer reads is left out."""
+        splits = await self._moved(tier, SPLIT)
+        every = [_of(done[0]), *map(_of_earlier, done[1:])]
+        return [
+            _after(one, [plan_of(split) for split in splits if split.ended_at > operation.ended_at])
+            for one, operation in zip(every, done, strict=True)
+            if one is not None
+        ]
+
+    async def _moved(self, tier: Tier, runbook: str) -> tuple[Operation, ...]:
+        """Return what a runbook did in the tier, proven or not, oldest first."""
+        moved = table.c.outcome.in_([Outcome.DONE.value, Outcome.UNVERIFIED.value])
+        found = await self._journal.operations(
+            table.c.lane == f"vpc:{tier.vpc_id}", moved, limit=_REMEMBERED
+        )
+        own = [one for one in found if one.wish.runbook == runbook]
+        return tuple(one for one in own[::-1] if plan_of(one).target.tier_id == tier.id)
 
     async def _provisioned(self, tier: Tier) -> tuple[Operation, ...]:
         """Operations that brought a spec about there, newest first."""
@@ -109,9 +128,12 @@ def _against(done: Sequence[Operation]) -> str:
     return f"the spec of {done[0].id} and what is in force of {earlier}"
 
 
-def _applied(done: Sequence[Operation]) -> list[Applied]:
-    """What they brought about; an earlier spec that this release no longer reads is left out."""
-    return [_of(done[0]), *(one for one in map(_of_earlier, done[1:]) if one is not None)]
+def _after(one: Applied, splits: Sequence[Plan]) -> Applied:
+    for planned in splits:
+        found = splitting_of(planned)
+        moves = {(found.vip, port): part.vip for part in found.passages for port in part.ports}
+        one = after_moves(one, moves)
+    return one
 
 
 def _of_earlier(done: Operation) -> Applied | None:

@@ -35,7 +35,13 @@ from bot.services.placing import read_placing
 from bot.services.release import Release
 from bot.services.routers import Place, read_routers
 from bot.services.scope import EVERYTHING, Scope
-from bot.services.service_view import Outlook, read_service, read_twin
+from bot.services.service_view import (
+    Outlook,
+    read_service,
+    read_twin,
+    with_loads,
+    with_others,
+)
 from bot.services.site import read_site
 from bot.services.snapshot import Allowed
 
@@ -132,6 +138,17 @@ class Look:
         twin = await self._twin(view, twin_vip, ours) if twin_vip else None
         senses = self._senses
         return await read_service(self._cloud, self._lists, senses.outlook, (view, twin), scope)
+
+    async def counted(self, seen: ServiceView) -> ServiceView:
+        """Add what the clients of an ILB do by port, where HAProxy's page shows all of them."""
+        return await with_loads(self._senses.outlook, seen)
+
+    async def beyond(
+        self, seen: ServiceView, names: Sequence[str], vips: Sequence[str]
+    ) -> ServiceView:
+        """Add what is published for other names, and what rules on other VIPs do beyond their
+        list."""
+        return await with_others(self._cloud, self._senses.outlook, seen, names, vips)
 
     async def demand(self, named: str, cpu: Cpu | None, busy: tuple[str, ...] = ()) -> Wanting:
         """Read what surrounds a machine under load, or of routers the one that was named.

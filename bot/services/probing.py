@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 import structlog
 
-from bot.domain.clients import drain, spans
+from bot.domain.clients import SPAN_S, drain, spans
 from bot.domain.counted import Drain, Span
 from bot.domain.evidence import add_up
 from bot.domain.probing import (
@@ -140,14 +140,17 @@ class ProbeDesk:
         ]
         return min(rows, default=0)
 
-    async def drain(self, run_id: str, vip: str) -> Drain:
+    async def drain(self, run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         """Say how far the other clients of a VIP have gone since it is watched as it is now."""
         await self.once()
         now = self._clock.now()
 
         def look(connection: sa.Connection) -> Drain:
             newest = probe_store.history(connection, run_id)[-1:]
-            places = [one.at for watching in newest for one in watching.places if one.vip == vip]
+            places = [
+                one.at for watching in newest for one in watching.places
+                if one.vip == vip and (not ports or one.port in ports)
+            ]  # fmt: skip
             since = max([now - ROW_S, *(watching.since for watching in newest)])
             return drain(places, probe_store.samples(connection, places, since, now), now)
 
@@ -169,7 +172,9 @@ class ProbeDesk:
 
         return await self._journal.transact(look)
 
-    async def count(self, vip: str, ports: Sequence[int]) -> Mapping[int, Span]:
+    async def count(
+        self, vip: str, ports: Sequence[int], least_s: float = SPAN_S
+    ) -> Mapping[int, Span]:
         """Let all who look read HAProxy's stats page of a VIP for some seconds, and try nothing.
 
         `Refused` where nobody looks, `Transient` where nobody sees the page.
@@ -180,17 +185,18 @@ class ProbeDesk:
         self._glances.append(glance)
         since = self._clock.now()
         try:
-            while (now := self._clock.now()) < since + COUNT_WITHIN_S:
+            within_s = COUNT_WITHIN_S + least_s - SPAN_S
+            while (now := self._clock.now()) < since + within_s:
                 await self.once()
                 places = [one.at for one in glance]
                 seen = await self._seen(places, since, now)
-                if len(found := spans(seen)) == len(ports):
+                if len(found := spans(seen, least_s)) == len(ports):
                     return found
                 await self._clock.sleep(0.5)
         finally:
             self._glances.remove(glance)
         raise Transient(
-            f"count connections at {vip}: in {COUNT_WITHIN_S:.0f} s nobody read HAProxy's stats "
+            f"count connections at {vip}: in {within_s:.0f} s nobody read HAProxy's stats "
             "page of each of its ports there"
         )
 

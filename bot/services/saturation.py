@@ -93,6 +93,7 @@ class Saturation:
                 await self._notes.unknown(edge)
             case Moment.LEFT | Moment.LOST:
                 await self._notes.over(edge)
+                self._advised()
 
     async def _decide(self, edge: Edge) -> None:
         if await self._desk.journal.has_note(edge.incident, "", DECIDED):
@@ -170,14 +171,16 @@ class Saturation:
         return ""
 
     def _load(self, case: Case) -> Load:
+        """Return how busy it has been since it became so: its calm before is no part of that."""
         others = [one for one in case.beside if one.target_id != case.machine.id]
+        since = [one for one in case.samples if one.at >= case.edge.since] or case.samples[-1:]
         return Load(
             target_name=case.machine.name,
             host=case.machine.host_name,
             since=case.edge.since,
             enter_percent=self._rule.enter_percent,
             exit_percent=self._rule.exit_percent,
-            samples=tuple((one.at, one.cpu_percent) for one in case.samples),
+            samples=tuple((one.at, one.cpu_percent) for one in since),
             busy_beside=tuple(one.target_name for one in others),
         )
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
+from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
 from bot.domain.site import Site, names_in
 from bot.domain.twin_view import TwinView
 from bot.domain.view import View
 from bot.domain.zone import Offering
-from bot.errors import IlbotError
+from bot.errors import IlbotError, Refused, Transient
 from bot.ports import CloudReader, Directory, Probe
 from bot.services.lists import Lists
 from bot.services.scope import Scope
@@ -22,6 +24,9 @@ OFFERING_SETTING = "internallbvm.service.offering"
 DEFAULT_OFFERING = "System Offering For Internal LB VM"
 """What a new ILB VM gets, unless the setting names another one by id
 (`InternalLoadBalancerVMManagerImpl.configure`)."""
+
+COUNT_S = 5.0
+"""So long at least it is counted what each service carries, where a partition rests on that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,35 @@ async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> Se
     tier_id = found.ilb.tier.id
     taken = tuple(a for router in routers for net, a in router.addresses if net == tier_id)
     return replace(found, site=replace(found.site, taken=taken), default_offering=offering)
+
+
+async def with_loads(outlook: Outlook, found: ServiceView) -> ServiceView:
+    """Count for a while what its clients do; nothing is added where nobody sees every port."""
+    ports = [rule.source_port for rule in found.ilb.rules]
+    try:
+        spans = await outlook.probe.count(found.ilb.vip, ports, COUNT_S) if ports else {}
+    except (Refused, Transient):
+        return found
+    loads = (Load(port, one.seconds, one.per_s, one.last.open) for port, one in spans.items())
+    return replace(found, loads=tuple(sorted(loads, key=lambda one: one.port)))
+
+
+async def with_others(
+    cloud: CloudReader,
+    outlook: Outlook,
+    found: ServiceView,
+    names: Sequence[str],
+    vips: Sequence[str],
+) -> ServiceView:
+    """Add the records of names that its rules may no longer have, and rules of other VIPs."""
+    more = tuple(name for name in names if name not in found.names)
+    others = tuple(rule for rule in found.site.rules if rule.vip in vips)
+    records, sticky = await asyncio.gather(
+        _records(outlook.directory, more), stickiness_of(cloud, others)
+    )
+    every = tuple(sorted((*found.records, *records), key=lambda one: one.name))
+    site = replace(found.site, stickiness=(*found.site.stickiness, *sticky))
+    return replace(found, site=site, records=every)
 
 
 async def read_twin(

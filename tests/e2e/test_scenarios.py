@@ -144,6 +144,33 @@ async def test_no_connection_is_lost_where_a_twin_serves(name: str) -> None:
     assert (measured["failed"], measured["resets"], measured["not_valid"]) == (0, 0, "")
 
 
+async def test_services_of_one_ilb_get_one_each_by_what_was_counted() -> None:
+    played = await _played("split")
+    assert played.as_expected, played.document
+    moved = [e["kind"] for e in played.document["effects"] if e["target"] == "app-grpc"]
+    assert moved.index("rule.created") < moved.index("rule.deleted")
+    (operation,) = played.document["operations"]
+    measured = operation["measured"]
+    assert (measured["failed"], measured["resets"]) == (0, 0)
+
+
+async def test_a_split_that_is_stopped_leaves_all_as_before() -> None:
+    played = await _played("split-reversed")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert "publish 10.20.1.10 again" in operation["reason"]
+    effects = played.document["effects"]
+    [gone] = [e["detail"] for e in effects if e["kind"] == "rule.deleted"]
+    assert gone["vip"] != "10.20.1.10", "only the rule of the new ILB"
+
+
+async def test_clients_of_the_bare_address_are_not_led_away() -> None:
+    played = await _played("split-bare-ip-refused")
+    assert played.as_expected, played.document
+    assert "Introduce a name first" in played.document["operations"][0]["reason"]
+    assert played.document["effects"] == []
+
+
 async def test_a_twin_is_rolled_while_the_other_one_serves() -> None:
     played = await _played("roll-twin")
     assert played.as_expected, played.document
@@ -224,3 +251,24 @@ async def test_the_same_on_postgresql(postgres_url: str) -> None:
     played = await _played("crash", database_url=postgres_url)
     assert played.as_expected, played.document
     assert _effects(played) == CHANGED_ONCE
+
+
+async def test_samples_of_a_saturated_ilb_become_a_twin_and_its_load_is_told_again() -> None:
+    played = await _played("cpu-saturated")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("pair", "kafka")
+    assert operation["approved_by"] == "Bruno"
+
+
+async def test_slow_members_are_advice_and_no_change() -> None:
+    played = await _played("cpu-members")
+    assert played.as_expected, played.document
+    assert _effects(played, "b-31-VM") == {}
+
+
+async def test_busy_machines_of_one_host_are_one_incident_and_one_of_them_moves() -> None:
+    played = await _played("hot-host")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("migrate", "kafka")

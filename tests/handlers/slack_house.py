@@ -19,7 +19,7 @@ from bot.domain.plan import Plan
 from bot.domain.policy import EVERYTHING, Person, Policies, Power, Role, Targets
 from bot.engine.api import Checkpoints
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
-from bot.ports import NobodyLooks
+from bot.ports import Directory, NobodyLooks
 from bot.sandbox.cloud import ADMIN, READ_ONLY, World, create_app, seed_demo
 from bot.services.answers import Answers, Sources
 from bot.services.fleet import Fleet
@@ -88,7 +88,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(folder: Path, directory: Directory | None = None) -> AsyncIterator[House]:
     clock = VirtualClock()
     world = World(clock.now)
     seed_demo(world)
@@ -103,7 +103,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
     engine = MemoryEngine(Store(), clock, nothing)
     progress = Progress(journal, lambda _: None)
-    outlook = Outlook(NoDirectory(), NobodyLooks())
+    outlook = Outlook(directory or NoDirectory(), NobodyLooks())
     fleet = Fleet(CloudStackCloud(client), clock, progress.history, outlook)
     switch = KillSwitch(journal, folder / "STOP")
     operations = Operations(

@@ -288,3 +288,13 @@ async def test_what_was_counted_outlives_the_bot(here: Place) -> None:
     [found] = (await here.desk.evidence(run)).clients
     [period] = found.periods
     assert (period.new, period.known_s) == (0, 4)
+
+
+async def test_a_drain_of_one_port_leaves_the_others_out(here: Place) -> None:
+    here.vantage = Scripted(counted=counted)
+    await here.boot()
+    run = await here.open_run()
+    await here.desk.watch(run, [replace(HTTP, tried=False), replace(HTTPS, tried=False)])
+    await here.later(10)
+    assert not (await here.desk.drain(run, VIP)).is_quiet
+    assert (await here.desk.drain(run, VIP, [HTTPS.port])).is_quiet

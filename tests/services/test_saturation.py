@@ -113,6 +113,16 @@ async def test_a_decision_whose_note_was_lost_opens_nothing_twice(home: House) -
     assert (await decision(home, due)).startswith("same incident as operation ")
 
 
+async def test_its_calm_before_is_no_part_of_its_load(home: House) -> None:
+    home.later(600)
+    busy(home, "b-31-VM")
+    advisor = Script()
+    await watching(home, advisor).hear(replace(edge(home, "b-31-VM"), since=home.clock.now() - 170))
+    [(_, load)] = advisor.asked
+    assert {percent for _, percent in load.samples} == {97.0}
+    assert len(load.samples) > 1
+
+
 class Speechless:
     """An advisor that may not look."""
 

@@ -24,6 +24,7 @@ from tests.workflows.paired import (
     routers_of,
 )
 from tests.workflows.resizes import ALIKE, RESIZES
+from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
 
@@ -345,11 +346,12 @@ ALL = (
     ROLL, STOPPED, STOPPING, MISSING, BUILD, REPLACE, REPAIR, ACL,
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
-    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE, *RESIZES,
+    TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE, SPLIT,
+    *RESIZES,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, *ALIKE)
+LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, SPLIT, *ALIKE)
 """Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
 
 every_scenario = pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -160,9 +160,9 @@ async def test_a_stop_is_heard_while_it_waits(home: House) -> None:
     seen = when(home, STOP, VIP)
     drain = home.desk.drain
 
-    async def stopped(run_id: str, vip: str) -> Drain:
+    async def stopped(run_id: str, vip: str, ports: Sequence[int] = ()) -> Drain:
         (home.folder / "STOP").touch()
-        return await drain(run_id, vip)
+        return await drain(run_id, vip, ports)
 
     home.desk.drain = stopped  # type: ignore[method-assign]  # somebody stops it in the wait
     ended = await home.do("roll", VM)

@@ -267,6 +267,7 @@ def test_the_receipt_tells_what_was_measured_line_by_line() -> None:
     [
         ("pair", "ilb-twin", "*b-1-VM* has an equal twin, in 6 s."),
         ("pair", "vpc-router-pair", "*B-1-VM* are a redundant pair: one PRIMARY, one BACKUP"),
+        ("split", "", "*b-1-VM* is split, in 6 s: each service has its ILB and its name leads"),
         ("unpair", "", "The twin of *b-1-VM* is gone, in 6 s; *b-1-VM* serves alone."),
     ],
 )

@@ -96,15 +96,20 @@ async def shows_clients(world: World, run_id: str, vip: str) -> bool:
 
 
 @verb(retry=PATIENT, timeout_s=3600.0, waits=True)
-async def drained(world: World, run_id: str, vip: str, most_s: float) -> Drain:
-    """Wait until no other client uses a VIP, or so long; return how far they have gone by then."""
+async def drained(
+    world: World, run_id: str, vip: str, most_s: float, ports: tuple[int, ...] = ()
+) -> Drain:
+    """Wait until no other client uses a VIP, or so long; return how far they have gone by then.
+
+    With `ports` it is just these of its ports.
+    """
 
     async def is_quiet() -> Drain | None:
-        now = await world.probe.drain(run_id, vip)
+        now = await world.probe.drain(run_id, vip, ports)
         return now if now.is_quiet else None
 
     found = await until(world, most_s, is_quiet, every_s=1.0)
-    return found or await world.probe.drain(run_id, vip)
+    return found or await world.probe.drain(run_id, vip, ports)
 
 
 async def watch(run: Run, places: Sequence[Watched]) -> None:
@@ -112,23 +117,34 @@ async def watch(run: Run, places: Sequence[Watched]) -> None:
     await run.step(watched, run.id, tuple(places))
 
 
-async def quiet(run: Run, planned: Plan, vip: str, places: Sequence[Watched]) -> Drain:
+async def quiet(
+    run: Run, planned: Plan, vip: str, places: Sequence[Watched], ports: tuple[int, ...] = ()
+) -> Drain:
     """Give the clients of a withdrawn VIP the planned time to go; nothing fails where they stay.
 
     `places` are what is watched now, the VIP's among them. It is left alone meanwhile, so that
     nobody there is us; what else is watched goes on. A long wait is cut, so that a stop is heard.
+    With `ports` only these of its ports were withdrawn.
     """
-    run.stage(f"Wait until {vip} is quiet")
+
+    def is_left(one: Watched) -> bool:
+        return one.vip == vip and (not ports or one.port in ports)
+
+    run.stage(f"Wait until {_places(vip, ports)} is quiet")
     found = Drain()
     if not await run.step(shows_clients, run.id, vip):
         return found
-    await watch(run, [replace(one, tried=one.tried and one.vip != vip) for one in places])
+    await watch(run, [replace(one, tried=one.tried and not is_left(one)) for one in places])
     for piece_s in pieces(float(planned.parameter(DRAIN_S) or 0.0)):
-        found = await run.step(drained, run.id, vip, piece_s)
+        found = await run.step(drained, run.id, vip, piece_s, ports)
         if found.is_quiet:
             break
     await watch(run, places)
     return found
+
+
+def _places(vip: str, ports: tuple[int, ...]) -> str:
+    return f"{vip}:{','.join(str(port) for port in ports)}" if ports else vip
 
 
 def quiet_step(seen: ServiceView, vip: str) -> tuple[PlannedStep, ...]:

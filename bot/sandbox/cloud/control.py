@@ -154,6 +154,7 @@ ACTIONS: dict[str, Act] = {
         machines=bool(body.get("machines")),
         for_s=float(body.get("for_s", 0.0)),
     ),
+    "set-setting": lambda world, body: world.set_setting(body["target"], str(body["value"])),
     "close-hosts": lambda world, body: world.close_hosts(body.get("besides", "")),
     "set-version": lambda world, body: world.set_version(body["version"]),
     "set-role": lambda world, body: world.set_role(body["target"], body.get("role")),
@@ -197,6 +198,7 @@ ABOUT: dict[str, str] = {
     "event, and what `heals` passes some minutes after a start",
     "set-cpu": "let a machine or a host be busy (`percent`), with `machines` its system VMs too, "
     "for `for_s` seconds already",
+    "set-setting": "let a global setting (`target`) have another `value`, in force at once",
     "close-hosts": "let hosts take no more machines, all but the one named (`besides`)",
     "set-version": "be a server of another `version` from now on",
     "set-role": "let a router report PRIMARY, BACKUP or FAULT (`role`) at the next check",

@@ -254,6 +254,13 @@ class World(CloudState):
             machine.loads.append((began, machine.cpu_percent))
             machine.cpu_percent = percent
 
+    def set_setting(self, name: str, value: str) -> None:
+        """Let a global setting be something else, in force at once."""
+        self.advance()
+        if name not in self.settings:
+            raise LookupError(f"there is no setting {name}")
+        self.settings[name].value = value
+
     def close_hosts(self, besides: str = "") -> None:
         """Let hosts take no more machines, all but the one of that name; what runs goes on."""
         self.advance()

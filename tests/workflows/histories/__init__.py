@@ -39,6 +39,7 @@ from tests.workflows.scenarios import (
     TWINS,
     UNPAIR,
 )
+from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
 HISTORIES = {
@@ -61,6 +62,7 @@ HISTORIES = {
     "pair-again": AGAIN,
     "pair-routers": ROUTER_PAIR,
     "unpair": UNPAIR,
+    "split": SPLIT,
     "migrate": MIGRATE,
     "migrate-router": MIGRATE_ROUTER,
     "resize": RESIZE_OUTAGE,

@@ -1,0 +1,70 @@
+"""Crowded ILBs, by hand and by hypothesis: services on one VIP, with names or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hypothesis import strategies as st
+
+from bot.domain.cloud import LbRule
+from bot.domain.counted import Load
+from bot.domain.names import DirectoryKind, Record
+from bot.domain.service_view import ServiceView
+from bot.domain.spec import NAME_TAG, SERVICE_TAG
+from tests.domain.views import HTTP, VIP, service, view
+
+ZONE = "shop.internal"
+KNOWN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One rule of a crowd: its port, service and name (`""` for none), and clients' connections."""
+
+    port: int
+    service: str
+    name: str
+    new: int = 0
+
+    @property
+    def rule(self) -> LbRule:
+        """It as CloudStack shows it."""
+        tags = ((NAME_TAG, self.name), (SERVICE_TAG, self.service))
+        return replace(
+            HTTP, id=f"r-{self.port}", name=f"rule-{self.port}", source_port=self.port,
+            tags=tuple(tag for tag in tags if tag[1]),
+        )  # fmt: skip
+
+
+def one(port: int, service: str, new: int = 0, *, named: bool = True) -> Carried:
+    """A service of one rule, with a name after it."""
+    return Carried(port, service, f"{service}.{ZONE}" if named else "", new)
+
+
+def crowd(*carried: Carried, counted: bool = True, elsewhere: Sequence[str] = ()) -> ServiceView:
+    """Return the ILB that carries them; names of `elsewhere` are not published as its VIP."""
+    names = sorted({each.name for each in carried} - {""})
+    records = (Record(name, ("10.20.1.99",) if name in elsewhere else (VIP,), 5) for name in names)
+    loads = tuple(Load(each.port, KNOWN_S, each.new / KNOWN_S, 0) for each in carried)
+    return service(
+        view(tier_rules=tuple(each.rule for each in carried)),
+        directory=DirectoryKind.RFC2136,
+        records=tuple(records),
+        loads=loads if counted else (),
+    )
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> ServiceView:
+    """Draw any crowd that can be divided: two services that move, and others that share names and
+    services, have none, or have names that lead elsewhere."""
+    ports = draw(st.lists(st.integers(1, 60), min_size=2, max_size=7, unique=True))
+    words = st.sampled_from(["", "web", "api", "admin", "shop", "cart", "ops"])
+    loads = st.integers(0, 1000)
+    carried = [one(ports[0], "first", draw(loads)), one(ports[1], "second", draw(loads))]
+    for port in ports[2:]:
+        name = draw(words)
+        carried.append(Carried(port, draw(words), name and f"{name}.{ZONE}", draw(loads)))
+    elsewhere = draw(st.sets(st.sampled_from([f"web.{ZONE}", f"ops.{ZONE}"]), max_size=1))
+    return crowd(*carried, elsewhere=sorted(elsewhere))

@@ -1,0 +1,291 @@
+"""Splits of generated ILBs: the order never leaves a client without an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.names import DirectoryKind
+from bot.domain.service_view import ServiceView
+from bot.domain.splitting import Basis, Do, Splitting, Stage, Wanted, splitting, stages
+from bot.domain.units import units_of
+from bot.errors import Refused
+from tests.domain.crowds import ZONE, Carried, crowd, crowds, one
+from tests.domain.views import VIP
+
+THREE = (one(80, "web", 70), one(8080, "api", 20), one(9090, "admin", 10))
+
+
+class RefusedClients(Exception):
+    """Somebody was sent where nobody answers."""
+
+
+@dataclass
+class Model:
+    """Clients of names and of the bare address, rules by place, and what was proven; not ours.
+
+    `used` are the addresses that clients of a name may still use: what they looked up before stays
+    with them until they are seen to be gone.
+    """
+
+    rules: set[tuple[str, int]]
+    ports: dict[str, set[int]]
+    bare: set[int]
+    led: dict[str, str] = field(default_factory=dict)
+    used: dict[str, set[str]] = field(default_factory=dict)
+    proven: set[str] = field(default_factory=lambda: {VIP})
+
+    def take(self, stage: Stage, found: Splitting) -> None:
+        """Do one stage, and see that every client is still answered."""
+        passage = stage.passage
+        match stage.do:
+            case Do.BUILD:
+                self.rules |= {(b.vip, b.port) for p in found.of(stage.vip) for b in p.builds}
+            case Do.PROVE:
+                self.proven.add(stage.vip)
+            case Do.PUBLISH:
+                assert passage is not None
+                for move in passage.moves:
+                    [self.led[move.after.name]] = move.after.addresses
+                    self.used[move.after.name] |= set(move.after.addresses)
+            case Do.QUIET:
+                assert passage is not None
+                for move in passage.moves:
+                    self.used[move.after.name] = {self.led[move.after.name]}
+            case Do.REMOVE:
+                assert passage is not None
+                self.rules -= {(r.vip, r.port) for r in passage.removes}
+        self.look()
+
+    def look(self) -> None:
+        """Raise where a client meets nobody."""
+        for name, addresses in self.used.items():
+            for address in addresses:
+                if address not in self.proven:
+                    raise RefusedClients(f"{name} leads to {address}, which was not proven")
+                for port in self.ports[name]:
+                    self.answers(address, port)
+        for port in self.bare:
+            self.answers(VIP, port)
+        if not any(vip == VIP for vip, _ in self.rules):
+            raise RefusedClients("the original lost its last rule, and so its machine")
+
+    def answers(self, address: str, port: int) -> None:
+        """Raise where no rule is on a place."""
+        if (address, port) not in self.rules:
+            raise RefusedClients(f"nobody answers at {address}:{port}")
+
+
+def model_of(seen: ServiceView) -> Model:
+    ports: dict[str, set[int]] = {}
+    bare = set()
+    for rule in seen.ilb.rules:
+        name = dict(rule.tags).get("ilbot.name", "")
+        if name and seen.record(name).addresses == (VIP,):
+            ports.setdefault(name, set()).add(rule.source_port)
+        else:
+            bare.add(rule.source_port)
+    made = {(VIP, rule.source_port) for rule in seen.ilb.rules}
+    names = dict.fromkeys(ports, VIP)
+    return Model(made, ports, bare, names, {name: {VIP} for name in names})
+
+
+def carried_out(seen: ServiceView, found: Splitting, order: Iterable[Stage]) -> Model:
+    world = model_of(seen)
+    for stage in order:
+        world.take(stage, found)
+    return world
+
+
+@st.composite
+def divided(draw: st.DrawFn) -> tuple[ServiceView, Splitting]:
+    """Any crowd, divided as it is proposed or as somebody says."""
+    seen = draw(crowds())
+    units = units_of(seen)
+    free = [unit.label for unit in units if not unit.why_stays]
+    if draw(st.booleans()):
+        staying = [unit.label for unit in units if unit.why_stays]
+        return seen, splitting(seen, Wanted(into=draw(st.integers(2, len(free) + bool(staying)))))
+    moved = draw(st.lists(st.sampled_from(free), min_size=1, max_size=len(free) - 1, unique=True))
+    marks = draw(st.lists(st.sampled_from("|,"), min_size=len(moved), max_size=len(moved)))
+    stays = next(label for label in free if label not in moved)
+    text = f"{stays}|" + "".join(map("".join, zip(moved, marks, strict=True)))[:-1]
+    return seen, splitting(seen, Wanted(groups=text))
+
+
+@given(divided())
+def test_no_client_is_ever_sent_where_nobody_answers(case: tuple[ServiceView, Splitting]) -> None:
+    seen, found = case
+    world = carried_out(seen, found, stages(found))
+    ports = sorted(rule.source_port for rule in seen.ilb.rules)
+    assert sorted(port for _, port in world.rules) == ports, "a port is served once"
+    for name, address in world.led.items():
+        assert all((address, port) in world.rules for port in world.ports[name])
+    for part in found.parts:
+        mine = {port for u in units_of(seen) if u.label in part.labels for port in u.ports}
+        assert {port for vip, port in world.rules if vip == part.vip} == mine
+
+
+@given(divided())
+def test_every_service_has_one_ilb_and_the_original_keeps_one(
+    case: tuple[ServiceView, Splitting],
+) -> None:
+    seen, found = case
+    labels = [label for part in found.parts for label in part.labels]
+    assert sorted(labels) == sorted(unit.label for unit in units_of(seen))
+    assert all(part.labels for part in found.parts)
+    assert found.parts[0].vip == VIP
+    moved = {one.label for one in found.passages}
+    assert not [unit for unit in units_of(seen) if unit.why_stays and unit.label in moved]
+    assert len(set(found.vips)) == len(found.vips) == len(found.parts) - 1
+    assert not set(found.vips) & seen.site.addresses()
+
+
+@given(crowds())
+def test_the_same_ilb_is_split_the_same_way(seen: ServiceView) -> None:
+    backwards = replace(seen, ilb=replace(seen.ilb, tier_rules=seen.ilb.tier_rules[::-1]))
+    assert splitting(backwards, Wanted()) == splitting(seen, Wanted())
+
+
+@pytest.mark.parametrize(
+    ("late", "early", "complaint"),
+    [
+        (Do.QUIET, Do.REMOVE, "nobody answers"),
+        (Do.PUBLISH, Do.REMOVE, "nobody answers"),
+        (Do.PROVE, Do.PUBLISH, "was not proven"),
+        (Do.BUILD, Do.PUBLISH, "nobody answers"),
+    ],
+)
+def test_the_model_refuses_clients_in_every_wrong_order(
+    late: Do, early: Do, complaint: str
+) -> None:
+    seen = crowd(*THREE)
+    found = splitting(seen, Wanted())
+    order = list(stages(found))
+    stage = next(each for each in order if each.do is late)
+    order.remove(stage)
+    first = [each.do for each in order].index(early)
+    order.insert(first + 1, stage)
+    with pytest.raises(RefusedClients, match=complaint):
+        carried_out(seen, found, order)
+
+
+def test_the_proposal_evens_out_what_was_counted_and_says_so() -> None:
+    found = splitting(crowd(*THREE), Wanted())
+    assert found.groups == "web|admin,api"
+    assert [part.share for part in found.parts] == [0.7, 0.3]
+    assert (found.basis, found.counted_s) == (Basis.RATE, 10)
+    assert found.rates == (("web", 7.0), ("api", 2.0), ("admin", 1.0))
+
+
+def test_the_lightest_service_moves_first() -> None:
+    found = splitting(crowd(*THREE), Wanted(into=3))
+    assert [one.label for one in found.passages] == ["admin", "api"]
+
+
+def test_weights_that_are_given_count_instead_of_what_was_seen() -> None:
+    found = splitting(crowd(*THREE), Wanted(weights="web:1,api:1,admin:9"))
+    assert found.groups == "admin|api,web"
+    assert found.basis is Basis.GIVEN
+
+
+def test_services_that_nobody_uses_count_alike() -> None:
+    found = splitting(crowd(one(80, "web"), one(81, "api")), Wanted())
+    assert (found.basis, found.groups) == (Basis.ALIKE, "api|web")
+
+
+def test_services_that_must_stay_together_do() -> None:
+    found = splitting(crowd(*THREE), Wanted(together="web,admin"))
+    assert found.groups == "admin,web|api"
+
+
+def test_ports_of_one_name_move_together() -> None:
+    web = [Carried(port, "", f"web.{ZONE}", 10) for port in (80, 443)]
+    found = splitting(crowd(*web, one(9090, "admin", 50)), Wanted())
+    [passage] = found.passages
+    assert passage.ports == (80, 443)
+
+
+def test_what_has_the_bare_address_stays() -> None:
+    found = splitting(crowd(*THREE[1:], one(80, "web", 1, named=False)), Wanted(into=3))
+    assert found.parts[0].labels == ("web",)
+
+
+def text_of_refusal(seen: ServiceView, **wanted: object) -> str:
+    with pytest.raises(Refused) as no:
+        splitting(seen, Wanted(**wanted))  # type: ignore[arg-type]  # a test's short cut
+    return str(no.value)
+
+
+def test_without_counters_weights_must_be_given() -> None:
+    seen = crowd(*THREE, counted=False)
+    text = text_of_refusal(seen)
+    assert "nobody reads HAProxy's counters" in text
+    assert "weights=web:1,api:1,admin:1" in text
+    assert splitting(seen, Wanted(weights="web:7,api:2,admin:1")).groups == "web|admin,api"
+    assert splitting(seen, Wanted(groups="web|api,admin")).basis is Basis.UNKNOWN
+
+
+def test_clients_of_the_bare_address_cannot_be_moved() -> None:
+    bare = [replace(each, name="") for each in THREE]
+    text = text_of_refusal(crowd(*bare))
+    assert "clients of port 80 have the bare address" in text
+    assert "Introduce a name first" in text
+    text = text_of_refusal(crowd(*THREE[1:], bare[0]), groups="api|web")
+    assert text.startswith("web (port 80) cannot be moved: clients of port 80 have the bare")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"into": 4}, "divided into 3 at most, not into 4. `into=3`."),
+        ({"into": 3, "together": "web,api"}, "2 at most (web and api stay together)"),
+        ({"groups": "web,api"}, "“web,api” is 1 group"),
+        ({"groups": "web|api|admin", "into": 2}, "is 3 groups, not 2"),
+        ({"groups": "web|web,api"}, "web would be in two groups"),
+        ({"groups": "web|wep"}, "Did you mean `web`?"),
+        ({"groups": "web|api", "together": "web,api"}, "are to stay together, and the groups part"),
+        ({"weights": "web:1,api:2"}, "The weights leave out admin"),
+        ({"weights": "web:1,80:2,api:1,admin:1"}, "there twice, by two of its names"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_what_works(
+    wanted: dict[str, object], words: str
+) -> None:
+    assert words in text_of_refusal(crowd(*THREE), **wanted)
+
+
+def test_one_service_is_nothing_to_divide() -> None:
+    assert "carries one service, web (port 80)" in text_of_refusal(crowd(one(80, "web")))
+
+
+def test_without_a_directory_no_name_is_moved() -> None:
+    seen = replace(crowd(*THREE), directory=DirectoryKind.NONE)
+    assert "No directory is set" in text_of_refusal(seen)
+
+
+def test_a_name_that_leads_elsewhere_too_is_not_ours_to_move() -> None:
+    seen = crowd(*THREE, elsewhere=[f"api.{ZONE}"])
+    assert "api.shop.internal is published as 10.20.1.99" in text_of_refusal(
+        seen, into=3, groups="web|api|admin"
+    )
+
+
+def test_a_rule_that_answers_nobody_cannot_be_proven_elsewhere() -> None:
+    seen = crowd(*THREE)
+    first, *others = seen.ilb.tier_rules
+    idle = replace(first, members=(), state="Add")
+    seen = replace(seen, ilb=replace(seen.ilb, tier_rules=(idle, *others)))
+    assert "it answers nobody" in text_of_refusal(seen)
+
+
+def test_each_new_ilb_needs_a_free_address_of_the_tier() -> None:
+    seen = crowd(*THREE)
+    tier = replace(seen.site.tier, cidr="10.20.1.8/30")  # .9 is free, .10 is the VIP
+    seen = replace(seen, site=replace(seen.site, tier=tier))
+    assert splitting(seen, Wanted()).vips == ("10.20.1.9",)
+    assert "No address of 10.20.1.8/30 is free" in text_of_refusal(seen, into=3)
