@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
-import structlog
-
 from bot.domain import mrkdwn
 from bot.domain.card import Card
 from bot.domain.operation import Operation
 from bot.domain.policy import IncidentKind
-from bot.errors import IlbotError
 from bot.ports import Chat
 from bot.services.audit import Entry
 from bot.services.cpu_notes import BUSY, CALM, OVER, utc
@@ -19,9 +13,7 @@ from bot.services.journal import Journal
 from bot.services.saturation import ADVICE
 from bot.services.schema import operation as table
 
-log = structlog.get_logger(__name__)
 TOLD = "cpu advice told"
-_AGAIN_S = 30.0
 _SHOWN = 20
 
 
@@ -32,23 +24,6 @@ class AdviceNews:
         self._journal = journal
         self._chat = chat
         self._channel = channel
-        self._wake = asyncio.Event()
-
-    def changed(self) -> None:
-        """Note that there may be something to tell."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Tell what is not told yet, for ever; now and then look for what another replica noted."""
-        while True:
-            self._wake.clear()
-            try:
-                await self.tell()
-            except IlbotError as error:
-                log.warning("advice_delayed", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_AGAIN_S):
-                    await self._wake.wait()
 
     async def tell(self) -> None:
         """Post the newest advices and ends of incidents that were not told, oldest first."""
