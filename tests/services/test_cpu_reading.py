@@ -151,6 +151,20 @@ async def test_an_advice_that_could_not_be_posted_is_posted_later(home: House) -
     assert len(chat.posts) == 1
 
 
+async def test_the_end_of_what_was_told_is_told_with_the_load_before_and_after(home: House) -> None:
+    looking, chat = watch(home), Bulletin()
+    news = AdviceNews(home.journal, chat, CHANNEL)
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    await minutes(home, looking, 6)
+    home.cloud.set_cpu("b-31-VM", 54.0)
+    await minutes(home, looking, 6)
+    await news.tell()
+    await news.tell()
+    (_, calm) = chat.posts
+    assert calm.title == "b-31-VM is calm again"
+    assert calm.body[1].startswith("CPU 54 %; it was 97 % when it became busy at 2027-")
+
+
 async def test_records_about_our_machines_are_known_by_id_and_by_name(home: House) -> None:
     ours = OurMachines(home.fleet._cloud)
     assert ours.keys() is None
