@@ -351,8 +351,15 @@ ALL = (
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, SPLIT, *ALIKE)
-"""Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
+WHOLE = (ROLL, STOPPED)
+"""Every read of these meets everything; of the others every read meets one thing, in turn."""
+LONG = (
+    PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FLEET, SPLIT,
+    *ALIKE,
+)  # fmt: skip
+"""Those that take a second and more, made of verbs that the others have too: swept with less."""
+MANY_CHANGES = (BESIDE, TWINS, TWIN_FAILING)
+"""Of these a change meets some of what passes; what is left out of it comes to the next one."""
 
 every_scenario = pytest.mark.parametrize(
     "scenario",

@@ -129,22 +129,22 @@ async def play(
         )
 
 
-async def crash_sweep(scenario: Scenario, *, in_turn: bool = False) -> int:
+async def crash_sweep(scenario: Scenario, *, in_turn: bool = False, every: int = 1) -> int:
     """Die at every step and point of `ask` and `apply`, boot and go on: nothing may differ.
 
     Returns how often the bot died. With `in_turn` each step dies at one point, and the next step
-    at the next: long runbooks repeat their verbs.
+    at the next: long runbooks repeat their verbs. One of `every` does.
     """
     calm, wrong = await play(scenario), Complaints()
-    every = product(range(calm.steps), Point)
-    deaths = [one for one in every if not in_turn or one[0] % len(Point) == POINTS.index(one[1])]
-    for step, point in deaths:
+    found = product(range(calm.steps), Point)
+    deaths = [one for one in found if not in_turn or one[0] % len(Point) == POINTS.index(one[1])]
+    for step, point in deaths[::every]:
         with wrong.about(f"{scenario.name}: died at step {step}, {point}"):
             story = await play(scenario, death=Death(step, point))
             assert story.deaths == 1, "it did not die"
             _is_the_same(story, calm)
     wrong.raise_any()
-    return len(deaths)
+    return len(deaths[::every])
 
 
 async def call_crash_sweep(
