@@ -14,7 +14,8 @@ from bot.services.saturation import ADVICE
 from bot.services.schema import operation as table
 
 TOLD = "cpu advice told"
-_SHOWN = 20
+_LOOKED_AT = 2_000
+"""So many notes back what was not told is found."""
 
 
 class AdviceNews:
@@ -26,17 +27,22 @@ class AdviceNews:
         self._channel = channel
 
     async def tell(self) -> None:
-        """Post the newest advices and ends of incidents that were not told, oldest first."""
-        for note in reversed(await self._journal.newest_notes(ADVICE, OVER, limit=_SHOWN)):
+        """Post the advices and ends of incidents that were not told, oldest first."""
+        notes = await self._journal.newest_notes(ADVICE, OVER, TOLD, limit=_LOOKED_AT)
+        told = {(note.operation, note.step) for note in notes if note.kind == TOLD}
+        for note in reversed(notes):
             step = "over" if note.kind == OVER else ""
-            if await self._journal.has_note(note.operation, step, TOLD):
-                continue
-            card = await self._end(note) if note.kind == OVER else _card(note)
-            if card is not None:
-                at = await self._chat.post(self._channel, card)
-                # Noted afterwards: told twice beats not told.
-                data = {"channel": at.channel, "ts": at.ts}
-                await self._journal.note(note.operation, step, TOLD, data)
+            if note.kind != TOLD and (note.operation, step) not in told:
+                await self._tell(note, step)
+
+    async def _tell(self, note: Entry, step: str) -> None:
+        card = await self._end(note) if note.kind == OVER else _card(note)
+        data: dict[str, str] = {}
+        if card is not None:
+            at = await self._chat.post(self._channel, card)
+            data = {"channel": at.channel, "ts": at.ts}
+        # Noted afterwards: told twice beats not told. An end of no interest is not looked at again.
+        await self._journal.note(note.operation, step, TOLD, data)
 
     async def _end(self, note: Entry) -> Card | None:
         """Say with which load an incident began and ended, None where nobody was told of it."""
