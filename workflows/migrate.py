@@ -42,11 +42,13 @@ class MigrateRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     target: str = Field(description="tier, ILB VM or VIP; router, VPC or isolated network")
-    host: str = Field(default="", description="host by name or id; default: the first that fits")
+    host: str = Field(
+        default="", description="host by name or id; default: the least busy that fits"
+    )
 
 
 def plan(seen: Placing, wish: Wish) -> Plan | NothingToDo:
-    """Plan the move to the host that is wished, or to the first by name that takes it."""
+    """Plan the move to the host that is wished, or to the least busy that takes it."""
     machine, named = seen.machine, wish.parameter("host")
     if machine is not None and named and goes_by(named, {machine.host_id, machine.host_name}):
         return NothingToDo(f"{machine.name} runs on {machine.host_name} already.")

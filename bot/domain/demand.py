@@ -131,7 +131,7 @@ class Size:
 class HostLoad:
     """The host under the machine; `busy` are its other machines known to be busy.
 
-    `spare` other hosts would take the machine, None where they were not read.
+    `spare` other hosts would take the machine and have room, None where they were not read.
     """
 
     name: str

@@ -150,7 +150,7 @@ def migrate(demand: Demand) -> Option:
         though = f", though {in_words(list(host.busy))} on it are busy too" if host.busy else ""
         return _cannot(Remedy.MIGRATE, f"{seen} has room{though}: elsewhere it gets no more.")
     if host.spare == 0:
-        return _cannot(Remedy.MIGRATE, f"{seen} is full, and no other host takes it.")
+        return _cannot(Remedy.MIGRATE, f"{seen} is full, and no other host takes it or has room.")
     busy = f" and {in_words(list(host.busy))} on it are busy too" if host.busy else ""
     text = f"{seen} is full{busy}: on one with room the same work takes less. It moves as it runs."
     return Option(Remedy.MIGRATE, ROOM, MOVE, text, error=ROUGH)

@@ -9,7 +9,15 @@ from typing import TypeVar
 
 from bot.domain.cloud import IlbVm, LbRule, VmState
 from bot.domain.counted import Span
-from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size, cpu_of_check
+from bot.domain.demand import (
+    HOST_WARM_PERCENT,
+    Cpu,
+    Demand,
+    HostLoad,
+    ServiceLoad,
+    Size,
+    cpu_of_check,
+)
 from bot.domain.health import CheckResult
 from bot.domain.names import DirectoryKind
 from bot.domain.spec import NAME_TAG
@@ -189,10 +197,16 @@ def _host_load(
 
 
 def _spare(choices: tuple[HostChoice, ...] | None, peers_host: str) -> int | None:
-    """Count the hosts that take it, without that of its twin or peer."""
+    """Count the hosts with room that take it as it runs, without that of its twin or peer."""
     if choices is None:
         return None
-    return sum(one.is_suitable and one.id != peers_host for one in choices)
+    return sum(
+        one.is_suitable
+        and not one.moves_storage
+        and one.id != peers_host
+        and (one.cpu_percent or 0.0) < HOST_WARM_PERCENT
+        for one in choices
+    )
 
 
 def _own(offerings: tuple[Offering, ...] | None, offering_id: str) -> Size | None:

@@ -13,7 +13,7 @@ from bot.errors import Refused
 from bot.sandbox.cloud.counters import VISIBILITY
 from bot.sandbox.cloud.counters import Load as Rates
 from bot.sandbox.cloud.faults import Fault, FaultKind
-from bot.sandbox.cloud.model import Kind, Machine, Rule, ServiceOffering
+from bot.sandbox.cloud.model import Host, Kind, Machine, Rule, ServiceOffering
 from bot.services.advising import Advising
 from bot.services.operations import plan_of
 from handlers.routes import RUNBOOKS
@@ -257,6 +257,15 @@ async def test_a_full_host_without_another_one_is_not_left(inside: House) -> Non
     inside.cloud.close_hosts()
     found = await proposed(inside, busy(SATURATED.samples, "b-34-VM", "r-4-VM"))
     assert (found.runbook, "no other host takes it" in " ".join(found.numbers)) == ("", True)
+
+
+async def test_a_full_host_is_not_left_for_one_that_is_as_full(inside: House) -> None:
+    for one in inside.cloud.all(Host):
+        one.cpu_percent = 98.0
+    found = await proposed(inside, busy(SATURATED.samples, "b-34-VM", "r-4-VM"))
+    assert (found.runbook, "no other host takes it or has room" in " ".join(found.numbers)) == (
+        "", True,
+    )  # fmt: skip
 
 
 async def test_a_cap_is_seen_in_the_offering(inside: House) -> None:

@@ -51,6 +51,15 @@ async def test_it_moves_to_the_host_that_was_planned_and_is_read_there(home: Hou
     assert moves(home) == [f"ilb_vm.migrated {VM}"]
 
 
+async def test_unless_a_host_is_wished_it_moves_to_the_least_busy(home: House) -> None:
+    """In one cluster: kvm-b1 and kvm-b2, and another one that comes before both by name."""
+    home.cloud.machine(VM).host = host(home, "kvm-b2")
+    other = host(home, "kvm-a1")
+    other.cluster_id = host(home, "kvm-b2").cluster_id
+    other.cpu_percent = 60.0
+    assert (await planned(home)).parameter("to_name") == "kvm-b1"
+
+
 async def test_a_host_may_be_wished_by_an_incident_too(home: House) -> None:
     home.cloud.machine(VM).host = host(home, "kvm-b1")
     wish = Wish("migrate", home.vm(VM).id, (("host", "KVM-B2"),), because="kvm-b1 is hot")
