@@ -130,6 +130,11 @@ def _on_a_full_host(demand: Demand, is_slow_to_connect: bool) -> Advice:
 
 def _strained(demand: Demand, lean: int) -> Advice:
     """The machine has too little CPU."""
+    if demand.is_standby and not (demand.host and demand.host.is_full):
+        return _unknown(
+            "It is the standby, which forwards nothing: something else in it takes the CPU.",
+            ("what runs in the machine",),
+        )
     if _is_unexplained(demand):
         return _unknown(
             "Such traffic does not explain so much CPU: something else in the machine takes it.",

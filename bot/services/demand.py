@@ -129,6 +129,7 @@ class DemandReader:
             larger=_others(offerings, router.offering_id, OF_ROUTERS),
             host=host,
             is_pair=target.is_pair,
+            is_standby=router.role is Role.BACKUP,
         )
 
     async def _services(

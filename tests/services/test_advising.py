@@ -259,6 +259,15 @@ async def test_a_full_host_without_another_one_is_not_left(inside: House) -> Non
     assert (found.runbook, "no other host takes it" in " ".join(found.numbers)) == ("", True)
 
 
+async def test_a_busy_standby_is_not_made_larger(inside: House) -> None:
+    """No traffic passes it, so no traffic makes it busy."""
+    found = await proposed(inside, name="r-5-VM")
+    assert (found.runbook, "It is the standby, which forwards nothing" in found.reason) == (
+        "",
+        True,
+    )
+
+
 async def test_a_full_host_is_not_left_for_one_that_is_as_full(inside: House) -> None:
     for one in inside.cloud.all(Host):
         one.cpu_percent = 98.0
