@@ -104,10 +104,12 @@ def split(demand: Demand) -> Option:
 
 def _why_no_split(demand: Demand, groups: dict[str, list[ServiceLoad]]) -> str:
     """Return what stands in the way, `""` where nothing does."""
-    if len(groups) < 2:
-        return "There is one service, and a service cannot be cut in two."
     if not any(groups):
         return "No service has a name, so its clients cannot be moved."
+    if len(groups) < 2:
+        if len(demand.services) > 1:
+            return f"All its ports share one name, {next(iter(groups))}, so they move together."
+        return "There is one service, and a service cannot be cut in two."
     if not demand.names_move:
         return NO_DIRECTORY
     if _no_host_has_room(demand):

@@ -87,7 +87,7 @@ async def test_the_card_has_the_advice_its_numbers_and_why_nothing_else(inside: 
         "Why not something else\n"
         "Not resize: “ILB large” has 2 vCPUs (1000 MHz share, no cap): 54 % of today's load, with "
         "no outage of the service. It is enough too (50 %), and costs more.\n"
-        "Not split: There is one service, and a service cannot be cut in two.\n"
+        "Not split: All its ports share one name, app.shop.internal, so they move together.\n"
         "Not migrate: Host kvm-b2 (8 %) has room: elsewhere it gets no more.\n"
         "Not the members: What they take is within bounds, where it is seen.\n"
         "\n"
