@@ -36,9 +36,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Wanting:
-    """A machine that may want more: what it is, what is known, and what could not be read."""
+    """A machine that may want more: what it is, what is known, and what could not be read.
+
+    `machine` is its name: of a target that is two routers it is one of them.
+    """
 
     target: Target
+    machine: str
     demand: Demand
     not_read: tuple[str, ...] = ()
 
@@ -71,10 +75,11 @@ class DemandReader:
         """Return what is known; `Refused` where there is no machine."""
         notes = _Notes()
         if isinstance(target, IlbTarget):
-            demand = await self._of_ilb(target, cpu, busy, notes)
+            name, demand = target.name, await self._of_ilb(target, cpu, busy, notes)
         else:
-            demand = await self._of_router(target, _meant(target, named), cpu, busy, notes)
-        return Wanting(target, demand, tuple(notes.troubles))
+            router = _meant(target, named)
+            name, demand = router.name, await self._of_router(target, router, cpu, busy, notes)
+        return Wanting(target, name, demand, tuple(notes.troubles))
 
     async def _of_ilb(
         self, target: IlbTarget, cpu: Cpu | None, busy: tuple[str, ...], notes: _Notes

@@ -131,7 +131,7 @@ async def test_slow_members_are_told_from_a_busy_machine(inside: House) -> None:
 async def test_a_pair_of_routers_is_redundancy(inside: House) -> None:
     inside.cloud.one(ServiceOffering, "Router large").removed = True
     text = await said(inside, "shop-prod cpu=93")
-    assert text.startswith("Advice for r-4-VM and r-5-VM: VPC router pair of VPC shop-prod")
+    assert text.startswith("Advice for r-4-VM: VPC router pair of VPC shop-prod")
     assert "Not resize: No larger system offering of type domainrouter is there." in text
     assert "only the primary forwards: redundancy, no capacity." in text
 
@@ -161,9 +161,12 @@ async def test_what_cannot_be_read_of_the_cloud_is_said(inside: House) -> None:
     assert "Not read\nlist the system offerings" in text
 
 
-@pytest.mark.parametrize(
-    "text", ["app-tier cpu=much", "app-tier cpu=130", "cpu=93", "app-tier cpu="]
-)
+async def test_a_load_of_nothing_is_refused(inside: House) -> None:
+    with pytest.raises(Refused, match="Nobody said what is busy"):
+        await said(inside, "cpu=93")
+
+
+@pytest.mark.parametrize("text", ["app-tier cpu=much", "app-tier cpu=130", "app-tier cpu="])
 async def test_a_load_that_is_none_is_refused(inside: House, text: str) -> None:
     with pytest.raises(Refused, match="is no load"):
         await said(inside, text)
@@ -257,6 +260,16 @@ async def test_a_full_host_without_another_one_is_not_left(inside: House) -> Non
     inside.cloud.close_hosts()
     found = await proposed(inside, busy(SATURATED.samples, "b-34-VM", "r-4-VM"))
     assert (found.runbook, "no other host takes it" in " ".join(found.numbers)) == ("", True)
+
+
+async def test_the_router_that_was_named_is_the_one_to_move(inside: House) -> None:
+    """Its place is both routers, and a migration moves one: the other is on another host."""
+    inside.cloud.one(Host, "kvm-a2").cpu_percent = 97.0
+    spare = inside.cloud.one(Host, "kvm-b1")
+    spare.cluster_id = inside.cloud.one(Host, "kvm-a2").cluster_id
+    text = await said(inside, "r-5-VM cpu=93")
+    assert text.startswith("Advice for r-5-VM: VPC router pair of VPC shop-prod\n")
+    assert "/ilb migrate r-5-VM plans it." in text
 
 
 async def test_a_busy_standby_is_not_made_larger(inside: House) -> None:
