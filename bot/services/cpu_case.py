@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import IlbVm, VmState
+from bot.domain.demand import HostLoad
 from bot.domain.detect import Busy, Edge, Moment, Rule, crowd
 from bot.domain.load import CpuSample
 from bot.domain.plan import in_words
 from bot.domain.policy import Scope
 from bot.domain.zone import Router
+from bot.errors import Refused
 from bot.ports import Clock, CloudReader
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.journal import Journal
@@ -114,9 +117,10 @@ class SecondLook:
         return case
 
     async def beside(self, case: Case) -> tuple[Busy, ...]:
-        """Return the busy machines of its host, itself among them, where they are enough.
+        """Return the busy machines of its host, itself among them, where the host is the matter.
 
-        Where they run is read now: a machine that was moved is busy elsewhere.
+        They must be enough, and the host full. Where they run is read now: a machine that was
+        moved is busy elsewhere.
         """
         opened = await self._notes.open()
         if len(opened) < self._hosts.enough:
@@ -134,7 +138,22 @@ class SecondLook:
                 busy.setdefault(machine.id, one)
         host, hosts = case.machine.host_name, self._hosts
         found = crowd(busy.values(), host, hosts.window_s, hosts.enough)
-        return found if any(one.target_id == case.machine.id for one in found) else ()
+        others = tuple(one.target_name for one in found if one.target_id != case.machine.id)
+        is_matter = len(others) < len(found) and await self._may_be_full(case.machine, others)
+        return found if is_matter else ()
+
+    async def _may_be_full(self, machine: IlbVm | Router, others: tuple[str, ...]) -> bool:
+        """Whether its host gives less than they ask for: on one with room each is its own matter.
+
+        Where CloudStack does not show how busy the host is, so many busy machines are a sign.
+        """
+        use = None
+        if machine.host_id:
+            with suppress(Refused):  # the key may not list hosts
+                use = await self._cloud.host_use(machine.host_id)
+        if use is None or use.cpu_percent is None:
+            return True
+        return HostLoad(machine.host_name, use.cpu_percent, busy=others).is_full
 
     async def of_host(self, case: Case, beside: tuple[Busy, ...]) -> str:
         """Return the id of the host's incident: one that is open already, or a new one."""

@@ -283,9 +283,22 @@ async def on_one_host(home: House) -> tuple[str, list[str]]:
     names = ["b-31-VM", "b-32-VM", "b-33-VM"]
     host = home.cloud.machine(names[0]).host
     assert host is not None
+    host.cpu_percent = 96.0
     for name in names:
         home.cloud.machine(name).host = host
     return host.name, names
+
+
+async def test_busy_machines_of_a_host_with_room_are_incidents_of_their_own(home: House) -> None:
+    host, names = await on_one_host(home)
+    home.cloud.set_cpu(host, 12.0)
+    saturation = watching(home, script := Script())
+    busy(home, *names)
+    for name in names:
+        await saturation.hear(edge(home, name, Moment.ENTERED))
+    for name in names:
+        await saturation.hear(edge(home, name))
+    assert [target for target, _ in script.asked] == [home.cloud.machine(one).id for one in names]
 
 
 async def test_several_busy_machines_of_one_host_are_one_incident_of_the_host(home: House) -> None:
