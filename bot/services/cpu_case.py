@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from bot.domain.policy import Scope
 from bot.domain.zone import Router
 from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.audit import Entry
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.journal import Journal
 
@@ -178,6 +180,14 @@ class SecondLook:
         )  # fmt: skip
         found = await self.at(edge)
         return replace(found, beside=beside) if isinstance(found, Case) else here
+
+    async def gone(self, opened: Iterable[Entry]) -> frozenset[str]:
+        """Return the incidents whose machines are no longer there; none where nothing is seen."""
+        every = await machines_of(self._cloud)
+        known = {text for one in every for text in (one.id, one.name)}
+        if not known:
+            return frozenset()
+        return frozenset(one.operation for one in opened if str(one.data["id"]) not in known)
 
     async def _machine(self, named: str) -> IlbVm | Router | None:
         if vms := await self._cloud.ilb_vms(vm_id=named):

@@ -19,7 +19,8 @@ from bot.domain.load import Load, Proposal
 from bot.domain.operation import Source, Wish
 from bot.domain.plan import in_words
 from bot.domain.policy import IncidentKind
-from bot.errors import Permanent, Refused, Transient
+from bot.errors import IlbotError, Permanent, Refused, Transient
+from bot.services.audit import Entry
 from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
@@ -75,11 +76,26 @@ class Saturation:
         self._look = SecondLook(desk.cloud, desk.clock, desk.journal, rule, hosts or Hosts())
 
     async def opened(self) -> Mapping[str, float]:
-        """Return the incidents that are open: target ids, and since when in unix seconds."""
+        """Return the incidents that are open: target ids, and since when in unix seconds.
+
+        Those of machines that are gone end here: who begins anew never hears of such a machine.
+        """
         found: dict[str, float] = {}
-        for note in (await self._notes.open()).values():
-            found.setdefault(str(note.data["id"]), float(note.data["since"]))
+        notes = await self._notes.open()
+        gone = await self._gone(notes)
+        for incident, note in notes.items():
+            if incident in gone:
+                await self._notes.gone(note, self._desk.clock.now())
+            else:
+                found.setdefault(str(note.data["id"]), float(note.data["since"]))
         return found
+
+    async def _gone(self, opened: Mapping[str, Entry]) -> frozenset[str]:
+        try:
+            return await self._look.gone(opened.values()) if opened else frozenset()
+        except IlbotError as error:
+            log.warning("cpu_machines_not_looked_at", error=str(error))
+            return frozenset()
 
     async def hear(self, edge: Edge) -> None:
         """Take a moment of an incident; it is stored when this returns, and stored once."""

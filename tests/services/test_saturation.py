@@ -264,6 +264,20 @@ async def test_a_machine_that_is_busy_again_within_an_hour_is_not_proposed_for_a
     assert len(await home.journal.newest_notes("cpu advice")) == 2
 
 
+async def test_an_incident_of_a_machine_that_is_gone_ends_with_the_next_start(home: House) -> None:
+    """Its samples end with it, and a detector that never heard of it misses nothing."""
+    saturation = watching(home, Script())
+    stays = edge(home, "b-31-VM", Moment.ENTERED)
+    goes = replace(stays, target_id="0a1b", target_name="b-99-VM")
+    for one in (stays, goes):
+        await saturation.hear(one)
+    home.cloud.fail_next(Fault("listInternalLoadBalancerVMs", FaultKind.ERROR, status=432))
+    assert len(await saturation.opened()) == 2
+    assert await watching(home, Script()).opened() == {stays.target_id: stays.since}
+    (over,) = await notes_of(home, goes, "cpu over")
+    assert (over.data["target"], over.data["words"]) == ("b-99-VM", "the machine is gone")
+
+
 async def test_a_detector_that_knows_what_is_open_does_not_open_it_again(home: House) -> None:
     saturation = watching(home, Script())
     began = edge(home, "b-31-VM", Moment.ENTERED)
