@@ -54,6 +54,12 @@ class Case:
         return self.machine.host_id or self.machine.host_name
 
     @property
+    def target_id(self) -> str:
+        """What operations on it are about: an ILB VM, or the place whose router it is."""
+        machine = self.machine
+        return machine.id if isinstance(machine, IlbVm) else machine.vpc_id or machine.network_id
+
+    @property
     def numbers(self) -> tuple[str, ...]:
         """What is known of it, for people."""
         percents = [one.cpu_percent for one in self.samples]

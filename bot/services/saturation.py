@@ -24,6 +24,8 @@ from bot.services.audit import Entry
 from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
+from bot.services.operations import standing
+from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
 ADVICE, DECIDED = "cpu advice", "decided"
@@ -212,6 +214,8 @@ class Saturation:
             only = policies.incidents[kind].runbook
             allowed = f"{runbook} is advised, and the policy allows only {only}"
             return False, f"{allowed}: {proposal.reason}"
+        if before := await self._in_the_way(case, incident, runbook):
+            return False, f"{before}: {proposal.reason}"
         wish = Wish(runbook, case.machine.id, proposal.parameters, because=proposal.reason)
         evidence = {
             "incident": kind.value, "cause": proposal.reason,
@@ -226,6 +230,15 @@ class Saturation:
             return False, f"{runbook} is advised and cannot be opened: {no}"
         found = "opened" if is_new else "same incident as"
         return True, f"{found} operation {opened.id}: {proposal.reason}"
+
+    async def _in_the_way(self, case: Case, incident: str, runbook: str) -> str:
+        """Say which operation on it a second one would be refused for, `""` where there is none."""
+        if await self._desk.journal.operations(table.c.dedupe == incident, limit=1):
+            return ""  # it was opened, and the process died before that was noted
+        for one in await self._desk.operations.open_ones(case.target_id):
+            if one.wish.runbook == runbook:
+                return f"{runbook} is advised, and operation {one.id} on it {standing(one)}"
+        return ""
 
     async def _tell(
         self, kind: IncidentKind, case: Case, incident: str, reason: str, numbers: tuple[str, ...]

@@ -113,6 +113,17 @@ async def test_a_decision_whose_note_was_lost_opens_nothing_twice(home: House) -
     assert (await decision(home, due)).startswith("same incident as operation ")
 
 
+async def test_what_waits_for_a_decision_already_is_not_opened_again(home: House) -> None:
+    asked = await home.ask("roll", "b-31-VM")
+    assert asked.state is State.WAITING
+    busy(home, "b-31-VM")
+    due = edge(home, "b-31-VM")
+    await watching(home, Script(Proposal("roll", "because"))).hear(due)
+    assert len(await home.journal.operations()) == 1
+    waits = f"operation {asked.id} on it waits for a decision"
+    assert await decision(home, due) == f"advice only: roll is advised, and {waits}: because"
+
+
 async def test_its_calm_before_is_no_part_of_its_load(home: House) -> None:
     home.later(600)
     busy(home, "b-31-VM")
