@@ -63,9 +63,13 @@ class Case:
     def numbers(self) -> tuple[str, ...]:
         """What is known of it, for people."""
         percents = [one.cpu_percent for one in self.samples]
+        of_late = "in CloudStack's only sample of late"
+        if len(percents) > 1:
+            low, high = f"{min(percents):.0f}", f"{max(percents):.0f}"
+            between = high if low == high else f"{low} to {high}"
+            of_late = f"{between} % in the last {len(percents)} samples of CloudStack"
         told = [
-            f"CPU now {self.now_percent:.0f} %, {min(percents):.0f} to {max(percents):.0f} % in the"
-            f" last {len(percents)} samples of CloudStack",
+            f"CPU now {self.now_percent:.0f} %, {of_late}",
             f"busy since {utc(self.edge.since)}",
         ]
         if self.beside:

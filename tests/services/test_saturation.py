@@ -113,6 +113,16 @@ async def test_a_decision_whose_note_was_lost_opens_nothing_twice(home: House) -
     assert (await decision(home, due)).startswith("same incident as operation ")
 
 
+async def test_one_sample_is_not_called_several(home: House) -> None:
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    home.cloud.set_setting("vm.stats.interval", "250000")
+    home.later(560)
+    due = edge(home, "b-31-VM")
+    await watching(home, Script()).hear(due)
+    (note,) = await notes_of(home, due)
+    assert note.data["numbers"][0] == "CPU now 97 %, in CloudStack's only sample of late"
+
+
 async def test_what_waits_for_a_decision_already_is_not_opened_again(home: House) -> None:
     asked = await home.ask("roll", "b-31-VM")
     assert asked.state is State.WAITING
