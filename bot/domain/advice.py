@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.domain import remedies
-from bot.domain.demand import CPU_TARGET_PERCENT, SEVERAL, Demand, ServiceLoad, Size, percent
+from bot.domain.demand import (
+    BACKLOG,
+    CPU_TARGET_PERCENT,
+    SEVERAL,
+    Demand,
+    ServiceLoad,
+    Size,
+    percent,
+)
 from bot.domain.plan import in_words
 from bot.domain.remedies import Option, Remedy
 
@@ -228,10 +236,9 @@ def _why_not(demand: Demand, one: Option) -> str:
 
 
 def _after(demand: Demand, one: Option) -> str:
-    """Say what is left; what a saturated machine is asked for is not seen, so it is a least."""
-    used = demand.used_percent or 0.0
-    at_least = "at least " if demand.is_saturated else ""
-    return f"{at_least}{used * (one.factor or 1.0):.0f} %"
+    """Say what is left; what a saturated machine is asked for is not seen, so it is a range."""
+    left = (demand.used_percent or 0.0) * (one.factor or 1.0)
+    return f"{left:.0f} to {left * BACKLOG:.0f} %" if demand.is_saturated else f"{left:.0f} %"
 
 
 def _members(demand: Demand, slow: list[ServiceLoad]) -> Advice:

@@ -157,6 +157,14 @@ def test_of_a_pair_of_routers_only_one_forwards() -> None:
     )
 
 
+def test_what_a_saturated_machine_would_be_left_with_is_a_range() -> None:
+    """Up to 70 % is well, so a single 67 % would not be “still too much”."""
+    full = replace(HOST, cpu_percent=96.0)
+    found = advise(demand(service(80, ""), cpu=Cpu(96.0, 96.0, 60.0), host=full))
+    assert found.remedy is Remedy.MIGRATE
+    assert "Predicted CPU: 67 to 77 %. That is still too much" in found.reason
+
+
 def test_services_without_names_are_not_called_one_service() -> None:
     found = advise(demand(service(80, ""), service(90, "")))
     assert against(found, Remedy.SPLIT) == (
