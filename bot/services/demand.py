@@ -18,7 +18,7 @@ from bot.domain.demand import (
     Size,
     cpu_of_check,
 )
-from bot.domain.health import CheckResult
+from bot.domain.health import CPU_CHECK, CheckResult
 from bot.domain.names import DirectoryKind
 from bot.domain.spec import NAME_TAG
 from bot.domain.spelling import goes_by
@@ -28,7 +28,6 @@ from bot.errors import IlbotError, Refused
 from bot.ports import CloudReader
 from bot.services.service_view import DEFAULT_OFFERING, OFFERING_SETTING, Outlook
 
-CPU_CHECK = "cpu_usage_check.py"
 OF_ILBS, OF_ROUTERS = "internalloadbalancervm", "domainrouter"
 """System VM types of an offering (CloudStack `VirtualMachine.Type`, in lower case)."""
 T = TypeVar("T")

@@ -290,6 +290,18 @@ async def test_results_that_are_as_they_were_are_not_looked_into_at_every_poll(
     assert await calls_of_a_sweep() == nothing_fails
 
 
+async def test_a_busy_cpu_is_no_reason_for_a_restart(home: House) -> None:
+    desk = _desk(home)
+    for name in (VM, STANDBY):
+        home.cloud.set_check(name, "cpu_usage_check.py", "FAILED", "CPU Usage 97.2% has crossed")
+        await desk.hear(hint(home, name))
+    await desk.sweep()
+    assert await opened(home) == []
+    words = await told(home, "decided")
+    assert len(words) == 2
+    assert all("fails cpu_usage_check.py alone: busy" in one for one in words)
+
+
 async def test_a_machine_that_dies_while_its_checks_are_decided_on_is_brought_back(
     home: House,
 ) -> None:
