@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -148,6 +148,10 @@ class Saturation:
         beside = await self._look.beside(case)
         if not beside:
             return await self._propose(IncidentKind.CPU_SATURATED, case, edge.incident)
+        if IncidentKind.HOST_HOT not in self._desk.policies().incidents:
+            # Nobody wants to hear of the host, and its machines are busy all the same.
+            alone = replace(case, beside=beside)
+            return await self._propose(IncidentKind.CPU_SATURATED, alone, edge.incident)
         host, incident = case.machine.host_name, await self._look.of_host(case, beside)
         if await self._desk.journal.has_note(incident, "", DECIDED):
             return _Decision(case.machine.name, f"part of the incident of host {host}")

@@ -362,6 +362,18 @@ async def test_several_busy_machines_of_one_host_are_one_incident_of_the_host(ho
     assert [note.data["incident"] for note in advices] == ["host-hot"]
 
 
+async def test_without_a_policy_for_hosts_each_machine_is_decided_on(home: House) -> None:
+    _, names = await on_one_host(home)
+    saturation = watching(home, script := Script())
+    busy(home, *names)
+    for name in names:
+        await saturation.hear(edge(home, name, Moment.ENTERED))
+    for name in names:
+        await saturation.hear(edge(home, name))
+    assert [load.target_name for _, load in script.asked] == names
+    assert script.asked[0][1].busy_beside == tuple(names[1:])
+
+
 async def test_a_late_neighbour_is_part_of_the_hosts_incident(home: House) -> None:
     _allow(home, IncidentPolicy(IncidentKind.HOST_HOT, "", Mode.APPROVE))
     host, names = await on_one_host(home)
