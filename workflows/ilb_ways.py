@@ -102,6 +102,8 @@ async def _as_twins(run: Run, planned: Plan, work: Work) -> None:
             _leaves_first(run, planned, turn.vip, away)
         for move in turn.back:
             await twin.publish(run, move)
+        if turn.out:
+            _seen_first(run, planned, peer_vip, every)
         await probe.watch(run, every)
         await run.sleep(await run.step(probe.bake_s))
         await _within_budget(run, planned)
@@ -161,6 +163,7 @@ async def _beside(run: Run, planned: Plan, work: Work) -> None:
         _leaves_first(run, planned, way.twin.vip, moved)
     for move in way.back:
         await twin.publish(run, move)
+    _seen_first(run, planned, way.twin.twin_vip, back)
     await probe.watch(run, back)
     await probe.bake(run)
     run.commit(f"{target.name} was {work.done}")
@@ -186,6 +189,7 @@ async def _move_to_a_twin(run: Run, planned: Plan, way: Detour) -> None:
     for move in way.out:
         await twin.publish(run, move)
     moved = (*_aside(mine), *beside)
+    _seen_first(run, planned, way.twin.vip, moved)
     await probe.watch(run, moved)
     await probe.within_budget(run)
     await probe.quiet(run, planned, way.twin.vip, moved)
@@ -205,6 +209,20 @@ def _leaves_first(run: Run, planned: Plan, vip: str, places: tuple[Watched, ...]
         await probe.quiet(run, planned, vip, places)
 
     run.undo(f"{vip} left by its clients", leave)
+
+
+def _seen_first(run: Run, planned: Plan, vip: str, places: tuple[Watched, ...]) -> None:
+    """Let an undo lead clients to an address only while it answers: else they stay where they are.
+
+    What was lost may be the other one's, which died meanwhile, and CloudStack notices late.
+    """
+
+    async def seen() -> None:
+        await probe.watch(run, places)
+        await twin.carries(run, planned, vip, "lead clients back there")
+        await twin.prove(run, planned, vip)
+
+    run.undo(f"{vip} seen to serve", seen)
 
 
 def _nothing() -> None:
