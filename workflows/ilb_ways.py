@@ -13,7 +13,8 @@ Single with a name (`beside`):
    and answers.
 3. Move the names back, watch, wait until the twin's clients are gone, and take it away.
 
-Single without (`outage`): stop, work, start; expect what the work is for, and the rules.
+Single without (`outage`): stop, work, start; expect what the work is for, the rules, and that it
+answers where it was seen to before.
 """
 
 from __future__ import annotations
@@ -64,10 +65,14 @@ async def apply(run: Run, planned: Plan, work: Work) -> None:
 
 
 async def _in_the_open(run: Run, planned: Plan, work: Work) -> None:
-    target = planned.target
+    target, vip = planned.target, planned.parameter("vip")
+    answered = await probe.proven(run, vip)
     await work.restart(run, planned, target.id, target.name, _nothing)
     await work.expect(run, planned, target.id)
     await ilb_vm.rules_as_planned(run, planned)
+    if answered:
+        run.stage(f"See {vip} answer again")
+        await twin.prove(run, planned, vip)
 
 
 async def _as_twins(run: Run, planned: Plan, work: Work) -> None:

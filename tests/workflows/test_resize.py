@@ -176,6 +176,27 @@ async def test_without_a_name_the_outage_is_stated_and_measured() -> None:
         assert await lost(home, done.id) > 0
 
 
+async def test_one_that_does_not_answer_again_is_not_done() -> None:
+    async with house(watched=True) as home:
+
+        def silent(command: str) -> None:
+            if command == START:
+                home.cloud.lose_connections(VIP, 80, Behaviour.REFUSES, seconds=9000.0)
+
+        home.wire.before = silent
+        ended = await home.do("resize", VM, offering=LARGE)
+        assert ended.outcome is Outcome.FAILED, ended.reason
+        assert f"prove {VIP}: it was not seen to answer" in ended.reason
+        assert f"done and kept: {VM} was resized" in ended.reason
+
+
+async def test_one_that_did_not_answer_before_is_resized_all_the_same() -> None:
+    async with house(watched=True) as home:
+        home.cloud.lose_connections(VIP, 80, Behaviour.REFUSES, seconds=9000.0)
+        done = await home.do("resize", VM, offering=LARGE)
+        assert done.outcome is Outcome.DONE, done.reason
+
+
 async def test_an_outage_may_be_asked_for(home: House) -> None:
     asked = await home.ask("resize", VM, offering=LARGE, outage="True")
     assert plan_of(asked).parameter("way") == "outage"
