@@ -184,7 +184,12 @@ class _Split:
         )
         lines = tuple(f"{one.after.name}: {one.text.partition(': ')[2]}" for one in passage.moves)
         question = Question(f"{run.next_step:03d}", text, (*old, *lines), deadline_at)
-        if not await person.ask(run, question):
+
+        async def serves() -> None:
+            await twin.carries(run, self.planned, passage.vip, f"wait for who still uses {old[0]}")
+            await probe.within_budget(run)
+
+        if not await person.ask(run, question, serves):
             raise StepFailed(
                 "person", "permanent",
                 f"remove {in_words(old)}: nobody said in time that its clients are gone",

@@ -8,9 +8,11 @@ import pytest
 
 from bot.domain.operation import Outcome
 from bot.sandbox.dns.seed import demo_nameserver
+from tests.workflows.crowded import GRPC, NEW, crowded, ports_at
 from tests.workflows.harness import House, house
 from tests.workflows.paired import TWIN, VIP, VM, paired, published
 from tests.workflows.test_resize import LARGE, START, STOP, Telling, offering
+from workflows.steps.person import LOOK_EVERY_S
 
 pytestmark = pytest.mark.slow
 
@@ -63,3 +65,17 @@ async def test_clients_are_not_led_back_to_a_temporary_twin_that_died() -> None:
         assert f"{VIP} carries its traffic meanwhile" in ended.reason
         assert led_to == [[TWIN], [VIP]]
         assert (offering(home, VM), home.vm(VM).state) == (LARGE, "Running")
+
+
+async def test_a_new_ilb_that_dies_while_a_person_is_asked_gives_its_clients_back() -> None:
+    async with house(named=True) as home:
+        crowded(home)
+        waits = await home.do("split", VM, weights="app:3,grpc:1")
+        assert await home.waits_for(waits)
+        home.cloud.power_off(home.vm_at(NEW))
+        home.later(LOOK_EVERY_S + 1.0)
+        ended = await home.quiet(waits)
+        assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+        assert home.nameserver.zone.record(GRPC)[1] == (VIP,)
+        assert ports_at(home, VIP) == [80, 9090]
+        assert not await home.waits_for(waits)
