@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.domain.plan import in_words
 from bot.domain.site import Site
+from bot.domain.spelling import goes_by, quoted
 from bot.domain.zone import Offering
 from bot.errors import Refused
 
@@ -75,6 +76,7 @@ def chosen(offerings: Iterable[Offering], named: str, kind: str) -> Offering:
     every = tuple(offerings)
     fit = [one for one in every if one.for_type == kind]
     meant = [one for one in fit if named and named in (one.id, one.name)]
+    meant = meant or [one for one in fit if goes_by(named, (one.id, one.name))]
     if len(meant) == 1:
         return meant[0]
     choices = in_words(sorted(in_full(one) for one in fit))
@@ -84,16 +86,17 @@ def chosen(offerings: Iterable[Offering], named: str, kind: str) -> Offering:
     if meant:
         ids = in_words(sorted(one.id for one in meant))
         raise Refused(
-            f"{len(meant)} system offerings are called {named}.", instead=f"Say its id: {ids}."
+            f"{len(meant)} system offerings are called {quoted(named)}.",
+            instead=f"Say its id: {ids}.",
         )
-    if other := next((one for one in every if named in (one.id, one.name)), None):
+    if other := next((one for one in every if goes_by(named, (one.id, one.name))), None):
         made_for = _KINDS.get(other.for_type, other.for_type or "no kind of system VM")
         raise Refused(
             f"{other.name} is made for {made_for}, not for {_KINDS[kind]}; CloudStack would take "
             "it all the same.",
             instead=instead,
         )
-    raise Refused(f"CloudStack shows no system offering {named}.", instead=instead)
+    raise Refused(f"CloudStack shows no system offering {quoted(named)}.", instead=instead)
 
 
 def shape(offering: Offering) -> str:

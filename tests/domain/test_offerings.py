@@ -26,14 +26,14 @@ def refusal(named: str, kind: str = ILB_TYPE, offerings: tuple[Offering, ...] = 
     return str(no.value)
 
 
-@pytest.mark.parametrize("named", ["large", "o-2"])
+@pytest.mark.parametrize("named", ["large", "o-2", "Large", " O-2 "])
 def test_it_goes_by_its_name_or_its_id(named: str) -> None:
     assert chosen(EVERY, named, ILB_TYPE) == LARGE
 
 
 def test_one_that_nobody_knows_is_refused_with_those_that_fit() -> None:
     assert refusal("huge") == (
-        "CloudStack shows no system offering huge. Choose one of: large (2 × 1000 MHz, 1024 MB) "
+        "CloudStack shows no system offering “huge”. Choose one of: large (2 × 1000 MHz, 1024 MB) "
         "and small (1 × 256 MHz, 512 MB)."
     )
 
@@ -59,9 +59,15 @@ def test_one_made_for_another_kind_is_refused_though_cloudstack_takes_it(
 def test_a_name_that_two_have_is_no_name() -> None:
     twice = (*EVERY, replace(LARGE, id="o-9"))
     assert refusal("large", offerings=twice) == (
-        "2 system offerings are called large. Say its id: o-2 and o-9."
+        "2 system offerings are called “large”. Say its id: o-2 and o-9."
     )
     assert chosen(twice, "o-9", ILB_TYPE).id == "o-9"
+
+
+def test_two_names_that_differ_in_case_are_told_apart_as_they_are_written() -> None:
+    twice = (*EVERY, replace(LARGE, id="o-9", name="LARGE"))
+    assert chosen(twice, "LARGE", ILB_TYPE).id == "o-9"
+    assert "2 system offerings are called “Large”" in refusal("Large", offerings=twice)
 
 
 def test_a_name_shared_with_another_kind_is_still_a_name() -> None:

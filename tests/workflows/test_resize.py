@@ -291,8 +291,8 @@ async def test_the_offering_it_has_is_nothing_to_do(home: House) -> None:
     ("asked", "why"),
     [
         (OF_ROUTERS, f"{OF_ROUTERS} is made for a router, not for an ILB VM"),
-        ("Small Instance", "CloudStack shows no system offering Small Instance"),
-        ("huge", "CloudStack shows no system offering huge"),
+        ("Small Instance", "CloudStack shows no system offering “Small Instance”"),
+        ("huge", "CloudStack shows no system offering “huge”"),
     ],
 )
 async def test_an_offering_that_is_not_for_it_is_refused_with_those_that_are(
