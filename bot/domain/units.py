@@ -58,13 +58,19 @@ def units_of(seen: ServiceView) -> tuple[Unit, ...]:
 def find_unit(units: Iterable[Unit], typed: str) -> Unit:
     """Return the unit that goes by what was typed; `Refused` with the choices where none does."""
     every = tuple(units)
-    hits = [one for one in every if goes_by(typed, (one.label,))]
+    hits = [one for one in every if one.label == typed.strip()]
+    hits = hits or [one for one in every if goes_by(typed, (one.label,))]
     hits = hits or [one for one in every if goes_by(typed, one.called)]
     if not hits:
         near = nearest(typed, {name for one in every for name in one.called})
         choices = in_words([one.label for one in every])
         hint = f"Did you mean `{near}`?" if near else f"There is {choices}."
         raise Refused(f"No service on this ILB is called {quoted(typed)}.", instead=hint)
+    if len(hits) > 1:
+        raise Refused(
+            f"{quoted(typed)} may be {' or '.join(one.text for one in hits)}.",
+            instead="Say it as it is written, or by its port.",
+        )
     return hits[0]
 
 

@@ -221,6 +221,14 @@ def text_of_refusal(seen: ServiceView, **wanted: object) -> str:
     return str(no.value)
 
 
+def test_a_service_that_two_names_may_mean_is_said_as_it_is_written() -> None:
+    seen = crowd(one(80, "web"), one(82, "api"), Carried(81, "Web", f"other.{ZONE}"))
+    assert splitting(seen, Wanted(groups="api,web|Web")).groups == "api,web|Web"
+    assert text_of_refusal(seen, groups="api|WEB").startswith(
+        "“WEB” may be web (port 80) or Web (port 81)."
+    )
+
+
 def test_without_counters_weights_must_be_given() -> None:
     seen = crowd(*THREE, counted=False)
     text = text_of_refusal(seen)
