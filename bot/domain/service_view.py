@@ -8,7 +8,6 @@ from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.plan import Fact, Plan, Target, changes
 from bot.domain.site import Site, names_in
-from bot.domain.spec import NAME_TAG
 from bot.domain.topology import IlbTarget, target_of
 from bot.domain.view import View
 from bot.domain.zone import Host, Offering
@@ -66,7 +65,7 @@ class ServiceView:
     @property
     def nameless_ports(self) -> tuple[int, ...]:
         """Ports whose clients have nothing but the address."""
-        return tuple(rule.source_port for rule in self.ilb.rules if NAME_TAG not in dict(rule.tags))
+        return tuple(rule.source_port for rule in self.ilb.rules if not names_in((rule,)))
 
     def record(self, name: str) -> Record:
         """Return what is published for a name."""

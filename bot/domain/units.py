@@ -75,7 +75,8 @@ def find_unit(units: Iterable[Unit], typed: str) -> Unit:
 
 
 def _ties(rule: LbRule) -> frozenset[tuple[str, str]]:
-    return frozenset(tag for tag in rule.tags if tag[0] in {NAME_TAG, SERVICE_TAG} and tag[1])
+    services = {tag for tag in rule.tags if tag[0] == SERVICE_TAG and tag[1]}
+    return frozenset(services | {(NAME_TAG, name) for name in names_in((rule,))})
 
 
 def _unit(seen: ServiceView, rules: list[LbRule]) -> Unit:
@@ -87,7 +88,7 @@ def _unit(seen: ServiceView, rules: list[LbRule]) -> Unit:
 
 
 def _why_stays(seen: ServiceView, rules: list[LbRule], names: tuple[str, ...]) -> str:
-    bare = [rule.source_port for rule in rules if NAME_TAG not in dict(rule.tags)]
+    bare = [rule.source_port for rule in rules if not names_in((rule,))]
     if bare:
         return f"clients of port {in_words([str(one) for one in sorted(bare)])} have the bare " \
             "address"  # fmt: skip

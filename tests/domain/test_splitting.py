@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.domain.names import DirectoryKind
 from bot.domain.service_view import ServiceView
+from bot.domain.spec import NAME_TAG, SERVICE_TAG
 from bot.domain.splitting import Basis, Do, Splitting, Stage, Wanted, splitting, stages
 from bot.domain.units import units_of
 from bot.errors import Refused
@@ -208,6 +209,27 @@ def test_ports_of_one_name_move_together() -> None:
     found = splitting(crowd(*web, one(9090, "admin", 50)), Wanted())
     [passage] = found.passages
     assert passage.ports == (80, 443)
+
+
+@pytest.mark.parametrize("spelled", ["Portal.Shop.internal", "portal.shop.internal."])
+def test_ports_of_one_name_move_together_however_their_tags_spell_it(spelled: str) -> None:
+    name = "portal.shop.internal"
+    seen = crowd(Carried(80, "web", name), Carried(81, "api", spelled), one(82, "admin"))
+    records = tuple(one for one in seen.records if one.name != spelled)
+    units = units_of(replace(seen, records=records))
+    assert [(one.label, one.ports, one.names) for one in units] == [
+        ("api+web", (80, 81), (name,)), ("admin", (82,), (f"admin.{ZONE}",)),
+    ]  # fmt: skip
+    assert [one.why_stays for one in units] == ["", ""]
+
+
+def test_a_name_that_is_empty_is_none() -> None:
+    seen = crowd(one(80, "web"), one(82, "api"))
+    [web, api] = seen.ilb.tier_rules
+    api = replace(api, tags=((NAME_TAG, ""), (SERVICE_TAG, "api")))
+    seen = replace(seen, ilb=replace(seen.ilb, tier_rules=(web, api)))
+    assert (seen.names, seen.nameless_ports) == ((f"web.{ZONE}",), (82,))
+    assert units_of(seen)[1].why_stays == "clients of port 82 have the bare address"
 
 
 def test_what_has_the_bare_address_stays() -> None:
