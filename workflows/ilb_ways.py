@@ -175,6 +175,7 @@ async def _beside(run: Run, planned: Plan, work: Work) -> None:
     await probe.quiet(run, planned, way.twin.twin_vip, back)
     run.stage("Take the temporary twin away")
     await twin.carries(run, planned, way.twin.vip, f"take {way.twin.twin_vip} away")
+    await twin.prove(run, planned, way.twin.vip)
     await probe.watch(run, mine)
     await twin.take_away(run, way.twin)
 
@@ -191,6 +192,7 @@ async def _move_to_a_twin(run: Run, planned: Plan, way: Detour) -> None:
     run.stage("Prove that it answers")
     await twin.prove(run, planned, way.twin.twin_vip)
     run.stage("Move the names to it")
+    _leaves_first(run, planned, way.twin.twin_vip, (*mine, *_aside(beside)))
     for move in way.out:
         await twin.publish(run, move)
     moved = (*_aside(mine), *beside)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from bot.domain.operation import Outcome
-from bot.sandbox.dns.seed import demo_nameserver
+from bot.ports import Proof
+from bot.sandbox.dns.seed import APP_TTL_S, demo_nameserver
 from tests.workflows.crowded import GRPC, NEW, crowded, ports_at
 from tests.workflows.harness import House, house
 from tests.workflows.paired import TWIN, VIP, VM, paired, published
+from tests.workflows.test_pair import rules
 from tests.workflows.test_resize import LARGE, START, STOP, Telling, offering
+from tests.workflows.test_roll_ways import lost
 from workflows.steps.person import LOOK_EVERY_S
 
 pytestmark = pytest.mark.slow
@@ -79,3 +82,36 @@ async def test_a_new_ilb_that_dies_while_a_person_is_asked_gives_its_clients_bac
         assert home.nameserver.zone.record(GRPC)[1] == (VIP,)
         assert ports_at(home, VIP) == [80, 9090]
         assert not await home.waits_for(waits)
+
+
+async def test_a_stop_after_the_names_moved_leaves_the_twin_to_its_clients_first() -> None:
+    names = Telling(**vars(demo_nameserver()))
+    async with house(named=True, watched=True, nameserver=names) as home:
+
+        def stops(led: list[list[str]]) -> None:
+            if led == [[VIP], [TWIN]]:
+                (home.folder / "STOP").touch()
+
+        told_of_names(home, names, stops)
+        ended = await home.do("resize", VM, offering=LARGE)
+        assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+        assert f"{TWIN} left by its clients" in ended.reason
+        assert (published(home), rules(home, TWIN)) == ([VIP], [])
+        assert await lost(home, ended.id) == 0
+
+
+async def test_a_temporary_twin_is_not_taken_away_from_an_ilb_that_just_died() -> None:
+    names = Telling(**vars(demo_nameserver()))
+    async with house(named=True, watched=True, nameserver=names) as home:
+
+        def dies_later(led: list[list[str]]) -> None:
+            if led == [[VIP], [TWIN], [VIP]]:
+                home.cloud.processes.call_at(
+                    home.cloud.at + APP_TTL_S + Proof().bake_s + 1.0,
+                    lambda: home.cloud.power_off(VM),
+                )
+
+        told_of_names(home, names, dies_later)
+        ended = await home.do("resize", VM, offering=LARGE)
+        assert ended.outcome in {Outcome.FAILED, Outcome.PARKED}, ended.reason
+        assert rules(home, TWIN) != []
