@@ -126,6 +126,7 @@ def _beside(seen: ServiceView, words: Wording, offering_id: str) -> Plan:
             *(() if seen.vantage_points else (_UNPROVEN,)),
             f"Clients that keep connections open longer than the TTL of {in_words(seen.names)}, "
             f"or know {vip} itself, are cut once.",
+            *seen.slow(seen.names),
             *words.warns(seen.ilb),
         ),
         parameters=(
@@ -242,6 +243,7 @@ def _warnings(
     else:
         warnings.append(f"Half of its capacity serves meanwhile. Connections that stay open longer "
                         f"than the TTL of {in_words(seen.names)} are cut once.")  # fmt: skip
+    warnings += seen.slow(seen.names) if named else ()
     if named and cut:
         warnings.append(f"Clients of port {in_words(cut)} have the bare address, and no name leads "
                         "them away: they are cut while theirs is stopped and started.")  # fmt: skip

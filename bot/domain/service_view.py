@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
+from bot.domain.page import duration
 from bot.domain.plan import Fact, Plan, Target, changes
 from bot.domain.site import Site, names_in
 from bot.domain.topology import IlbTarget, target_of
 from bot.domain.view import View
 from bot.domain.zone import Host, Offering
+
+LONG_TTL_S = 300
+"""From here a plan says how long the TTL of a name that it moves is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,16 @@ class ServiceView:
     def record(self, name: str) -> Record:
         """Return what is published for a name."""
         return next((one for one in self.records if one.name == name), Record(name))
+
+    def slow(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Say which names are remembered so long that whoever approves a move of them must know."""
+        wanted = set(names)
+        return tuple(
+            f"The TTL of {one.name} is {duration(one.ttl_s)}: each move of it waits as long, "
+            "and so does its way back."
+            for one in self.records
+            if one.name in wanted and one.addresses and one.ttl_s >= LONG_TTL_S
+        )
 
     def facts(self) -> tuple[Fact, ...]:
         """What every plan about it relies on; which host it runs on is none of it."""

@@ -1,4 +1,4 @@
-"""The way over a temporary twin: which names are moved there and back."""
+"""The way over a temporary twin: which names are moved there and back, and how long that takes."""
 
 from __future__ import annotations
 
@@ -19,3 +19,14 @@ def test_a_name_that_is_not_published_is_not_published_by_the_way() -> None:
         (web, web.with_addresses(twin_vip))
     ]
     assert [move.after for move in found.back] == [web]
+
+
+def test_a_name_that_is_remembered_for_long_is_said_where_it_is_moved() -> None:
+    seen = crowd(one(80, "web"), one(82, "api"))
+    slow, fast = Record(f"web.{ZONE}", (VIP,), 7200), Record(f"api.{ZONE}", (VIP,), 60)
+    seen = replace(seen, records=(fast, slow))
+    assert seen.slow([slow.name, fast.name]) == (
+        f"The TTL of {slow.name} is 2 h 0 min: each move of it waits as long, "
+        "and so does its way back.",
+    )
+    assert seen.slow([fast.name]) == ()

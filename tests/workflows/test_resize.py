@@ -331,6 +331,12 @@ async def test_a_plan_says_what_its_start_renews_and_what_it_loses(home: House) 
     assert any("deploys a machine anew" in one for one in planned.warnings)
 
 
+async def test_a_plan_says_how_long_a_name_is_remembered(home: House) -> None:
+    home.nameserver.zone.set_record("app.shop.internal", 7200, "A", VIP)
+    planned = plan_of(await home.ask("resize", VM, offering=LARGE))
+    assert any("The TTL of app.shop.internal is 2 h 0 min" in one for one in planned.warnings)
+
+
 async def test_one_that_is_stopped_is_recovered_first(home: House) -> None:
     home.cloud.power_off(VM)
     home.later(200.0)
