@@ -14,6 +14,7 @@ from bot.domain.plan import Exposure, Plan, PlannedStep, in_words
 from bot.domain.rolling import Detour, Turn, detour, turns, why_not_beside
 from bot.domain.service_view import ServiceView
 from bot.domain.view import View, rules_digest
+from bot.errors import Refused
 from workflows.steps import probe
 
 _TURNS: TypeAdapter[tuple[Turn, ...]] = TypeAdapter(tuple[Turn, ...])
@@ -96,7 +97,7 @@ def _twins(seen: ServiceView, due: Sequence[View], words: Wording) -> Plan:
 
 def _beside(seen: ServiceView, words: Wording, offering_id: str) -> Plan:
     """Plan over a temporary twin, so that the address stays and nobody is cut off."""
-    found, vm = detour(seen), seen.ilb.vm
+    found, vm = _detour(seen), seen.ilb.vm
     if offering_id:
         found = replace(found, twin=replace(found.twin, offering_id=offering_id))
     assert vm is not None
@@ -135,6 +136,13 @@ def _beside(seen: ServiceView, words: Wording, offering_id: str) -> Plan:
         ),
         by_person="" if seen.vantage_points else _NO_PROOF,
     )  # fmt: skip
+
+
+def _detour(seen: ServiceView) -> Detour:
+    try:
+        return detour(seen)
+    except Refused as no:
+        raise Refused(no.why, instead=f"{no.instead} Or take the outage: `outage`.") from no
 
 
 def _outage(seen: ServiceView, words: Wording) -> Plan:

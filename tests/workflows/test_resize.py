@@ -331,6 +331,16 @@ async def test_a_plan_says_what_its_start_renews_and_what_it_loses(home: House) 
     assert any("deploys a machine anew" in one for one in planned.warnings)
 
 
+async def test_a_name_that_leads_elsewhere_too_leaves_the_outage(home: House) -> None:
+    home.nameserver.zone.set_record("app.shop.internal", 5, "A", VIP, "10.20.1.99")
+    ended = await home.ask("resize", VM, offering=LARGE)
+    assert ended.outcome is Outcome.REFUSED
+    assert "10.20.1.99 is not this ILB" in ended.reason
+    assert ended.reason.endswith("Or take the outage: `outage`.")
+    asked = await home.ask("resize", VM, offering=LARGE, outage="True")
+    assert plan_of(asked).parameter("way") == "outage"
+
+
 async def test_a_plan_says_how_long_a_name_is_remembered(home: House) -> None:
     home.nameserver.zone.set_record("app.shop.internal", 7200, "A", VIP)
     planned = plan_of(await home.ask("resize", VM, offering=LARGE))
