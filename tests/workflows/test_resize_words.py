@@ -87,6 +87,8 @@ def test_a_pair_that_is_done_says_its_roles() -> None:
     ("way", "next_"),
     [
         ("outage", "`recover b-1-VM` if it is not Running"),
+        ("beside", "`recover b-1-VM` if it is not Running, `unpair b-1-VM` if a temporary twin is "
+                   "left"),
         ("pair", "Look at states and roles of the routers in CloudStack, before anything else is "
                  "stopped"),
     ],
