@@ -7,6 +7,8 @@ of twins, and puts a machine beside its peer as readily as anywhere (`MigrateSys
 1. See that neither its twin nor the other router of its place runs on the chosen host by now.
 2. Migrate it there, and read the host again: the job's word is not what counts.
 3. Look again for its twin or peer: where that moved to the same host meanwhile, go back.
+4. Where an ILB was seen to answer before, it must there too, or it goes back: a host may lack its
+   network.
 
 Undoing is moving it back. A live migration stops the machine for the last of its memory; how long
 is measured, not known before.
@@ -30,7 +32,7 @@ from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
 from bot.services.runbooks import Probing, Runbook
 from bot.services.subjects import PLACED
-from workflows.steps import host
+from workflows.steps import host, probe, twin
 from workflows.steps.host import Standing
 
 NAME = "migrate"
@@ -93,11 +95,16 @@ async def apply(run: Run, planned: Plan) -> None:
     to = Standing(planned.parameter("to"), planned.parameter("to_name"), is_apart=True)
     back = Standing(planned.parameter("from"), planned.parameter("from_name"), is_apart=True)
     await _without_its_peer(run, planned)
+    vip = planned.parameter("vip")
+    answered = bool(vip) and await probe.proven(run, vip)
     run.undo(
         f"migrate {name} back to {back.host_name}", lambda: host.to_host(run, vm_id, name, back)
     )
     await host.to_host(run, vm_id, name, to)
     await _without_its_peer(run, planned)
+    if answered:
+        run.stage(f"See {vip} answer there")
+        await twin.prove(run, planned, vip)
 
 
 async def _without_its_peer(run: Run, planned: Plan) -> None:

@@ -10,11 +10,12 @@ from bot.domain.operation import Mode, Operation, Outcome, Source, State, Wish
 from bot.domain.plan import Plan
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Host
+from bot.sandbox.cloud.traffic import Behaviour
 from bot.services.operations import plan_of
 from bot.services.traffic import MEASURED
 from tests.workflows.harness import House, house
 from tests.workflows.migrate_scenarios import HERE, THERE, lone_router, runs_on
-from tests.workflows.paired import TWIN, VM, paired
+from tests.workflows.paired import TWIN, VIP, VM, paired
 from workflows.words import Words
 
 CALL = "migrateSystemVm"
@@ -251,3 +252,18 @@ async def test_the_words_of_a_migration(home: House) -> None:
     assert Words().render("migrate", "done", **given) == (
         "*b-31-VM* runs on *kvm-b1* now, not on *kvm-b2*, after 6 s.\nTraffic was not measured."
     )
+
+
+@pytest.mark.slow
+async def test_one_that_does_not_answer_on_its_new_host_goes_back() -> None:
+    async with house(named=True, watched=True) as home:
+
+        def without_its_network(command: str) -> None:
+            if command == CALL and runs_on(home.vm(VM)) == HERE:
+                home.cloud.lose_connections(VIP, 80, Behaviour.HANGS, seconds=200.0)
+
+        home.wire.before = without_its_network
+        ended = await home.do("migrate", VM)
+        assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+        assert f"prove {VIP}: it was not seen to answer" in ended.reason
+        assert runs_on(home.vm(VM)) == HERE
