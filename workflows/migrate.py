@@ -182,7 +182,13 @@ def _first(seen: Placing, machine: Machine) -> HostChoice:
 
 
 def _wished(seen: Placing, machine: Machine, named: str) -> HostChoice:
-    choice = next((one for one in seen.choices if goes_by(named, {one.id, one.name})), None)
+    meant = [one for one in seen.choices if goes_by(named, {one.id, one.name})]
+    if len(meant) > 1:
+        ids = in_words(sorted(f"`{one.id}`" for one in meant))
+        raise Refused(
+            f"{len(meant)} hosts are called {quoted(named)}.", instead=f"Say its id: {ids}."
+        )
+    choice = meant[0] if meant else None
     free = in_words([f"`{one.name}`" for one in seen.open_choices])
     instead = f"It can move to {free}." if free else "No other host takes it either."
     if choice is None:

@@ -144,6 +144,14 @@ async def test_a_host_in_maintenance_is_named_with_its_state(home: House) -> Non
     )
 
 
+async def test_a_host_name_that_two_have_is_no_name(home: House) -> None:
+    there, other = host(home, THERE), host(home, "kvm-a1")
+    other.pod, other.cluster_id, other.name = there.pod, there.cluster_id, THERE
+    text = await refused(home, host=THERE)
+    assert text.startswith(f"2 hosts are called “{THERE}”. Say its id: ")
+    assert (await planned(home, host=other.id)).parameter("to") == other.id
+
+
 async def test_a_host_that_nobody_has_is_refused_with_those_there_are(home: House) -> None:
     text = await refused(home, host="kvm-z9")
     assert text.endswith(f"called “kvm-z9”. It can move to `{THERE}`.")
