@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bot.demo.scripts.acting import Scenario, done, short_ttl
 from bot.demo.scripts.roll import FAST, HURRIED, NAMED
 from bot.demo.stage import Stage
@@ -20,16 +18,13 @@ async def resize_router_pair(stage: Stage) -> None:
     await done(stage, 'resize shop-prod offering="Router large"')
 
 
-_UNHEARD = replace(HURRIED, settings=(*HURRIED.settings, ("ILBOT_KAFKA__ENABLED", "false")))
-"""Without the bus: hurried like this, what is read of a machine between our own stop and start may
-be of two moments, and looks like a death that `recover` then finds nothing of."""
 SCENARIOS = (
     Scenario(
         "resize-ilb",
         "an ILB gets more CPU while a twin as large carries its name; none is lost",
         ("done",),
         resize_ilb,
-        _UNHEARD,
+        HURRIED,
     ),
     Scenario(
         "resize-router-pair",
