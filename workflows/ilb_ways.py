@@ -71,7 +71,6 @@ async def _in_the_open(run: Run, planned: Plan, work: Work) -> None:
     await work.expect(run, planned, target.id)
     await ilb_vm.rules_as_planned(run, planned)
     if answered:
-        run.stage(f"See {vip} answer again")
         await twin.prove(run, planned, vip)
 
 

@@ -58,7 +58,7 @@ async def test_every_step_of_a_change_is_written_once(home: House) -> None:
     steps = [note.step for note in await home.journal.notes(found.id) if note.kind == "step"]
     assert len(steps) == len(set(steps))
     assert [step.split(".")[1] for step in sorted(steps)] == [
-        "begin",
+        "begin", "answered",
         "newest", "submit_stop", "await_job", "settled",
         "newest", "submit_start", "await_job", "settled",
         "expect_version", "expect_rules",
