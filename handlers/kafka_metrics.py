@@ -67,6 +67,11 @@ class IntakeMetrics:
             registry=registry,
         )
 
+    def count(self, settled: Mapping[tuple[str, Outcome], int]) -> None:
+        """Count records that are settled."""
+        for (kind, outcome), number in settled.items():
+            self.records.labels(kind, outcome).inc(number)
+
     def show_lag(self, partition: int, behind: int, age_s: float) -> None:
         """Set a partition's gauges; without anything behind, the age of the last record is 0."""
         lag = max(behind, 0)
@@ -97,11 +102,6 @@ class CpuMetrics(IntakeMetrics):
             ("why",),
             registry=registry,
         )
-
-    def count(self, settled: Mapping[tuple[str, Outcome], int]) -> None:
-        """Count records that are settled."""
-        for (kind, outcome), number in settled.items():
-            self.records.labels(kind, outcome).inc(number)
 
     def show(self, detectors: Iterable[Detector]) -> None:
         """Set the gauges of what is watched."""
