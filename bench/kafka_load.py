@@ -98,11 +98,13 @@ class BusLoad:
     """CloudStack's event bus: what was recorded, again and again, between the lives of strangers.
 
     For each recorded record there are `strangers` about user VMs that are none of ours, made
-    from what was recorded of one: its states, actions, jobs and what was billed.
+    from what was recorded of one: its states, actions, jobs and what was billed. There are
+    `lives` of these VMs: with few most of them were heard of before.
     """
 
     rounds: int
     strangers: int = 0
+    lives: int = STRANGERS
 
     @property
     def count(self) -> int:
@@ -135,7 +137,7 @@ class BusLoad:
         told = _life_of_a_user_vm()
         at = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime())
         while True:
-            for number in range(STRANGERS):
+            for number in range(self.lives):
                 other = stranger_id(number)
                 for text in told:
                     said = text.replace("{id}", other).replace("{at}", at)

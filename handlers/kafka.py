@@ -19,7 +19,7 @@ from handlers.kafka_partitions import Batch, ClientMode, Partitions, ReadSetting
 __all__ = ["ClientMode", "Intake", "IntakeSettings", "ReadSettings", "Settler", "Start"]
 
 log = structlog.get_logger(__name__)
-_OTHERS_TURN_S = 0.002
+_OTHERS_TURN_S = 0.001
 """After so long a batch lets the rest of the process have its turn."""
 
 

@@ -26,7 +26,7 @@ from handlers.kafka_metrics import CpuMetrics, Outcome
 
 log = structlog.get_logger(__name__)
 _IDLE_TICK_S = 5.0
-_TURN_S = 0.004
+_TURN_S = 0.002
 """Records that are slow to read are taken for no longer at once."""
 _PLAIN = (CPU, Outcome.NOTHING)
 """What nearly every record is."""

@@ -23,7 +23,7 @@ from handlers.kafka_records import decode, decode_key
 __all__ = ["Hold", "Settled", "Sink", "Triage", "TriageSettings"]
 
 Sink = Callable[[Observation], Awaitable[None]]
-_TURN_S = 0.004
+_TURN_S = 0.002
 """Records are read at once for no longer: nothing else is done meanwhile."""
 _UNREAD = "unread"
 """The kind of a record that was not decoded."""
