@@ -93,7 +93,9 @@ def _ratio(bootstrap: str, size: Size, what: str, kind: str, load: Load) -> Row:
 
 
 def _lag(bootstrap: str, size: Size) -> Table:
-    rows = []
+    nothing = asdict(Job("busy", "", "", 0, 0))
+    took = Took(**json.loads(_output_of("bench.kafka_run", json.dumps(nothing))))
+    rows = [Row("1 ms of work a turn", ("-", *map(_ms, took.lag_ms), *map(_ms, took.ack_ms)))]
     for what, kind, load in (
         ("CPU samples", "cpu", CpuLoad(size.backlog)),
         ("event bus", "bus", BusLoad(size.backlog * 200 // 219)),

@@ -33,11 +33,15 @@ Percentiles = tuple[float, float, float]
 """The 50th, the 99th, and the largest."""
 _TICK_S = 0.002
 _ACK_S = 0.02
+_BUSY_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to read, and how: `bare`, `whole`, or `lag`: whole, and how late others are."""
+    """What to read, and how: `bare`, `whole`, or `lag`: whole, and how late others are.
+
+    `busy` reads nothing: what others suffer from a loop that works for a millisecond a turn.
+    """
 
     how: str
     bootstrap: str
@@ -237,8 +241,22 @@ def percentiles(seconds: list[float]) -> Percentiles:
     return at[0], at[1], ordered[-1] * 1e3
 
 
+async def busy(others: Others) -> Took:
+    """Only work for a millisecond a turn: what the machine itself lets a loop have."""
+    others.begin()
+    ends_at = time.perf_counter() + _BUSY_S
+    while time.perf_counter() < ends_at:
+        turn_ends_at = time.thread_time() + 0.001
+        while time.thread_time() < turn_ends_at:
+            pass
+        await asyncio.sleep(0)
+    return Took(0, 0.0, _BUSY_S, 0.0, 0.0, 0, *others.end())
+
+
 async def main(job: Job) -> Took:
     """Return what the reading took."""
+    if job.how == "busy":
+        return await busy(Others())
     watch = Watch(job.load.count, Others() if job.how == "lag" else None)
     incidents = await (bare if job.how == "bare" else whole)(job, watch)
     return watch.took(incidents)

@@ -147,6 +147,7 @@ class Intake:
                     epoch = partitions.epoch
                     await self._settler.begin()
                 if batches:
+                    await asyncio.sleep(0)  # unpacking them took as long as settling them will
                     await self._settle_all(partitions, batches)
                 elif await partitions.are_all_read():
                     await self._settler.idle()
