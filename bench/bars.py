@@ -17,7 +17,7 @@ from bot.domain.share import Calls
 from bot.sandbox.cloud import Latencies
 from bot.sandbox.cloud.model import AclList, Job
 from bot.services.progress import ENDED_WITH, PLANNED_WITH, Step
-from tests.workflows import migrate_scenarios, scenarios
+from tests.workflows import migrate_scenarios, resizes, scenarios
 from tests.workflows.harness import House, house
 from tests.workflows.sweep import Scenario
 
@@ -33,7 +33,7 @@ CASES = (
     scenarios.ROLL, scenarios.BESIDE, scenarios.TWINS, scenarios.ROUTERS, scenarios.PAIR,
     scenarios.ROUTER_PAIR, scenarios.UNPAIR, scenarios.BUILD, scenarios.REPLACE, scenarios.ACL,
     scenarios.STOPPED, scenarios.MISSING, scenarios.ROUTER_STOPPED, scenarios.ROUTER_FAILING,
-    migrate_scenarios.MIGRATE,
+    migrate_scenarios.MIGRATE, resizes.RESIZE_BESIDE, resizes.RESIZE_ROUTERS,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ Reads: each list that the plan relies on, once, in as many calls as CloudStack h
 | when a router was | 2 |
 | restarts of its VPC and network, where something is down | 2 |
 | whether the templates are ready (roll) | 2: types ROUTING and SYSTEM |
+| the offerings to choose from (resize), where a new ILB VM does not ask for them | 1 |
 | what makes twins equal | 1 (members of the tier), 1 for each rule (its stickiness), and 1 where \
 there are two already (the port of HAProxy's statistics, which no rule may take) |
 | what a new ILB VM comes with | 2: the setting, the offerings |
@@ -37,10 +38,10 @@ from bot.domain.comparison import RuleChange
 from bot.domain.plan import Plan
 from bot.domain.router_view import ROUTER_KINDS
 from bot.domain.view import ports_in
-from workflows import migrate, pair, provision, roll_plans, unpair
+from workflows import ilb_way_plans, migrate, pair, provision, unpair
 
 RELEASE, NAME, SETTINGS, ILB_EVENTS, ROUTER_EVENTS, RESTARTS = 1, 4, 2, 3, 2, 2
-TEMPLATES, MEMBERS, STATS, ROOM, HOSTS, TIER, CHOICES = 2, 1, 1, 2, 1, 8, 1
+TEMPLATES, OFFERINGS, MEMBERS, STATS, ROOM, HOSTS, TIER, CHOICES = 2, 1, 1, 1, 2, 1, 8, 1
 LOOKS = 3
 
 
@@ -94,11 +95,12 @@ def _reads_of_an_ilb(planned: Plan) -> int:
     there = sum(one != "none" for one in machines)
     rules = sum(name.removeprefix("twin's ").startswith("rule on port ") for name in facts)
     builds = planned.parameter("way") == "beside" or planned.parameter("act") == "ilb-twin"
-    compares = builds or (planned.runbook in {"roll", "pair"} and machines[1] != "none")
+    compares = builds or (planned.runbook in {"roll", "resize", "pair"} and machines[1] != "none")
     return (
         RELEASE + NAME + SETTINGS + ILB_EVENTS * there
         + RESTARTS * (facts["state"] != "Running")
         + TEMPLATES * (planned.runbook == "roll")
+        + OFFERINGS * (planned.runbook == "resize" and not builds)
         + HOSTS * (planned.runbook == pair.NAME)
         + (MEMBERS + rules) * compares
         + STATS * (compares and not builds)
@@ -116,10 +118,16 @@ def _changes_of_an_ilb(planned: Plan) -> int:
     if planned.runbook == "recover":
         return 2 if planned.parameter("state") == "Stopping" else 1
     if planned.parameter("way") == "beside":
-        twin = roll_plans.detour_of(planned).twin
+        twin = ilb_way_plans.detour_of(planned).twin
         there_and_back = sum(map(_changes_of_a_rule, twin.changes)) + len(twin.changes)
-        return 2 + there_and_back + 2 * len(twin.marks)
-    return 2 * len(planned.parameter("due").split())
+        worked_on = 2 if planned.runbook == "resize" else 1  # the twin gets the offering as well
+        return _restart(planned) * worked_on + there_and_back + 2 * len(twin.marks)
+    return _restart(planned) * len(planned.parameter("due").split())
+
+
+def _restart(planned: Plan) -> int:
+    """A stop and a start, and what comes between."""
+    return 3 if planned.runbook == "resize" else 2
 
 
 def _changes_of_a_rule(change: RuleChange) -> int:
@@ -148,6 +156,7 @@ def _reads_of_routers(planned: Plan) -> int:
         RELEASE + NAME + 1 + SETTINGS + networks + (1 + ROUTER_EVENTS) * len(names)
         + RESTARTS * down
         + TEMPLATES * (planned.runbook == "roll")
+        + OFFERINGS * (planned.runbook == "resize")
         + HOSTS * (planned.runbook == pair.NAME)
     )  # fmt: skip
 
@@ -158,7 +167,7 @@ def _changes_of_routers(planned: Plan) -> int:
     if planned.runbook == "recover":
         starts, reboots = planned.parameter("start"), planned.parameter("reboot")
         return len(starts.split()) + 2 * len(reboots.split())
-    return 2 * len(planned.parameter("due").split())
+    return _restart(planned) * len(planned.parameter("due").split())
 
 
 def _reads_of_a_tier(planned: Plan, acl_lists: int) -> int:

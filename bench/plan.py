@@ -110,5 +110,7 @@ def seed(cloud: World, size: int) -> str:
     return vip
 
 
-async def _no_history(target_id: str, ours: str) -> tuple[tuple[float, ...], str]:
+async def _no_history(
+    target_id: str, ours: str, tier_id: str = "", vip: str = ""
+) -> tuple[tuple[float, ...], str]:
     return (), ""

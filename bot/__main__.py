@@ -240,8 +240,9 @@ def plan(
 ) -> None:
     """Plan a change and show it; nothing is stored and nothing is changed."""
     from bot.cli.ask import plan_text
+    from handlers.commands import from_shell
 
-    with_core(config, lambda core: plan_text(core, " ".join(words), as_json=as_json))
+    with_core(config, lambda core: plan_text(core, from_shell(words), as_json=as_json))
 
 
 @cli.command()

@@ -49,6 +49,7 @@ from bot.services.questions import Questions
 from bot.services.saturation import Saturation
 from bot.services.service_view import Outlook
 from bot.services.switch import KillSwitch
+from bot.services.telling import Telling
 from bot.services.waiting import Waiting
 from bot.settings import Settings
 from bot.settings.probe_groups import BOT
@@ -189,7 +190,8 @@ class App:
         operations = Operations(door)
         chat = SlackChat(connections.slack_web(self._settings))
         news = CloudNews(core.journal, chat, self._settings.slack.channel)
-        watch = CloudWatch(core.journal, core.servers, core.clock, news.changed)
+        told = Telling("cloud news", news.tell)
+        watch = CloudWatch(core.journal, core.servers, core.clock, told.changed)
         lifecycle.append(
             Lifecycle(
                 Office(
@@ -216,7 +218,7 @@ class App:
         waiting = Waiting(core.journal, questions, engine, core.switch)
         ring.listeners.append(waiting.wake)
         self._spawn("waiting changes", waiting.run())
-        self._spawn("cloud news", news.run())
+        self._spawn("cloud news", told.run())
         self._report_drift(core, chat)
         desk = Desk(
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch,
@@ -315,11 +317,12 @@ class App:
         if cpu.source == "off":
             return
         news = AdviceNews(desk.journal, chat, self._settings.slack.channel)
-        self._spawn("advice news", news.run())
+        told = Telling("advice news", news.tell)
+        self._spawn("advice news", told.run())
         source = Source.KAFKA if cpu.source == "kafka" else Source.POLL
         hosts = Hosts(cpu.host_machines, cpu.host_window_s)
         advisor = Advising(desk.fleet, RUNBOOKS)
-        saturation = Saturation(desk, advisor, rule, source, news.changed, hosts)
+        saturation = Saturation(desk, advisor, rule, source, told.changed, hosts)
         if cpu.source == "poll":
             looking = CpuWatch(desk.cloud, desk.clock, rule, saturation)
             poller = Poller("cpu", looking.look, cpu.interval_s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -104,6 +104,18 @@ def parse(text: str) -> Ask | Question | Form | Complaint:
         return _read(readable(text))
     except _Unclear as unclear:
         return Complaint(str(unclear))
+
+
+def from_shell(words: Sequence[str]) -> str:
+    """Return a command with the quotation marks that a shell took away; one word is all of it."""
+    return words[0] if len(words) == 1 else " ".join(map(_quoted_again, words))
+
+
+def _quoted_again(word: str) -> str:
+    key, equals, value = word.partition("=")
+    if " " not in word or '"' in word:
+        return word
+    return f'{key}="{value}"' if equals and " " not in key else f'"{word}"'
 
 
 def readable(text: str) -> str:

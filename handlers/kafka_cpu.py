@@ -125,12 +125,11 @@ class CpuSettler:
             mine = [one for one in alike if not one.key or one.key in ours]
         taken, counted = self._take_all(here, mine, is_news=is_news)
         settled = len(alike) if taken == len(mine) else alike.index(mine[taken])
-        if settled:
-            if is_news:
-                counted[_FOREIGN] += settled - taken
-                self._metrics.count(counted)
-            if not here.owed:
-                self._pass_time(here, here.detector.newest, self._tick_s, is_news=is_news)
+        if settled and is_news:
+            counted[_FOREIGN] += settled - taken
+            self._metrics.count(counted)
+            if not here.owed:  # what time brings of the past is news: it comes then
+                self._pass_time(here, here.detector.newest, self._tick_s)
         return settled
 
     def _take_all(
@@ -185,7 +184,7 @@ class CpuSettler:
         """Let time pass for the machines: with nothing more to read, the clock tells it."""
         now = self._now()
         for here in self._partitions.values():
-            self._pass_time(here, now, _IDLE_TICK_S, is_news=True)
+            self._pass_time(here, now, _IDLE_TICK_S)
             await self._tell_without_record(here)
         self._metrics.show([here.detector for here in self._partitions.values()])
 
@@ -235,9 +234,18 @@ class CpuSettler:
         return settled
 
     def _owe(self, here: _Partition, edges: Sequence[Edge], *, is_news: bool) -> None:
-        """Keep what is to be told; of the past only ends, which were perhaps never told."""
-        told = edges if is_news else [edge for edge in edges if edge.moment in _ENDS]
+        """Keep what is to be told; of the past what was perhaps never told, which does no harm."""
+        told = edges if is_news else [edge for edge in edges if self._may_be_untold(edge)]
         here.owed = (*here.owed, *told)
+
+    def _may_be_untold(self, edge: Edge) -> bool:
+        """Whether a moment of the past can be one that nobody was told of.
+
+        An incident on record may be due earlier when seen again: only its beginning is known.
+        """
+        if edge.moment is Moment.DUE:
+            return self._opened.get(edge.target_id) == edge.since
+        return edge.moment in _ENDS
 
     async def _tell(self, record: ConsumerRecord, here: _Partition) -> Outcome | None:
         """Tell what is owed, one after the other; `Hold` where that must wait."""
@@ -257,11 +265,11 @@ class CpuSettler:
         except IlbotError as error:
             log.warning("cpu_moment_not_told", moment=here.owed[0].moment, error=str(error))
 
-    def _pass_time(self, here: _Partition, now: float, every_s: float, *, is_news: bool) -> None:
+    def _pass_time(self, here: _Partition, now: float, every_s: float) -> None:
         """Look for who is silent; not for each sample, as it goes through all machines."""
         if now - here.ticked_at >= every_s:
             here.ticked_at = now
-            self._owe(here, here.detector.tick(now), is_news=is_news)
+            self._owe(here, here.detector.tick(now), is_news=True)
 
 
 def _is_foreign(record: ConsumerRecord, ours: Container[bytes] | None) -> bool:

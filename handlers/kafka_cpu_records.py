@@ -99,7 +99,7 @@ def _object(raw: bytes | None) -> dict[str, Any]:
     try:
         text = raw.decode()
         # What `json.loads` does at its core: half of the time it takes goes into the rest.
-        value, end = _SCAN(text, 0)
+        value, end = _SCAN(text, 0) if text[:1] == "{" else (None, 0)
         if end != len(text):
             value = json.loads(text)
     except (ValueError, RecursionError, StopIteration):  # UnicodeDecodeError is a ValueError

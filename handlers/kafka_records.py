@@ -30,6 +30,8 @@ _SECRET_NAME = re.compile(
 )
 # A name, whatever quotes and escapes stand between, and all that may still be its value.
 _SECRET_PAIR = re.compile(rf"({_SECRET_NAME.pattern})(\w*)(\W{{1,8}})[^\n\"'&]+", re.IGNORECASE)
+_LOGIN = re.compile(r"(://)[^\s/@\"']+@")
+"""A name and a password in an address (RFC 3986, userinfo)."""
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/_=%.-]{20,}")
 _PLAIN_WORD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z.]+|[A-Z.]+", re.I)
 
@@ -86,7 +88,7 @@ def masked(text: str) -> str:
     lowered = text.lower()
     ends = [at for name in _DROPPED if (at := lowered.find(name)) >= 0]
     kept = text[: min(ends)] if ends else text
-    named = _SECRET_PAIR.sub(rf"\1\2\3{_MASK}", kept)
+    named = _SECRET_PAIR.sub(rf"\1\2\3{_MASK}", _LOGIN.sub(rf"\1{_MASK}@", kept))
     return _LONG_RUN.sub(lambda run: _unless_plain(run.group()), named)
 
 

@@ -14,7 +14,17 @@ from pydantic.fields import FieldInfo
 from bot.domain.acts import Act
 from bot.services.menu import Ask, Entry, Kind
 from bot.services.runbooks import Runbook, Runbooks
-from workflows import migrate, pair, provision, recover, roll, roll_fleet, split, unpair
+from workflows import (
+    migrate,
+    pair,
+    provision,
+    recover,
+    resize,
+    roll,
+    roll_fleet,
+    split,
+    unpair,
+)
 
 RUNBOOKS: Runbooks = {
     runbook.name: runbook
@@ -26,6 +36,7 @@ RUNBOOKS: Runbooks = {
         unpair.RUNBOOK,
         split.RUNBOOK,
         migrate.RUNBOOK,
+        resize.RUNBOOK,
         provision.RUNBOOK,
     )
 }

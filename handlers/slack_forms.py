@@ -16,7 +16,7 @@ from handlers.conversation import Filled, Start
 Json = dict[str, Any]
 
 MAX_TEXT = 3000
-"""Slack's limit for what stands in an input."""
+"""Slack's limit for what stands in an input, and for the text of a section."""
 MAX_ERROR = 1500
 SPEC, OVERWRITE, BECAUSE = "spec", "overwrite", "because"
 """Block ids of the inputs, and action ids of their elements."""
@@ -39,12 +39,7 @@ def filled_in(form: Form, start: Start, channel: str) -> Json:
     if not start.text:
         return note(form.runbook, start.note)
     if len(start.text) > MAX_TEXT:
-        text = (
-            f"{start.note} It has {len(start.text)} characters, and a form in Slack takes "
-            f"{MAX_TEXT}. `ilbot export {form.argument} > ilb.yaml` writes it to a file, and "
-            f"`ilbot {form.runbook} -f ilb.yaml` takes any length."
-        )
-        return note(form.runbook, text)
+        return note(form.runbook, _too_long(form, start))
     words = _INPUTS[form.runbook]
     blocks = [
         _words(start.note),
@@ -82,6 +77,17 @@ def filled_in(form: Form, start: Start, channel: str) -> Json:
     }
 
 
+def _too_long(form: Form, start: Start) -> str:
+    without = (
+        f"`ilbot export {form.argument} > ilb.yaml` writes it to a file, and "
+        f"`ilbot {form.runbook} -f ilb.yaml` takes any length."
+        if _INPUTS[form.runbook].overwrites
+        else f"Say what changes as {otherwise(form)}."
+    )
+    size = f"It has {len(start.text)} characters, and a form in Slack takes {MAX_TEXT}."
+    return f"{size} {without}\n{start.note}"
+
+
 def otherwise(form: Form) -> str:
     """Say how to ask for the same without a form."""
     return _INPUTS[form.runbook].otherwise
@@ -117,6 +123,9 @@ def _modal(runbook: str, blocks: list[Json], *, close: str = "Close") -> Json:
 
 
 def _words(text: str) -> Json:
+    """Cut what is too long between two words, which is never within an escaped character."""
+    if len(text) > MAX_TEXT:
+        text = f"{text[: MAX_TEXT - 2].rsplit(None, 1)[0]}\n…"
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 

@@ -7,6 +7,8 @@ of twins, and puts a machine beside its peer as readily as anywhere (`MigrateSys
 1. See that neither its twin nor the other router of its place runs on the chosen host by now.
 2. Migrate it there, and read the host again: the job's word is not what counts.
 3. Look again for its twin or peer: where that moved to the same host meanwhile, go back.
+4. Where an ILB was seen to answer before, it must there too, or it goes back: a host may lack its
+   network.
 
 Undoing is moving it back. A live migration stops the machine for the last of its memory; how long
 is measured, not known before.
@@ -30,7 +32,7 @@ from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
 from bot.services.runbooks import Probing, Runbook
 from bot.services.subjects import PLACED
-from workflows.steps import host
+from workflows.steps import host, probe, twin
 from workflows.steps.host import Standing
 
 NAME = "migrate"
@@ -42,11 +44,13 @@ class MigrateRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     target: str = Field(description="tier, ILB VM or VIP; router, VPC or isolated network")
-    host: str = Field(default="", description="host by name or id; default: the first that fits")
+    host: str = Field(
+        default="", description="host by name or id; default: the least busy that fits"
+    )
 
 
 def plan(seen: Placing, wish: Wish) -> Plan | NothingToDo:
-    """Plan the move to the host that is wished, or to the first by name that takes it."""
+    """Plan the move to the host that is wished, or to the least busy that takes it."""
     machine, named = seen.machine, wish.parameter("host")
     if machine is not None and named and goes_by(named, {machine.host_id, machine.host_name}):
         return NothingToDo(f"{machine.name} runs on {machine.host_name} already.")
@@ -91,11 +95,16 @@ async def apply(run: Run, planned: Plan) -> None:
     to = Standing(planned.parameter("to"), planned.parameter("to_name"), is_apart=True)
     back = Standing(planned.parameter("from"), planned.parameter("from_name"), is_apart=True)
     await _without_its_peer(run, planned)
+    vip = planned.parameter("vip")
+    answered = bool(vip) and await probe.proven(run, vip)
     run.undo(
         f"migrate {name} back to {back.host_name}", lambda: host.to_host(run, vm_id, name, back)
     )
     await host.to_host(run, vm_id, name, to)
     await _without_its_peer(run, planned)
+    if answered:
+        run.stage(f"See {vip} answer there")
+        await twin.prove(run, planned, vip)
 
 
 async def _without_its_peer(run: Run, planned: Plan) -> None:
@@ -173,7 +182,13 @@ def _first(seen: Placing, machine: Machine) -> HostChoice:
 
 
 def _wished(seen: Placing, machine: Machine, named: str) -> HostChoice:
-    choice = next((one for one in seen.choices if goes_by(named, {one.id, one.name})), None)
+    meant = [one for one in seen.choices if goes_by(named, {one.id, one.name})]
+    if len(meant) > 1:
+        ids = in_words(sorted(f"`{one.id}`" for one in meant))
+        raise Refused(
+            f"{len(meant)} hosts are called {quoted(named)}.", instead=f"Say its id: {ids}."
+        )
+    choice = meant[0] if meant else None
     free = in_words([f"`{one.name}`" for one in seen.open_choices])
     instead = f"It can move to {free}." if free else "No other host takes it either."
     if choice is None:

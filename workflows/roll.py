@@ -19,18 +19,15 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.acts import Act
-from bot.domain.operation import Wish
-from bot.domain.plan import NothingToDo, Plan
-from bot.domain.router_view import ROUTER_KINDS, RouterView
-from bot.domain.service_view import ServiceView
-from bot.engine.api import Run
-from bot.services.runbooks import Probing, Runbook, not_probed
+from bot.domain.plan import Plan
+from bot.services.runbooks import Runbook
 from bot.services.scope import Scope
 from bot.services.subjects import movable
-from workflows import roll_ilb, roll_router
+from workflows import ilb_ways, roll_ilb, roll_router, router_ways
+from workflows.halves import OUTAGE, Halves
+from workflows.ilb_way_plans import Way
 
 NAME = "roll"
-Seen = ServiceView | RouterView
 
 
 class RollRequest(BaseModel):
@@ -45,68 +42,28 @@ class RollRequest(BaseModel):
         pattern=r"^(\d+(\.\d+){1,3})?$",
     )
     restart: bool = Field(default=False, description="stop and start even at that version")
-    outage: bool = Field(
-        default=False, description="take the outage where a temporary twin could carry the traffic"
-    )
+    outage: bool = Field(default=False, description=OUTAGE)
 
 
-def plan(seen: Seen, wish: Wish) -> Plan | NothingToDo:
-    """Plan by what surrounds it, or say why there is nothing to do; `Refused` where it must not be.
-
-    Reads nothing but what was seen; planning again after the change finds nothing to do.
-    """
-    if isinstance(seen, RouterView):
-        return roll_router.plan(seen, wish)
-    return roll_ilb.plan(seen, wish)
-
-
-async def apply(run: Run, planned: Plan) -> None:
-    """Renew and prove, as the module's docstring says for each kind of target."""
-    if planned.target.kind in ROUTER_KINDS:
-        await roll_router.apply(run, planned)
-    else:
-        await roll_ilb.apply(run, planned)
-
-
-def left_to_do(seen: Seen, planned: Plan) -> tuple[str, ...]:
-    """Return what is not as planned; with none, planning again without `restart` finds nothing.
-
-    What would forbid a change now (a setting, a half-done rule elsewhere) says nothing of this one.
-    """
-    if isinstance(seen, RouterView):
-        return roll_router.left_to_do(seen, planned)
-    return roll_ilb.left_to_do(seen, planned)
-
-
-def unsafe(seen: Seen, planned: Plan) -> str:
-    """Say why a failed roll must not be left alone."""
-    if isinstance(seen, RouterView):
-        return roll_router.unsafe(seen, planned)
-    return roll_ilb.unsafe(seen, planned)
+_HALVES = Halves(roll_ilb.plan, roll_router.plan, roll_ilb.WORK, roll_router.WORK)
+plan, apply, probed = _HALVES.plan, _HALVES.apply, _HALVES.probed
+_ACTS = {Way.BESIDE: (Act.TWIN, Act.ROLL), router_ways.PAIR: (Act.ROLL_PAIR,)}
 
 
 def acts(planned: Plan) -> tuple[Act, ...]:
     """Return what the roll does, in the words of the topology."""
-    of_routers = planned.target.kind in ROUTER_KINDS
-    return roll_router.acts(planned) if of_routers else roll_ilb.acts(planned)
-
-
-def probed(planned: Plan) -> Probing:
-    """Measure what an ILB serves; what is not cut by plan must be proven."""
-    if planned.target.kind in ROUTER_KINDS:
-        return not_probed(planned)
-    return roll_ilb.probed(planned)
+    return _ACTS.get(planned.parameter("way"), (Act.ROLL,))
 
 
 RUNBOOK = Runbook(
     name=NAME,
     summary="renew an ILB VM or routers from the current system VM template, backup first",
-    subject=movable(Scope(templates=True, twins=True, builds=roll_ilb.may_build)),
+    subject=movable(Scope(templates=True, twins=True, builds=ilb_ways.may_build)),
     request=RollRequest,
     plan=plan,
     apply=apply,
-    left_to_do=left_to_do,
-    unsafe=unsafe,
+    left_to_do=_HALVES.left_to_do,
+    unsafe=_HALVES.unsafe,
     acts=acts,
     probed=probed,
     not_measured="Traffic was not measured.",

@@ -181,10 +181,9 @@ def _machines(view: ServiceView | RouterView) -> list[tuple[str, str]]:
 def _services(view: ServiceView | RouterView) -> Iterable[str]:
     """Two ILBs of one name may be all that serves it, wherever they are."""
     if isinstance(view, ServiceView):
-        for rule in view.ilb.rules:
-            for key, value in rule.tags:
-                if key in {NAME_TAG, SERVICE_TAG} and value:
-                    yield f"{key} {value}"
+        yield from (f"{NAME_TAG} {name}" for name in view.names)
+        tags = (tag for rule in view.ilb.rules for tag in rule.tags)
+        yield from (f"{key} {value}" for key, value in tags if key == SERVICE_TAG and value)
 
 
 def _summary(seen: FleetView, every: Sequence[Lot], count: int) -> str:

@@ -133,6 +133,7 @@ class _Split:
         both = _Moment(before.led | {passage.label}, before.left, before.gone)
         run.stage(f"Move {in_words([one.after.name for one in passage.moves])} to {passage.vip}")
         await twin.carries(run, self.planned, passage.vip, f"move {passage.label} there")
+        await self._still_built(passage)
         await twin.prove(run, self.planned, passage.vip)
         await probe.within_budget(run)
         self._goes_back(passage, before)
@@ -183,7 +184,12 @@ class _Split:
         )
         lines = tuple(f"{one.after.name}: {one.text.partition(': ')[2]}" for one in passage.moves)
         question = Question(f"{run.next_step:03d}", text, (*old, *lines), deadline_at)
-        if not await person.ask(run, question):
+
+        async def serves() -> None:
+            await twin.carries(run, self.planned, passage.vip, f"wait for who still uses {old[0]}")
+            await probe.within_budget(run)
+
+        if not await person.ask(run, question, serves):
             raise StepFailed(
                 "person", "permanent",
                 f"remove {in_words(old)}: nobody said in time that its clients are gone",
@@ -201,6 +207,7 @@ class _Split:
                 text = f"remove {old}: somebody changed {now.name}, it leads to {led}"
                 raise StepFailed("record_shows", "permanent", text, in_doubt=False)
         await twin.carries(run, self.planned, passage.vip, f"remove {old}")
+        await self._still_built(passage)
         await probe.within_budget(run)
         moment = self._moved(passage)
         await probe.watch(
@@ -208,6 +215,11 @@ class _Split:
         )
         for change in passage.removes:
             await lb_rule.carry_out(run, self.found.tier_id, change)
+
+    async def _still_built(self, passage: Passage) -> None:
+        """Look at its own rules: another one at that address makes it serve as well."""
+        for change in passage.builds:
+            await lb_rule.expect_after(self.run, self.found.tier_id, change)
 
     def _before(self, passage: Passage) -> _Moment:
         """Where clients are before a service moves: those before it have moved for good."""

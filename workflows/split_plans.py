@@ -141,6 +141,7 @@ def _warnings(seen: ServiceView, found: Splitting) -> tuple[str, ...]:
         warnings.append("No vantage point looks at it, so nothing is proven: the outcome will be "
                         "unverified.")  # fmt: skip
     moved = {port for one in found.passages for port in one.ports}
+    warnings += seen.slow(move.after.name for one in found.passages for move in one.moves)
     if any(seen.site.stickiness_of(rule) for rule in seen.ilb.rules if rule.source_port in moved):
         warnings.append("Each new ILB begins with an empty table of sticky clients.")
     warnings.append("Each ILB of the tier counts from zero after a change of rules.")

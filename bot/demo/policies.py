@@ -10,7 +10,9 @@ from bot.sandbox.slack.seed import ANA, BRUNO, CHEN
 PEOPLE = {ANA.id: "Ana", BRUNO.id: "Bruno", CHEN.id: "Chen"}
 """Who is who, by Slack user id, as the demo's policies name them."""
 AUTOMATIC_TIERS = ("app-tier", "web-tier")
-ASKED_FOR = ("roll", "roll-fleet", "pair", "unpair", "split", "provision", "migrate")
+ASKED_FOR = (
+    "roll", "roll-fleet", "pair", "unpair", "split", "migrate", "resize", "provision",
+)  # fmt: skip
 """Runbooks that only people ask for, and somebody else approves."""
 DEAD = ("ilb-stopped", "ilb-missing", "ilb-stuck-stopping", "router-stopped")
 FAILING = ("ilb-failing", "router-failing")

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from bot.demo.scripts import health, load, pair, provision, roll, roll_fleet, split, trouble
+from bot.demo.scripts import (
+    health,
+    load,
+    pair,
+    provision,
+    resize,
+    roll,
+    roll_fleet,
+    split,
+    trouble,
+)
 
 SCENARIOS = {
     one.name: one
@@ -10,6 +20,7 @@ SCENARIOS = {
         *roll.SCENARIOS,
         *roll_fleet.SCENARIOS,
         *pair.SCENARIOS,
+        *resize.SCENARIOS,
         *split.SCENARIOS,
         *trouble.SCENARIOS,
         *health.SCENARIOS,

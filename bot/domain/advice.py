@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.domain import remedies
-from bot.domain.demand import CPU_TARGET_PERCENT, SEVERAL, Demand, ServiceLoad, Size, percent
+from bot.domain.demand import (
+    BACKLOG,
+    CPU_TARGET_PERCENT,
+    SEVERAL,
+    Demand,
+    ServiceLoad,
+    Size,
+    percent,
+)
 from bot.domain.plan import in_words
 from bot.domain.remedies import Option, Remedy
 
@@ -130,6 +138,11 @@ def _on_a_full_host(demand: Demand, is_slow_to_connect: bool) -> Advice:
 
 def _strained(demand: Demand, lean: int) -> Advice:
     """The machine has too little CPU."""
+    if demand.is_standby and not (demand.host and demand.host.is_full):
+        return _unknown(
+            "It is the standby, which forwards nothing: something else in it takes the CPU.",
+            ("what runs in the machine",),
+        )
     if _is_unexplained(demand):
         return _unknown(
             "Such traffic does not explain so much CPU: something else in the machine takes it.",
@@ -223,10 +236,9 @@ def _why_not(demand: Demand, one: Option) -> str:
 
 
 def _after(demand: Demand, one: Option) -> str:
-    """Say what is left; what a saturated machine is asked for is not seen, so it is a least."""
-    used = demand.used_percent or 0.0
-    at_least = "at least " if demand.is_saturated else ""
-    return f"{at_least}{used * (one.factor or 1.0):.0f} %"
+    """Say what is left; what a saturated machine is asked for is not seen, so it is a range."""
+    left = (demand.used_percent or 0.0) * (one.factor or 1.0)
+    return f"{left:.0f} to {left * BACKLOG:.0f} %" if demand.is_saturated else f"{left:.0f} %"
 
 
 def _members(demand: Demand, slow: list[ServiceLoad]) -> Advice:

@@ -131,7 +131,7 @@ class Size:
 class HostLoad:
     """The host under the machine; `busy` are its other machines known to be busy.
 
-    `spare` other hosts would take the machine, None where they were not read.
+    `spare` other hosts would take the machine and have room, None where they were not read.
     """
 
     name: str
@@ -154,9 +154,10 @@ class Demand:
     """Everything an advice may look at. `larger` are offerings of its type with more of something.
 
     `twin` is the address of its twin, `""` for none; a new ILB VM comes as `new_size`. For routers
-    `services` is empty and `is_pair` says whether there are two. `response_target_s` is how
-    long a member may take. `names_move` is whether there is a directory in which a name can get
-    another address. `was_saturated` is for what is only supposed: see `times`.
+    `services` is empty, `is_pair` says whether there are two, and `is_standby` whether this one is
+    the BACKUP. `response_target_s` is how long a member may take. `names_move` is whether there is
+    a directory in which a name can get another address. `was_saturated` is for what is only
+    supposed: see `times`.
     """
 
     is_router: bool
@@ -167,6 +168,7 @@ class Demand:
     host: HostLoad | None = None
     twin: str = ""
     is_pair: bool = False
+    is_standby: bool = False
     new_size: Size = Size(1, 256)
     response_target_s: float = 0.5
     names_move: bool = True

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bot.domain.cause import restarting
 from bot.domain.cloud import VmState
 from bot.domain.episode import Reading, passing
-from bot.domain.health import CheckResult
+from bot.domain.health import CPU_CHECK, CheckResult
 from bot.domain.plan import Target, in_words
 from bot.domain.policy import IncidentKind
 from bot.domain.router_cause import evidence_of, why_router_is_down
@@ -46,7 +46,7 @@ def about(kind: IncidentKind, target_id: str) -> str:
 
 def failing_ilb(view: View, failed: Iterable[str] = ()) -> Finding:
     """Return whether checks of an ILB VM fail; `failed` are those of its open episode."""
-    kind, fails = IncidentKind.ILB_FAILING, view.failing_checks
+    kind, fails = IncidentKind.ILB_FAILING, _mended_by_a_restart(view.failing_checks)
     if why := _why_not_now(view):
         return Finding(kind, view.target, Reading.NOT_KNOWN, f"{view.name}: {why}")
     if fails:
@@ -59,7 +59,7 @@ def failing_ilb(view: View, failed: Iterable[str] = ()) -> Finding:
             kind, view.target, Reading.NOT_KNOWN, f"{view.name} is {view.state}: no check counts"
         )
     if passing(view.collected, failed):
-        words = f"{view.name}: no check fails that means anything there"
+        words = _nothing_fails(view.name, is_busy=bool(view.failing_checks))
         return Finding(kind, view.target, Reading.PASSES, words)
     words = f"{view.name}: its checks were not collected since its last start"
     return Finding(kind, view.target, Reading.NOT_KNOWN, words)
@@ -70,15 +70,15 @@ def failing_routers(view: RouterView, failed: Iterable[str] = ()) -> Finding:
     kind = IncidentKind.ROUTER_FAILING
     if view.busy_with:
         return Finding(kind, view.target, Reading.NOT_KNOWN, _ours(view.name, view.busy_with))
-    ill = [(one, view.failing(one)) for one in view.routers if one.state is VmState.RUNNING]
-    ill = [(one, fails) for one, fails in ill if fails]
+    seen = [(one, view.failing(one)) for one in view.routers if one.state is VmState.RUNNING]
+    ill = [(one, fails) for one, every in seen if (fails := _mended_by_a_restart(every))]
     if ill:
         words = in_words([f"{one.name} fails {in_words(_names(fails))}" for one, fails in ill])
         evidence = tuple(line for one, _ in ill for line in evidence_of(view, one))
         names = tuple(f"{one.id} {name}" for one, fails in ill for name in _names(fails))
         return Finding(kind, view.target, Reading.FAILS, words, evidence, names)
     if all(_passes(view, one, failed) for one in view.routers):
-        words = f"{view.name}: no check fails that means anything there"
+        words = _nothing_fails(view.name, is_busy=any(every for _, every in seen))
         return Finding(kind, view.target, Reading.PASSES, words)
     words = f"{view.name}: not every check was collected since the last start"
     return Finding(kind, view.target, Reading.NOT_KNOWN, words)
@@ -131,6 +131,17 @@ def _passes(view: RouterView, router: Router, failed: Iterable[str]) -> bool:
     if not own:
         return True
     return router.state is VmState.RUNNING and passing(view.collected(router), own)
+
+
+def _mended_by_a_restart(checks: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """Leave out that the CPU is busy: that is an incident of its own, and no restart gives more."""
+    return tuple(one for one in checks if one.name != CPU_CHECK)
+
+
+def _nothing_fails(name: str, *, is_busy: bool) -> str:
+    if is_busy:
+        return f"{name} fails {CPU_CHECK} alone: busy, which no restart mends; see `advise`"
+    return f"{name}: no check fails that means anything there"
 
 
 def _names(checks: Iterable[CheckResult]) -> tuple[str, ...]:

@@ -15,8 +15,7 @@ from bot.domain.names import DirectoryKind, Record
 from bot.domain.plan import FLEET, Fact, Plan, Target, changes, in_words
 from bot.domain.router_view import RouterView
 from bot.domain.service_view import ServiceView
-from bot.domain.site import Site, twin_in
-from bot.domain.spec import NAME_TAG
+from bot.domain.site import Site, names_in, twin_in
 from bot.domain.spelling import goes_by, nearest
 from bot.domain.topology import RouterTarget, targets
 from bot.domain.view import View
@@ -201,8 +200,7 @@ def place_id(target: RouterTarget) -> str:
 
 def names_of(ilbs: Iterable[Ilb]) -> tuple[str, ...]:
     """Return the names that clients use, each once."""
-    tags = (tag for ilb in ilbs for rule in ilb.rules for tag in rule.tags)
-    return tuple(sorted({value for key, value in tags if key == NAME_TAG and value}))
+    return names_in(rule for ilb in ilbs for rule in ilb.rules)
 
 
 def service_view(snapshot: Snapshot, ilb: Ilb, around: Around) -> ServiceView:

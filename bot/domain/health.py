@@ -13,6 +13,7 @@ from enum import StrEnum
 
 CONNECTIVITY = "connectivity.test"
 GATEWAYS = "gateways_check.py"
+CPU_CHECK = "cpu_usage_check.py"
 OF_TENANTS_VMS = frozenset({"dhcp_check.py", "dns_check.py"})
 """They compare with the VMs of the networks: an ILB VM serves neither, and where there is no VM
 they have nothing to find (apache/cloudstack#10088, #12643)."""

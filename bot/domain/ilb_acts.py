@@ -275,12 +275,13 @@ def _resize(target: IlbTarget) -> Answer:
     if answer := _hands_off(target, Act.RESIZE):
         return answer
     vm = target.ilb.vm
-    if vm is None or vm.state not in {VmState.RUNNING, VmState.STOPPED}:
-        return no(Act.RESIZE, f"It is {target.ilb.state}.", _RECOVER)
-    # NetworkHelperImpl / ManagementServerImpl.changeServiceForSystemVM: Stopped only.
+    if vm is None or vm.state is not VmState.RUNNING:
+        return no(Act.RESIZE, f"It is {target.ilb.state}, and a running one is resized.", _RECOVER)
+    # VirtualNetworkApplianceManagerImpl.upgradeRouter: Stopped only.
     return yes(
         Act.RESIZE,
-        "Stop, change the offering, start. The change is lost when the machine is deployed again.",
+        f"Stop, change the offering, start; {_meanwhile(target)}. The change is lost when the "
+        "machine is deployed again.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +68,4 @@ def percent_of(text: str) -> float | None:
         number = float(digits)
     except ValueError:
         return None
-    return min(number, 100.0) if number >= 0.0 else None
+    return min(number, 100.0) if 0.0 <= number < inf else None

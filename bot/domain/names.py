@@ -18,6 +18,11 @@ class DirectoryKind(StrEnum):
     """Nobody: names cannot be moved."""
 
 
+def as_recorded(name: str) -> str:
+    """Return a name as a `Record` has it; spelled otherwise it is the same name (RFC 4343)."""
+    return name.lower().removesuffix(".")
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A name with its IPv4 addresses, sorted; without an address there is no such record.

@@ -59,9 +59,9 @@ class Placing:
 
     @property
     def open_choices(self) -> tuple[HostChoice, ...]:
-        """The hosts that it may be moved to, by name."""
+        """The hosts that it may be moved to: the least busy first, else by name."""
         free = (one for one in self.choices if not self.why_not(one))
-        return tuple(sorted(free, key=lambda one: one.name))
+        return tuple(sorted(free, key=_by_room))
 
     def facts(self) -> tuple[Fact, ...]:
         """What a move relies on: nothing of what the machine serves."""
@@ -87,3 +87,7 @@ class Placing:
     def changes(self, planned: Plan) -> tuple[str, ...]:
         """Say in words which facts of a plan are no longer so."""
         return changes(planned.facts, self.facts())
+
+
+def _by_room(one: HostChoice) -> tuple[float, str]:
+    return 100.0 if one.cpu_percent is None else one.cpu_percent, one.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -106,6 +107,15 @@ class Plan:
     def parameter(self, name: str) -> str:
         """Return a parameter by name, `""` where the plan has none."""
         return dict(self.parameters).get(name, "")
+
+    def works_at(self, vip: str) -> bool:
+        """Whether an address is its target's, its twin's or a new one's.
+
+        What a plan only shows is in its facts and blast radius; an address among its parameters is
+        one that it works at.
+        """
+        alone = re.compile(rf"(?<![\d.]){re.escape(vip)}(?![\d.])")
+        return any(alone.search(value) for _, value in self.parameters)
 
 
 def changes(before: tuple[Fact, ...], now: tuple[Fact, ...]) -> tuple[str, ...]:

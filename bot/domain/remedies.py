@@ -104,10 +104,12 @@ def split(demand: Demand) -> Option:
 
 def _why_no_split(demand: Demand, groups: dict[str, list[ServiceLoad]]) -> str:
     """Return what stands in the way, `""` where nothing does."""
-    if len(groups) < 2:
-        return "There is one service, and a service cannot be cut in two."
     if not any(groups):
         return "No service has a name, so its clients cannot be moved."
+    if len(groups) < 2:
+        if len(demand.services) > 1:
+            return f"All its ports share one name, {next(iter(groups))}, so they move together."
+        return "There is one service, and a service cannot be cut in two."
     if not demand.names_move:
         return NO_DIRECTORY
     if _no_host_has_room(demand):
@@ -150,7 +152,7 @@ def migrate(demand: Demand) -> Option:
         though = f", though {in_words(list(host.busy))} on it are busy too" if host.busy else ""
         return _cannot(Remedy.MIGRATE, f"{seen} has room{though}: elsewhere it gets no more.")
     if host.spare == 0:
-        return _cannot(Remedy.MIGRATE, f"{seen} is full, and no other host takes it.")
+        return _cannot(Remedy.MIGRATE, f"{seen} is full, and no other host takes it or has room.")
     busy = f" and {in_words(list(host.busy))} on it are busy too" if host.busy else ""
     text = f"{seen} is full{busy}: on one with room the same work takes less. It moves as it runs."
     return Option(Remedy.MIGRATE, ROOM, MOVE, text, error=ROUGH)

@@ -114,5 +114,7 @@ def detour(seen: ServiceView) -> Detour:
     vip, twin_vip = seen.ilb.vip, next_free(seen.site)
     for record in seen.records:
         refuse_strangers(record, (vip,))
-    out = tuple(Move(one, one.without(vip).with_one(twin_vip)) for one in seen.records)
+    # A name that is not published leads nobody here: somebody may have withdrawn it.
+    led = (one for one in seen.records if one.addresses)
+    out = tuple(Move(one, one.without(vip).with_one(twin_vip)) for one in led)
     return Detour(pairing(seen, twin_vip), out, tuple(move.back for move in out))

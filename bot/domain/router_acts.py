@@ -55,15 +55,25 @@ def _roll_pair(target: RouterTarget) -> Answer:
     """
     if answer := _hands_off(target, Act.ROLL_PAIR):
         return answer
-    stands = in_words([f"{one.name} is {one.role} ({one.state})" for one in target.routers])
-    roles = sorted(one.role for one in target.routers if one.state is VmState.RUNNING)
-    if len(target.routers) != 2 or roles != [Role.BACKUP, Role.PRIMARY]:
-        return no(
-            Act.ROLL_PAIR,
-            f"It needs one PRIMARY and one BACKUP, both Running: {stands}.",
-            "Find out why they disagree before anything is stopped.",
-        )
+    if answer := _roles_disagree(target, Act.ROLL_PAIR):
+        return answer
+    stands = _stands(target)
     return yes(Act.ROLL_PAIR, f"The standby first, then the hand-over, once: {stands}.")
+
+
+def _roles_disagree(target: RouterTarget, act: Act) -> Answer | None:
+    roles = sorted(one.role for one in target.routers if one.state is VmState.RUNNING)
+    if len(target.routers) == 2 and roles == [Role.BACKUP, Role.PRIMARY]:
+        return None
+    return no(
+        act,
+        f"It needs one PRIMARY and one BACKUP, both Running: {_stands(target)}.",
+        "Find out why they disagree before anything is stopped.",
+    )
+
+
+def _stands(target: RouterTarget) -> str:
+    return in_words([f"{one.name} is {one.role} ({one.state})" for one in target.routers])
 
 
 def _start(target: RouterTarget) -> Answer:
@@ -126,9 +136,17 @@ def _make_single(target: RouterTarget) -> Answer:
 def _resize(target: RouterTarget) -> Answer:
     if answer := _hands_off(target, Act.RESIZE):
         return answer
+    lost = "The change is lost when a router is deployed again."
     if target.is_pair:
-        return yes(Act.RESIZE, "Stop, change the offering, start; the standby first.")
-    return yes(Act.RESIZE, f"Stop, change the offering, start; {target.owner} is cut meanwhile.")
+        if answer := _roles_disagree(target, Act.RESIZE):
+            return answer
+        return yes(Act.RESIZE, f"Stop, change the offering, start; the standby first. {lost}")
+    [router] = target.routers
+    if router.state is not VmState.RUNNING:
+        return no(Act.RESIZE, f"{router.name} is {router.state}.", "Start it first.")
+    return yes(
+        Act.RESIZE, f"Stop, change the offering, start; {target.owner} is cut meanwhile. {lost}"
+    )
 
 
 def _migrate(target: RouterTarget) -> Answer:

@@ -8,7 +8,7 @@ from bot.domain.cloud import CloudEvent, Template, Tier, VmState
 from bot.domain.health import CheckResult, failing
 from bot.domain.plan import Fact, Plan, Target, changes, in_words
 from bot.domain.view import event_in_words, is_move
-from bot.domain.zone import Host, Network, Role, Router, Vpc
+from bot.domain.zone import Host, Network, Offering, Role, Router, Vpc
 
 VPC_ROUTERS = "vpc-routers"
 NETWORK_ROUTERS = "network-routers"
@@ -24,7 +24,8 @@ class RouterView:
     Exactly one of `vpc` and `network` is there. `routers` and `tiers` are in the order of their
     names, no router where the place is idle. `checks` and `events` are those of all of them,
     events newest first; `restarts` those of the place. `is_empty` is a place where no tenant's VM
-    runs. `hosts` are those of the zone. `own_outages_s` are measured by earlier operations of
+    runs. `offerings` are the system offerings there are, read where one is chosen; `hosts` those of
+    the zone. `own_outages_s` are measured by earlier operations of
     ours, newest first; `busy_with` names an open operation of ours on them.
     """
 
@@ -36,6 +37,7 @@ class RouterView:
     checks: tuple[CheckResult, ...] = ()
     is_empty: bool = False
     templates: tuple[Template, ...] = ()
+    offerings: tuple[Offering, ...] = ()
     hosts: tuple[Host, ...] = ()
     events: tuple[CloudEvent, ...] = ()
     restarts: tuple[CloudEvent, ...] = ()

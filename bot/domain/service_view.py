@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
+from bot.domain.page import duration
 from bot.domain.plan import Fact, Plan, Target, changes
 from bot.domain.site import Site, names_in
-from bot.domain.spec import NAME_TAG
 from bot.domain.topology import IlbTarget, target_of
 from bot.domain.view import View
 from bot.domain.zone import Host, Offering
+
+LONG_TTL_S = 300
+"""From here a plan says how long the TTL of a name that it moves is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,10 @@ class ServiceView:
     `twin` is the ILB that its rules name as its twin, None where they name none; one that is named
     and gone is a view without machine and rules. `site` is the tier without its ACL. `records` are
     what the directory publishes for the names on its rules. Without `vantage_points` nothing can
-    be proven. A new ILB VM comes with `default_offering`, None where that is not shown. An
-    address that is withdrawn is left to its clients for at most `drain_s`. `loads` are what its
-    clients do by port, empty where nobody counted them; no plan relies on their being the same.
+    be proven. A new ILB VM comes with `default_offering`, None where that is not shown;
+    `offerings` are the system offerings there are, read where one is chosen. An address that is
+    withdrawn is left to its clients for at most `drain_s`. `loads` are what its clients do by port,
+    empty where nobody counted them; no plan relies on their being the same.
     """
 
     ilb: View
@@ -31,6 +36,7 @@ class ServiceView:
     twin: View | None = None
     hosts: tuple[Host, ...] = ()
     default_offering: Offering | None = None
+    offerings: tuple[Offering, ...] = ()
     directory: DirectoryKind = DirectoryKind.NONE
     records: tuple[Record, ...] = ()
     vantage_points: tuple[str, ...] = ()
@@ -64,11 +70,21 @@ class ServiceView:
     @property
     def nameless_ports(self) -> tuple[int, ...]:
         """Ports whose clients have nothing but the address."""
-        return tuple(rule.source_port for rule in self.ilb.rules if NAME_TAG not in dict(rule.tags))
+        return tuple(rule.source_port for rule in self.ilb.rules if not names_in((rule,)))
 
     def record(self, name: str) -> Record:
         """Return what is published for a name."""
         return next((one for one in self.records if one.name == name), Record(name))
+
+    def slow(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Say which names are remembered so long that whoever approves a move of them must know."""
+        wanted = set(names)
+        return tuple(
+            f"The TTL of {one.name} is {duration(one.ttl_s)}: each move of it waits as long, "
+            "and so does its way back."
+            for one in self.records
+            if one.name in wanted and one.addresses and one.ttl_s >= LONG_TTL_S
+        )
 
     def facts(self) -> tuple[Fact, ...]:
         """What every plan about it relies on; which host it runs on is none of it."""

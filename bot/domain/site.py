@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.cloud import IlbVm, LbRule, Tier
+from bot.domain.names import as_recorded
 from bot.domain.plan import Fact, Plan, Target, changes, digest
 from bot.domain.spec import NAME_TAG, TWIN_TAG, Stickiness
 from bot.domain.zone import Provider
@@ -181,9 +182,9 @@ def twin_in(rules: Iterable[LbRule]) -> str:
 
 
 def names_in(rules: Iterable[LbRule]) -> tuple[str, ...]:
-    """Return the names on the rules of an ILB, each once."""
+    """Return the names on rules as they are recorded, each once, however tags spell them."""
     tags = (tag for rule in rules for tag in rule.tags)
-    return tuple(sorted({value for key, value in tags if key == NAME_TAG}))
+    return tuple(sorted({as_recorded(value) for key, value in tags if key == NAME_TAG and value}))
 
 
 def _digest(acl: AclList) -> str:

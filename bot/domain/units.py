@@ -58,18 +58,25 @@ def units_of(seen: ServiceView) -> tuple[Unit, ...]:
 def find_unit(units: Iterable[Unit], typed: str) -> Unit:
     """Return the unit that goes by what was typed; `Refused` with the choices where none does."""
     every = tuple(units)
-    hits = [one for one in every if goes_by(typed, (one.label,))]
+    hits = [one for one in every if one.label == typed.strip()]
+    hits = hits or [one for one in every if goes_by(typed, (one.label,))]
     hits = hits or [one for one in every if goes_by(typed, one.called)]
     if not hits:
         near = nearest(typed, {name for one in every for name in one.called})
         choices = in_words([one.label for one in every])
         hint = f"Did you mean `{near}`?" if near else f"There is {choices}."
         raise Refused(f"No service on this ILB is called {quoted(typed)}.", instead=hint)
+    if len(hits) > 1:
+        raise Refused(
+            f"{quoted(typed)} may be {' or '.join(one.text for one in hits)}.",
+            instead="Say it as it is written, or by its port.",
+        )
     return hits[0]
 
 
 def _ties(rule: LbRule) -> frozenset[tuple[str, str]]:
-    return frozenset(tag for tag in rule.tags if tag[0] in {NAME_TAG, SERVICE_TAG} and tag[1])
+    services = {tag for tag in rule.tags if tag[0] == SERVICE_TAG and tag[1]}
+    return frozenset(services | {(NAME_TAG, name) for name in names_in((rule,))})
 
 
 def _unit(seen: ServiceView, rules: list[LbRule]) -> Unit:
@@ -81,7 +88,7 @@ def _unit(seen: ServiceView, rules: list[LbRule]) -> Unit:
 
 
 def _why_stays(seen: ServiceView, rules: list[LbRule], names: tuple[str, ...]) -> str:
-    bare = [rule.source_port for rule in rules if NAME_TAG not in dict(rule.tags)]
+    bare = [rule.source_port for rule in rules if not names_in((rule,))]
     if bare:
         return f"clients of port {in_words([str(one) for one in sorted(bare)])} have the bare " \
             "address"  # fmt: skip

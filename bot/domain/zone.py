@@ -125,14 +125,16 @@ class HostUse:
 class HostChoice:
     """A host that `findHostsForMigration` names for a machine; never the one it is on.
 
-    `is_suitable` is CloudStack's word for capacity and tags; `moves_storage` says that its disk
-    would have to be copied as well.
+    `is_suitable` is CloudStack's word for capacity and tags, not for how busy it is, which is
+    `cpu_percent` where there are statistics; `moves_storage` says that its disk would have to be
+    copied as well.
     """
 
     id: str
     name: str
     is_suitable: bool
     moves_storage: bool = False
+    cpu_percent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

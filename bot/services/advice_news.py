@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
-import structlog
-
 from bot.domain import mrkdwn
 from bot.domain.card import Card
 from bot.domain.operation import Operation
 from bot.domain.policy import IncidentKind
-from bot.errors import IlbotError
 from bot.ports import Chat
 from bot.services.audit import Entry
 from bot.services.cpu_notes import BUSY, CALM, OVER, utc
@@ -19,10 +13,9 @@ from bot.services.journal import Journal
 from bot.services.saturation import ADVICE
 from bot.services.schema import operation as table
 
-log = structlog.get_logger(__name__)
 TOLD = "cpu advice told"
-_AGAIN_S = 30.0
-_SHOWN = 20
+_LOOKED_AT = 2_000
+"""So many notes back what was not told is found."""
 
 
 class AdviceNews:
@@ -32,36 +25,24 @@ class AdviceNews:
         self._journal = journal
         self._chat = chat
         self._channel = channel
-        self._wake = asyncio.Event()
-
-    def changed(self) -> None:
-        """Note that there may be something to tell."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Tell what is not told yet, for ever; now and then look for what another replica noted."""
-        while True:
-            self._wake.clear()
-            try:
-                await self.tell()
-            except IlbotError as error:
-                log.warning("advice_delayed", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_AGAIN_S):
-                    await self._wake.wait()
 
     async def tell(self) -> None:
-        """Post the newest advices and ends of incidents that were not told, oldest first."""
-        for note in reversed(await self._journal.newest_notes(ADVICE, OVER, limit=_SHOWN)):
+        """Post the advices and ends of incidents that were not told, oldest first."""
+        notes = await self._journal.newest_notes(ADVICE, OVER, TOLD, limit=_LOOKED_AT)
+        told = {(note.operation, note.step) for note in notes if note.kind == TOLD}
+        for note in reversed(notes):
             step = "over" if note.kind == OVER else ""
-            if await self._journal.has_note(note.operation, step, TOLD):
-                continue
-            card = await self._end(note) if note.kind == OVER else _card(note)
-            if card is not None:
-                at = await self._chat.post(self._channel, card)
-                # Noted afterwards: told twice beats not told.
-                data = {"channel": at.channel, "ts": at.ts}
-                await self._journal.note(note.operation, step, TOLD, data)
+            if note.kind != TOLD and (note.operation, step) not in told:
+                await self._tell(note, step)
+
+    async def _tell(self, note: Entry, step: str) -> None:
+        card = await self._end(note) if note.kind == OVER else _card(note)
+        data: dict[str, str] = {}
+        if card is not None:
+            at = await self._chat.post(self._channel, card)
+            data = {"channel": at.channel, "ts": at.ts}
+        # Noted afterwards: told twice beats not told. An end of no interest is not looked at again.
+        await self._journal.note(note.operation, step, TOLD, data)
 
     async def _end(self, note: Entry) -> Card | None:
         """Say with which load an incident began and ended, None where nobody was told of it."""

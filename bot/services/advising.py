@@ -10,7 +10,6 @@ from bot.domain.load import Load, Proposal
 from bot.domain.page import Code, Page, Row, Section, Strong
 from bot.domain.plan import in_words
 from bot.domain.remedies import Remedy
-from bot.domain.topology import typed
 from bot.errors import Refused
 from bot.services.demand import Wanting
 from bot.services.fleet import Fleet
@@ -60,7 +59,7 @@ class Advising:
             first.append((f"Missing: {in_words(list(advice.missing))}.",))
         if runbook := self._runbook(advice):
             said = " ".join(f"{name}={value}" for name, value in _parameters(advice))
-            wish = f"{command} {runbook} {typed(found.target)} {said}".rstrip()
+            wish = f"{command} {runbook} {found.machine} {said}".rstrip()
             first.append((Code(wish), " plans it."))
         elif advice.remedy in RUNBOOKS:
             first.append(("This bot has no runbook for it.",))
@@ -75,7 +74,7 @@ class Advising:
             Section("", (("Nothing was changed.",),)),
         )
         shown = tuple(section for section in sections if section.rows)
-        return Page(f"Advice for {found.target.name}: {found.target.where}", shown)
+        return Page(f"Advice for {found.machine}: {found.target.where}", shown)
 
     def _runbook(self, advice: Advice) -> str:
         name = RUNBOOKS.get(advice.remedy, "")
@@ -91,7 +90,9 @@ def _asked(said: str) -> tuple[str, Cpu | None]:
         percent = float(last[len(_GIVEN) :].removesuffix("%"))
     except ValueError:
         percent = -1.0
-    if not 0.0 <= percent <= 100.0 or not named:
+    if not named:
+        raise Refused("Nobody said what is busy.", instead="Say `advise TARGET cpu=PERCENT`.")
+    if not 0.0 <= percent <= 100.0:
         raise Refused(
             f"“{last}” is no load.", instead="Say `advise TARGET cpu=PERCENT`, of all its vCPUs."
         )

@@ -313,7 +313,12 @@ class Answers:
         known = await self._from.journal.operations(table.c.target_name == named, limit=1)
         if known:
             return (named,)
-        found = await self._from.fleet.find_target(named)
+        try:
+            found = await self._from.fleet.find_target(named)
+        except Refused:
+            if not (await self._noticed(1, frozenset({named.casefold()}))).rows:
+                raise
+            return (named,)  # a host, or a machine that is gone
         if isinstance(found, RouterTarget):
             return (f"the routers of {found.owner}", *(one.name for one in found.routers))
         return (found.name if found.ilb.vm else f"the ILB at {found.ilb.vip}",)

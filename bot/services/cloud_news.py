@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
-import structlog
-
 from bot.domain import mrkdwn
 from bot.domain.card import Card
-from bot.errors import IlbotError
 from bot.ports import Chat, Posted
 from bot.services.audit import Entry
 from bot.services.cloud_watch import ABOUT, AWAY, BACK, CLOUD, OUTDATED, WINDOW_S
 from bot.services.journal import Journal
 
-log = structlog.get_logger(__name__)
 TOLD = "cloud told"
-_AGAIN_S = 30.0
 _SHOWN = 20
 
 
@@ -28,25 +20,6 @@ class CloudNews:
         self._journal = journal
         self._chat = chat
         self._channel = channel
-        self._wake = asyncio.Event()
-
-    def changed(self) -> None:
-        """Note that there may be something to tell."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Tell what is not told yet, for ever; what could not be told is tried again."""
-        while True:
-            self._wake.clear()
-            try:
-                await self.tell()
-                wait_s = None
-            except IlbotError as error:
-                log.warning("cloud_news_delayed", error=str(error))
-                wait_s = _AGAIN_S
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
 
     async def tell(self) -> None:
         """Post the newest incident, or bring its message up to date."""

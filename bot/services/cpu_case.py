@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.domain.cloud import IlbVm, VmState
+from bot.domain.demand import HostLoad
 from bot.domain.detect import Busy, Edge, Moment, Rule, crowd
 from bot.domain.load import CpuSample
 from bot.domain.plan import in_words
 from bot.domain.policy import Scope
 from bot.domain.zone import Router
+from bot.errors import Refused
 from bot.ports import Clock, CloudReader
+from bot.services.audit import Entry
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.journal import Journal
 
@@ -49,12 +54,22 @@ class Case:
         return self.machine.host_id or self.machine.host_name
 
     @property
+    def target_id(self) -> str:
+        """What operations on it are about: an ILB VM, or the place whose router it is."""
+        machine = self.machine
+        return machine.id if isinstance(machine, IlbVm) else machine.vpc_id or machine.network_id
+
+    @property
     def numbers(self) -> tuple[str, ...]:
         """What is known of it, for people."""
         percents = [one.cpu_percent for one in self.samples]
+        of_late = "in CloudStack's only sample of late"
+        if len(percents) > 1:
+            low, high = f"{min(percents):.0f}", f"{max(percents):.0f}"
+            between = high if low == high else f"{low} to {high}"
+            of_late = f"{between} % in the last {len(percents)} samples of CloudStack"
         told = [
-            f"CPU now {self.now_percent:.0f} %, {min(percents):.0f} to {max(percents):.0f} % in the"
-            f" last {len(percents)} samples of CloudStack",
+            f"CPU now {self.now_percent:.0f} %, {of_late}",
             f"busy since {utc(self.edge.since)}",
         ]
         if self.beside:
@@ -114,9 +129,10 @@ class SecondLook:
         return case
 
     async def beside(self, case: Case) -> tuple[Busy, ...]:
-        """Return the busy machines of its host, itself among them, where they are enough.
+        """Return the busy machines of its host, itself among them, where the host is the matter.
 
-        Where they run is read now: a machine that was moved is busy elsewhere.
+        They must be enough, and the host full. Where they run is read now: a machine that was
+        moved is busy elsewhere.
         """
         opened = await self._notes.open()
         if len(opened) < self._hosts.enough:
@@ -134,7 +150,22 @@ class SecondLook:
                 busy.setdefault(machine.id, one)
         host, hosts = case.machine.host_name, self._hosts
         found = crowd(busy.values(), host, hosts.window_s, hosts.enough)
-        return found if any(one.target_id == case.machine.id for one in found) else ()
+        others = tuple(one.target_name for one in found if one.target_id != case.machine.id)
+        is_matter = len(others) < len(found) and await self._may_be_full(case.machine, others)
+        return found if is_matter else ()
+
+    async def _may_be_full(self, machine: IlbVm | Router, others: tuple[str, ...]) -> bool:
+        """Whether its host gives less than they ask for: on one with room each is its own matter.
+
+        Where CloudStack does not show how busy the host is, so many busy machines are a sign.
+        """
+        use = None
+        if machine.host_id:
+            with suppress(Refused):  # the key may not list hosts
+                use = await self._cloud.host_use(machine.host_id)
+        if use is None or use.cpu_percent is None:
+            return True
+        return HostLoad(machine.host_name, use.cpu_percent, busy=others).is_full
 
     async def of_host(self, case: Case, beside: tuple[Busy, ...]) -> str:
         """Return the id of the host's incident: one that is open already, or a new one."""
@@ -159,6 +190,14 @@ class SecondLook:
         )  # fmt: skip
         found = await self.at(edge)
         return replace(found, beside=beside) if isinstance(found, Case) else here
+
+    async def gone(self, opened: Iterable[Entry]) -> frozenset[str]:
+        """Return the incidents whose machines are no longer there; none where nothing is seen."""
+        every = await machines_of(self._cloud)
+        known = {text for one in every for text in (one.id, one.name)}
+        if not known:
+            return frozenset()
+        return frozenset(one.operation for one in opened if str(one.data["id"]) not in known)
 
     async def _machine(self, named: str) -> IlbVm | Router | None:
         if vms := await self._cloud.ilb_vms(vm_id=named):

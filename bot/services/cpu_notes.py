@@ -64,6 +64,15 @@ class CpuNotes:
         if await self._journal.note(edge.incident, "", OVER, data):
             log.info("cpu_over", incident=edge.incident, **data)
 
+    async def gone(self, began: Entry, at: float) -> None:
+        """Note the end of an incident whose machine is no longer there: no sample will end it."""
+        data = {
+            "target": began.data["target"], "at": at, "cpu_percent": began.data["cpu_percent"],
+            "words": "the machine is gone",
+        }  # fmt: skip
+        if await self._journal.note(began.operation, "", OVER, data):
+            log.info("cpu_over", incident=began.operation, **data)
+
 
 def utc(at: float) -> str:
     """Show a time in unix seconds."""

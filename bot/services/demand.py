@@ -9,8 +9,16 @@ from typing import TypeVar
 
 from bot.domain.cloud import IlbVm, LbRule, VmState
 from bot.domain.counted import Span
-from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size, cpu_of_check
-from bot.domain.health import CheckResult
+from bot.domain.demand import (
+    HOST_WARM_PERCENT,
+    Cpu,
+    Demand,
+    HostLoad,
+    ServiceLoad,
+    Size,
+    cpu_of_check,
+)
+from bot.domain.health import CPU_CHECK, CheckResult
 from bot.domain.names import DirectoryKind
 from bot.domain.spec import NAME_TAG
 from bot.domain.spelling import goes_by
@@ -20,7 +28,6 @@ from bot.errors import IlbotError, Refused
 from bot.ports import CloudReader
 from bot.services.service_view import DEFAULT_OFFERING, OFFERING_SETTING, Outlook
 
-CPU_CHECK = "cpu_usage_check.py"
 OF_ILBS, OF_ROUTERS = "internalloadbalancervm", "domainrouter"
 """System VM types of an offering (CloudStack `VirtualMachine.Type`, in lower case)."""
 T = TypeVar("T")
@@ -28,9 +35,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Wanting:
-    """A machine that may want more: what it is, what is known, and what could not be read."""
+    """A machine that may want more: what it is, what is known, and what could not be read.
+
+    `machine` is its name: of a target that is two routers it is one of them.
+    """
 
     target: Target
+    machine: str
     demand: Demand
     not_read: tuple[str, ...] = ()
 
@@ -63,10 +74,11 @@ class DemandReader:
         """Return what is known; `Refused` where there is no machine."""
         notes = _Notes()
         if isinstance(target, IlbTarget):
-            demand = await self._of_ilb(target, cpu, busy, notes)
+            name, demand = target.name, await self._of_ilb(target, cpu, busy, notes)
         else:
-            demand = await self._of_router(target, _meant(target, named), cpu, busy, notes)
-        return Wanting(target, demand, tuple(notes.troubles))
+            router = _meant(target, named)
+            name, demand = router.name, await self._of_router(target, router, cpu, busy, notes)
+        return Wanting(target, name, demand, tuple(notes.troubles))
 
     async def _of_ilb(
         self, target: IlbTarget, cpu: Cpu | None, busy: tuple[str, ...], notes: _Notes
@@ -121,6 +133,7 @@ class DemandReader:
             larger=_others(offerings, router.offering_id, OF_ROUTERS),
             host=host,
             is_pair=target.is_pair,
+            is_standby=router.role is Role.BACKUP,
         )
 
     async def _services(
@@ -189,10 +202,16 @@ def _host_load(
 
 
 def _spare(choices: tuple[HostChoice, ...] | None, peers_host: str) -> int | None:
-    """Count the hosts that take it, without that of its twin or peer."""
+    """Count the hosts with room that take it as it runs, without that of its twin or peer."""
     if choices is None:
         return None
-    return sum(one.is_suitable and one.id != peers_host for one in choices)
+    return sum(
+        one.is_suitable
+        and not one.moves_storage
+        and one.id != peers_host
+        and (one.cpu_percent or 0.0) < HOST_WARM_PERCENT
+        for one in choices
+    )
 
 
 def _own(offerings: tuple[Offering, ...] | None, offering_id: str) -> Size | None:

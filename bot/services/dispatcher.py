@@ -21,6 +21,9 @@ from bot.services.schema import operation as table
 log = structlog.get_logger(__name__)
 GRACE_S = 30.0
 """How long a run may still end its own operation before the dispatcher does."""
+SILENT_S = 4 * 3600.0
+"""How long a change that is late may end no step before it is given up; the longest wait in one
+piece is a person's."""
 FRESH_S = 86400.0
 """Cards that are not final are looked at again after a restart, unless they ended before this."""
 
@@ -102,9 +105,18 @@ class Dispatcher:
         elif is_over is None and found.state is State.APPLYING:
             text = "the engine has no run of it any more; what it did so far is not known"
             await self._end(found, Outcome.PARKED, text)
-        elif late:
+        elif late and not await self._goes_on(found):
             text = "it did not end in its time; its run may still be at work"
             await self._end(found, Outcome.PARKED, text)
+
+    async def _goes_on(self, found: Operation) -> bool:
+        """Give a change that is late, yet ended a step lately, the time from that step on."""
+        steps = [row.at for row in await self._journal.notes(found.id) if row.kind == "step"]
+        until = max(steps, default=0.0) + SILENT_S
+        if until < self._clock.now():
+            return False
+        await self._journal.defer(found.id, until)
+        return True
 
     async def _end(self, found: Operation, outcome: Outcome, reason: str) -> None:
         ended = await self._journal.move(

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from bot.domain.cloud import Tier
 from bot.domain.comparison import Comparison
 from bot.domain.drift import Applied, after_moves, drift_by_signs, drift_from
+from bot.domain.offerings import Given, lost
 from bot.domain.operation import Operation, Outcome
 from bot.domain.page import Code, Page, Row, Section
 from bot.domain.plan import Plan
@@ -23,7 +24,7 @@ from bot.services.schema import operation as table
 from bot.services.spec_file import read_spec
 from bot.services.splittable import splitting_of
 
-PROVISION, SPLIT = "provision", "split"
+PROVISION, SPLIT, RESIZE = "provision", "split", "resize"
 _REMEMBERED = 200
 """So many of its changes a tier is compared with."""
 _COMPARISON: TypeAdapter[Comparison] = TypeAdapter(Comparison)
@@ -63,6 +64,7 @@ class DriftWatch:
         }
         done = await self._journal.operations(table.c.outcome == Outcome.DONE.value, limit=1000)
         known = tagged | {one.target_id for one in done if one.wish.runbook == PROVISION}
+        known |= {plan_of(one).target.tier_id for one in done if one.wish.runbook == RESIZE}
         return tuple(tier for tier in snapshot.tiers if tier.id in known)
 
     async def _tier(self, tier: Tier) -> TierDrift:
@@ -74,16 +76,25 @@ class DriftWatch:
                 found = drift_from(await self._applied(done, tier), site)
             else:
                 found = drift_by_signs(site)
-            return TierDrift(tier, against, (*found, *unequal_twins(site)))
+            forgotten = lost(await self._resized(tier), site)
+            return TierDrift(tier, against, (*found, *unequal_twins(site), *forgotten))
         except Refused as no:
             return TierDrift(tier, against, trouble=str(no))
         except IlbotError as error:
             return TierDrift(tier, against, trouble=f"could not be looked at: {error}")
 
+    async def _resized(self, tier: Tier) -> dict[str, Given]:
+        """Return the offering that each address of a tier was last given."""
+        given: dict[str, Given] = {}
+        for planned in map(plan_of, await self._moved(tier, RESIZE)):
+            offering = Given(planned.parameter("offering"), planned.parameter("offering name"))
+            given |= dict.fromkeys(planned.parameter("vips").split(), offering)
+        return given
+
     async def _applied(self, done: Sequence[Operation], tier: Tier) -> list[Applied]:
         """What they brought about, as splits of ours left it since; an earlier spec that this
         release no longer reads is left out."""
-        splits = await self._splits(tier)
+        splits = await self._moved(tier, SPLIT)
         every = [_of(done[0]), *map(_of_earlier, done[1:])]
         return [
             _after(one, [plan_of(split) for split in splits if split.ended_at > operation.ended_at])
@@ -91,14 +102,14 @@ class DriftWatch:
             if one is not None
         ]
 
-    async def _splits(self, tier: Tier) -> tuple[Operation, ...]:
-        """Operations that moved rules of the tier to other VIPs, oldest first."""
+    async def _moved(self, tier: Tier, runbook: str) -> tuple[Operation, ...]:
+        """Return what a runbook did in the tier, proven or not, oldest first."""
         moved = table.c.outcome.in_([Outcome.DONE.value, Outcome.UNVERIFIED.value])
         found = await self._journal.operations(
             table.c.lane == f"vpc:{tier.vpc_id}", moved, limit=_REMEMBERED
         )
-        splits = [one for one in found if one.wish.runbook == SPLIT]
-        return tuple(one for one in splits[::-1] if plan_of(one).target.tier_id == tier.id)
+        own = [one for one in found if one.wish.runbook == runbook]
+        return tuple(one for one in own[::-1] if plan_of(one).target.tier_id == tier.id)
 
     async def _provisioned(self, tier: Tier) -> tuple[Operation, ...]:
         """Operations that brought a spec about there, newest first."""

@@ -26,7 +26,8 @@ class Failure:
 def weighed(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
     """Say what a failure comes to: undoing never turns it green, what is in doubt is parked."""
     if failure.undo_failed:
-        return Outcome.PARKED, f"{failure.text}; undoing failed too: {failure.undo_failed}"
+        told = f"{failure.text}; undoing failed too: {failure.undo_failed}"
+        return Outcome.PARKED, f"{told}; {unsafe}" if unsafe else told
     if unsafe:
         return Outcome.PARKED, f"{failure.text}; {unsafe}"
     if failure.kind == "bug" or failure.in_doubt:

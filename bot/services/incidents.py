@@ -20,6 +20,7 @@ from bot.errors import Refused
 from bot.services.breaker import mode_now
 from bot.services.failing import Failing
 from bot.services.incident_desk import Desk, decide_once, ilb_vm_named
+from bot.services.operations import standing
 
 __all__ = ["Desk", "Incidents"]
 
@@ -82,6 +83,10 @@ class Incidents:
         policy = self._desk.policies().for_incident(kind, _scope(view))
         if policy is None:
             return f"no policy for {kind.value}: {cause.reason}"
+        for one in await self._desk.operations.open_ones(view.target.id):
+            # A second one would be refused, and the incident with it: its key counts once.
+            if one.wish.runbook == policy.runbook:
+                return f"{cause.reason}; operation {one.id} on it {standing(one)}"
         mode, why = await mode_now(self._desk, policy, view.target.id)
         wish = Wish(policy.runbook, target_id, because=cause.reason)
         evidence = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from bot.domain.cloud import IlbVm, LbRule, Tier
-from bot.domain.zone import Router
+from bot.domain.zone import Offering, Router
 from bot.ports import CloudReader
 
 T = TypeVar("T")
@@ -54,6 +54,13 @@ class Lists:
             lambda: self._cloud.routers(vpc_id=vpc_id, network_id=network_id),
             lambda router: router.vpc_id or router.network_id,
         )
+
+    async def offerings(self) -> tuple[Offering, ...]:
+        """Return the system offerings there are."""
+        found: tuple[Offering, ...] = await self._once(
+            ("system offerings", ""), self._cloud.system_offerings
+        )
+        return found
 
     async def _part(
         self,

@@ -6,8 +6,9 @@ A view holds what planners rely on and nothing else is read for it: docs/FLEET.m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from bot.domain.cloud import CloudEvent, IlbVm, Tier, VmState
 from bot.domain.demand import Cpu
@@ -49,9 +50,16 @@ _EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
 """Resource types under which `listEvents` files an ILB VM's rows: what the router commands do to it
 under the second, an out-of-band stop under the third (CloudStack `ApiCommandResourceType`)."""
 
-History = Callable[[str, str], Awaitable[tuple[tuple[float, ...], str]]]
-"""Given a target id and our own operation's id: outages we measured on it, newest first, and the
-id of another operation that is being carried out on it, `""` for none."""
+
+class History(Protocol):
+    """What our own operations say of a target."""
+
+    async def __call__(
+        self, target_id: str, ours: str, tier_id: str = "", vip: str = ""
+    ) -> tuple[tuple[float, ...], str]:
+        """Given our own operation's id: outages we measured on it, newest first, and the id of
+        another operation that is being carried out on it, of an ILB also by its tier and VIP."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,8 @@ class Look:
         )
         vm = next((other for other in vms if other.vip == vip), vm)
         events, restarts = await asyncio.gather(self._events(vm), self._restarts(tier, vm))
-        outages, busy = await self._senses.history(vm.id if vm else f"{tier.id}/{vip}", ours)
+        key = vm.id if vm else f"{tier.id}/{vip}"
+        outages, busy = await self._senses.history(key, ours, tier.id, vip)
         return View(
             read_at=self._senses.clock.now(), tier=tier, vip=vip, vm=vm, tier_vms=vms,
             tier_rules=tuple(rule for rule in rules if rule.tier_id == tier.id),
@@ -173,7 +182,7 @@ class Look:
             view = replace(view, restarts=await self._restarts(view.tier, None))
         if twin is None:
             return view
-        return await read_twin(self._cloud, self._senses.outlook, view, twin)
+        return await read_twin(self._cloud, self._lists, self._senses.outlook, view, twin)
 
     async def site(self, tier_id: str, *, ours: str = "") -> Site:
         """Read everything about the load balancing of one tier; `ours` is who looks."""
@@ -213,7 +222,7 @@ class Look:
         """Look at the twin of an ILB by what was read of their tier."""
         vm = next((one for one in view.tier_vms if one.vip == vip), None)
         target_id = vm.id if vm else f"{view.tier.id}/{vip}"
-        outages, busy = await self._senses.history(target_id, ours)
+        outages, busy = await self._senses.history(target_id, ours, view.tier.id, vip)
         return replace(
             view, vip=vip, vm=vm, events=await self._events(vm), own_outages_s=outages,
             busy_with=busy,

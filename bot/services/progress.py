@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bot.domain.cloud import VmState
 from bot.domain.fleet_view import Past
-from bot.domain.operation import Operation, Outcome
+from bot.domain.operation import Operation, Outcome, State
 from bot.domain.share import NO_CALLS, Calls, Share, Spent, share
 from bot.engine.api import StepReport
 from bot.services.audit import Entry
@@ -112,13 +112,27 @@ class Progress:
             return None
         return sights[-1].at - stops[0].at
 
-    async def history(self, target_id: str, ours: str) -> tuple[tuple[float, ...], str]:
-        """Return outages of earlier done operations on a target, and who is at work on it."""
+    async def history(
+        self, target_id: str, ours: str, tier_id: str = "", vip: str = ""
+    ) -> tuple[tuple[float, ...], str]:
+        """Return outages of earlier done operations on a target, and who is at work on it.
+
+        Of an ILB that may be an operation on another one: it builds this one at its `vip` or needs
+        it as its twin.
+        """
         rows = await self._journal.operations(table.c.target_id == target_id, limit=20)
         done = [row for row in rows if row.outcome is Outcome.DONE and _cut_something(row)]
         outages = [await self.outage_s(row.id) for row in done[:3]]
-        busy = next((r.id for r in rows if r.state.value == "applying" and r.id != ours), "")
-        return tuple(outage for outage in outages if outage is not None), busy
+        busy = [row.id for row in rows if row.state is State.APPLYING]
+        if vip:
+            busy += await self._at_work_at(tier_id, vip)
+        by = next((one for one in busy if one != ours), "")
+        return tuple(outage for outage in outages if outage is not None), by
+
+    async def _at_work_at(self, tier_id: str, vip: str) -> list[str]:
+        rows = await self._journal.operations(table.c.state == State.APPLYING.value)
+        plans = [(row.id, plan_of(row)) for row in rows]
+        return [key for key, one in plans if one.target.tier_id == tier_id and one.works_at(vip)]
 
     async def past(self, target_id: str) -> Past:
         """Return what our own operations say of a target, as a fleet is planned by it."""

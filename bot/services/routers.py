@@ -41,8 +41,9 @@ async def read_routers(
     vpc, network, tiers = await _place(cloud, lists, place)
     zone_id = vpc.zone_id if vpc else network.zone_id if network else ""
     routers = await lists.routers(vpc_id=place.vpc_id, network_id=place.network_id)
-    templates, hosts, minimum, recreate, is_empty = await asyncio.gather(
+    templates, offerings, hosts, minimum, recreate, is_empty = await asyncio.gather(
         scope.if_templates(cloud.system_templates),
+        scope.if_offerings(lists.offerings),
         scope.if_hosts(cloud.hosts),
         cloud.setting(MINIMUM_VERSION, zone_id=zone_id),
         cloud.setting(RECREATE_CHECKS, zone_id=zone_id),
@@ -56,7 +57,7 @@ async def read_routers(
     return RouterView(
         read_at=clock.now(), vpc=vpc, network=network,
         routers=tuple(sorted(routers, key=lambda one: one.name)),
-        tiers=tiers, checks=checks, is_empty=is_empty, templates=templates,
+        tiers=tiers, checks=checks, is_empty=is_empty, templates=templates, offerings=offerings,
         hosts=tuple(host for host in hosts if host.zone_id == zone_id),
         events=events, restarts=restarts, minimum_version=minimum or "",
         recreate_checks=recreate or "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -19,10 +19,13 @@ from bot.domain.load import Load, Proposal
 from bot.domain.operation import Source, Wish
 from bot.domain.plan import in_words
 from bot.domain.policy import IncidentKind
-from bot.errors import Permanent, Refused, Transient
+from bot.errors import IlbotError, Permanent, Refused, Transient
+from bot.services.audit import Entry
 from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
+from bot.services.operations import standing
+from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
 ADVICE, DECIDED = "cpu advice", "decided"
@@ -75,11 +78,26 @@ class Saturation:
         self._look = SecondLook(desk.cloud, desk.clock, desk.journal, rule, hosts or Hosts())
 
     async def opened(self) -> Mapping[str, float]:
-        """Return the incidents that are open: target ids, and since when in unix seconds."""
+        """Return the incidents that are open: target ids, and since when in unix seconds.
+
+        Those of machines that are gone end here: who begins anew never hears of such a machine.
+        """
         found: dict[str, float] = {}
-        for note in (await self._notes.open()).values():
-            found.setdefault(str(note.data["id"]), float(note.data["since"]))
+        notes = await self._notes.open()
+        gone = await self._gone(notes)
+        for incident, note in notes.items():
+            if incident in gone:
+                await self._notes.gone(note, self._desk.clock.now())
+            else:
+                found.setdefault(str(note.data["id"]), float(note.data["since"]))
         return found
+
+    async def _gone(self, opened: Mapping[str, Entry]) -> frozenset[str]:
+        try:
+            return await self._look.gone(opened.values()) if opened else frozenset()
+        except IlbotError as error:
+            log.warning("cpu_machines_not_looked_at", error=str(error))
+            return frozenset()
 
     async def hear(self, edge: Edge) -> None:
         """Take a moment of an incident; it is stored when this returns, and stored once."""
@@ -130,6 +148,10 @@ class Saturation:
         beside = await self._look.beside(case)
         if not beside:
             return await self._propose(IncidentKind.CPU_SATURATED, case, edge.incident)
+        if IncidentKind.HOST_HOT not in self._desk.policies().incidents:
+            # Nobody wants to hear of the host, and its machines are busy all the same.
+            alone = replace(case, beside=beside)
+            return await self._propose(IncidentKind.CPU_SATURATED, alone, edge.incident)
         host, incident = case.machine.host_name, await self._look.of_host(case, beside)
         if await self._desk.journal.has_note(incident, "", DECIDED):
             return _Decision(case.machine.name, f"part of the incident of host {host}")
@@ -196,6 +218,8 @@ class Saturation:
             only = policies.incidents[kind].runbook
             allowed = f"{runbook} is advised, and the policy allows only {only}"
             return False, f"{allowed}: {proposal.reason}"
+        if before := await self._in_the_way(case, incident, runbook):
+            return False, f"{before}: {proposal.reason}"
         wish = Wish(runbook, case.machine.id, proposal.parameters, because=proposal.reason)
         evidence = {
             "incident": kind.value, "cause": proposal.reason,
@@ -210,6 +234,15 @@ class Saturation:
             return False, f"{runbook} is advised and cannot be opened: {no}"
         found = "opened" if is_new else "same incident as"
         return True, f"{found} operation {opened.id}: {proposal.reason}"
+
+    async def _in_the_way(self, case: Case, incident: str, runbook: str) -> str:
+        """Say which operation on it a second one would be refused for, `""` where there is none."""
+        if await self._desk.journal.operations(table.c.dedupe == incident, limit=1):
+            return ""  # it was opened, and the process died before that was noted
+        for one in await self._desk.operations.open_ones(case.target_id):
+            if one.wish.runbook == runbook:
+                return f"{runbook} is advised, and operation {one.id} on it {standing(one)}"
+        return ""
 
     async def _tell(
         self, kind: IncidentKind, case: Case, incident: str, reason: str, numbers: tuple[str, ...]

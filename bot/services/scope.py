@@ -25,12 +25,14 @@ def never(_seen: ServiceView) -> bool:
 class Scope:
     """What a look at an ILB or at routers includes.
 
-    `templates`: whether a boot brings a machine to a version. `hosts`: whether another one would
+    `templates`: whether a boot brings a machine to a version. `offerings`: which system offerings
+    there are. `hosts`: whether another one would
     take a machine. `twins`: whether twins are equal, rule by rule. `builds` says, of what was seen
     without it, whether to look for what a new twin takes: an address, members, an offering.
     """
 
     templates: bool = False
+    offerings: bool = False
     hosts: bool = False
     twins: bool = False
     builds: Callable[[ServiceView], bool] = never
@@ -38,6 +40,10 @@ class Scope:
     async def if_templates(self, read: Callable[[], Awaitable[tuple[T, ...]]]) -> tuple[T, ...]:
         """Read the templates where they matter."""
         return await read() if self.templates else ()
+
+    async def if_offerings(self, read: Callable[[], Awaitable[tuple[T, ...]]]) -> tuple[T, ...]:
+        """Read the system offerings where they matter."""
+        return await read() if self.offerings else ()
 
     async def if_hosts(self, read: Callable[[], Awaitable[tuple[T, ...]]]) -> tuple[T, ...]:
         """Read the hosts where they matter."""

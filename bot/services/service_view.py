@@ -47,8 +47,10 @@ async def read_service(
 ) -> ServiceView:
     """Read it around an ILB and its twin; what a role may not see of hosts is left out."""
     view, twin = twins
-    hosts, vantage_points = await asyncio.gather(
-        seen(scope.if_hosts(cloud.hosts), ()), outlook.probe.vantage_points()
+    hosts, offerings, vantage_points = await asyncio.gather(
+        seen(scope.if_hosts(cloud.hosts), ()),
+        scope.if_offerings(lists.offerings),
+        outlook.probe.vantage_points(),
     )
     site = Site(
         read_at=view.read_at,
@@ -61,7 +63,7 @@ async def read_service(
     )
     found = ServiceView(
         view, site, twin, hosts, directory=outlook.directory.kind, vantage_points=vantage_points,
-        drain_s=outlook.drain_s,
+        drain_s=outlook.drain_s, offerings=offerings,
     )  # fmt: skip
     found = replace(found, records=await _records(outlook.directory, found.names))
     builds = scope.builds(found)
@@ -86,7 +88,7 @@ async def _with_its_rules(
 async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> ServiceView:
     """Add what tells which addresses are free, and what a new ILB VM comes with."""
     routers, offering = await asyncio.gather(
-        seen(lists.routers(), ()), seen(_default_offering(cloud), None)
+        seen(lists.routers(), ()), seen(_default_offering(cloud, lists), None)
     )
     tier_id = found.ilb.tier.id
     taken = tuple(a for router in routers for net, a in router.addresses if net == tier_id)
@@ -122,9 +124,11 @@ async def with_others(
     return replace(found, site=site, records=every)
 
 
-async def read_twin(cloud: CloudReader, outlook: Outlook, view: View, twin: View) -> TwinView:
+async def read_twin(
+    cloud: CloudReader, lists: Lists, outlook: Outlook, view: View, twin: View
+) -> TwinView:
     """Read what is around one of twins; a directory that does not answer is told, not raised."""
-    offering = None if view.vm else await seen(_default_offering(cloud), None)
+    offering = None if view.vm else await seen(_default_offering(cloud, lists), None)
     records: tuple[Record, ...] = ()
     trouble = ""
     try:
@@ -141,10 +145,8 @@ async def _records(directory: Directory, names: tuple[str, ...]) -> tuple[Record
     return tuple(await asyncio.gather(*(directory.look(name) for name in names)))
 
 
-async def _default_offering(cloud: CloudReader) -> Offering | None:
-    offerings, chosen = await asyncio.gather(
-        cloud.system_offerings(), cloud.setting(OFFERING_SETTING)
-    )
+async def _default_offering(cloud: CloudReader, lists: Lists) -> Offering | None:
+    offerings, chosen = await asyncio.gather(lists.offerings(), cloud.setting(OFFERING_SETTING))
     wanted = (one for one in offerings if chosen in (one.id, one.name))
     default = (one for one in offerings if one.name == DEFAULT_OFFERING)
     return next(wanted if chosen else default, None)

@@ -70,6 +70,8 @@ STEP_WORDS = {
     "submit_migration": "Asked CloudStack to migrate it",
     "runs_on": "Watched until it ran on that host",
     "has_offering": "Changed its offering and read it again",
+    "offering_of": "Looked which offering it has",
+    "expect_offering": "Compared its offering with the plan",
     "directory_kind": "Looked who changes names",
     "submit_record": "Replaced the record of its name",
     "record_shows": "Looked until its name showed that",

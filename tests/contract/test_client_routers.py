@@ -82,11 +82,11 @@ async def test_a_change_of_offering_whose_answer_is_lost_is_in_doubt() -> None:
 
 
 async def test_hosts_to_move_to_say_whether_they_suit() -> None:
-    row = {"id": "h-2", "name": "kvm-2", "suitableformigration": True}
+    row = {"id": "h-2", "name": "kvm-2", "suitableformigration": True, "cpuused": "8.25%"}
     other = {"id": "h-3", "name": "kvm-3", "requiresStorageMotion": True}
     server = Server([json_answer({"count": 2, "host": [row, other]})])
     assert await cloud_of(server).hosts_for_migration("vm-1") == (
-        HostChoice("h-2", "kvm-2", True),
+        HostChoice("h-2", "kvm-2", True, cpu_percent=8.25),
         HostChoice("h-3", "kvm-3", False, True),
     )
 

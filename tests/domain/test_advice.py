@@ -91,7 +91,8 @@ def test_comparable_services_with_names_of_their_own_are_split() -> None:
 def test_services_that_share_a_name_are_not_split() -> None:
     found = advise(demand(service(80), service(90)))
     assert found.remedy is Remedy.TWIN
-    assert "one service" in against(found, Remedy.SPLIT)
+    why = "All its ports share one name, app.test, so they move together."
+    assert against(found, Remedy.SPLIT) == why
 
 
 def test_a_split_does_not_help_where_one_service_takes_nearly_all() -> None:
@@ -153,6 +154,21 @@ def test_of_a_pair_of_routers_only_one_forwards() -> None:
     assert "standby first, with one hand-over" in pair.reason
     assert against(lone, Remedy.TWIN) == (
         "Of a pair only the primary forwards: redundancy, no capacity."
+    )
+
+
+def test_what_a_saturated_machine_would_be_left_with_is_a_range() -> None:
+    """Up to 70 % is well, so a single 67 % would not be “still too much”."""
+    full = replace(HOST, cpu_percent=96.0)
+    found = advise(demand(service(80, ""), cpu=Cpu(96.0, 96.0, 60.0), host=full))
+    assert found.remedy is Remedy.MIGRATE
+    assert "Predicted CPU: 67 to 77 %. That is still too much" in found.reason
+
+
+def test_services_without_names_are_not_called_one_service() -> None:
+    found = advise(demand(service(80, ""), service(90, "")))
+    assert against(found, Remedy.SPLIT) == (
+        "No service has a name, so its clients cannot be moved."
     )
 
 

@@ -13,6 +13,6 @@ def test_a_share_is_read(text: str, percent: float) -> None:
     assert percent_of(text) == percent
 
 
-@pytest.mark.parametrize("text", ["", "%", "n/a", "-1%", "NaN%", "�%"])
+@pytest.mark.parametrize("text", ["", "%", "n/a", "-1%", "NaN%", "Infinity%", "�%"])
 def test_what_is_no_share_is_none(text: str) -> None:
     assert percent_of(text) is None

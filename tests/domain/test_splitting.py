@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.domain.names import DirectoryKind
 from bot.domain.service_view import ServiceView
+from bot.domain.spec import NAME_TAG, SERVICE_TAG
 from bot.domain.splitting import Basis, Do, Splitting, Stage, Wanted, splitting, stages
 from bot.domain.units import units_of
 from bot.errors import Refused
@@ -210,6 +211,27 @@ def test_ports_of_one_name_move_together() -> None:
     assert passage.ports == (80, 443)
 
 
+@pytest.mark.parametrize("spelled", ["Portal.Shop.internal", "portal.shop.internal."])
+def test_ports_of_one_name_move_together_however_their_tags_spell_it(spelled: str) -> None:
+    name = "portal.shop.internal"
+    seen = crowd(Carried(80, "web", name), Carried(81, "api", spelled), one(82, "admin"))
+    records = tuple(one for one in seen.records if one.name != spelled)
+    units = units_of(replace(seen, records=records))
+    assert [(one.label, one.ports, one.names) for one in units] == [
+        ("api+web", (80, 81), (name,)), ("admin", (82,), (f"admin.{ZONE}",)),
+    ]  # fmt: skip
+    assert [one.why_stays for one in units] == ["", ""]
+
+
+def test_a_name_that_is_empty_is_none() -> None:
+    seen = crowd(one(80, "web"), one(82, "api"))
+    [web, api] = seen.ilb.tier_rules
+    api = replace(api, tags=((NAME_TAG, ""), (SERVICE_TAG, "api")))
+    seen = replace(seen, ilb=replace(seen.ilb, tier_rules=(web, api)))
+    assert (seen.names, seen.nameless_ports) == ((f"web.{ZONE}",), (82,))
+    assert units_of(seen)[1].why_stays == "clients of port 82 have the bare address"
+
+
 def test_what_has_the_bare_address_stays() -> None:
     found = splitting(crowd(*THREE[1:], one(80, "web", 1, named=False)), Wanted(into=3))
     assert found.parts[0].labels == ("web",)
@@ -219,6 +241,14 @@ def text_of_refusal(seen: ServiceView, **wanted: object) -> str:
     with pytest.raises(Refused) as no:
         splitting(seen, Wanted(**wanted))  # type: ignore[arg-type]  # a test's short cut
     return str(no.value)
+
+
+def test_a_service_that_two_names_may_mean_is_said_as_it_is_written() -> None:
+    seen = crowd(one(80, "web"), one(82, "api"), Carried(81, "Web", f"other.{ZONE}"))
+    assert splitting(seen, Wanted(groups="api,web|Web")).groups == "api,web|Web"
+    assert text_of_refusal(seen, groups="api|WEB").startswith(
+        "“WEB” may be web (port 80) or Web (port 81)."
+    )
 
 
 def test_without_counters_weights_must_be_given() -> None:

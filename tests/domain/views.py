@@ -137,7 +137,8 @@ def any_view(draw: st.DrawFn) -> View:
 @st.composite
 def plannable_view(draw: st.DrawFn, runbook: str) -> View:
     """Draw any view in which a runbook mostly finds something to do."""
-    states = {"roll": [VmState.RUNNING], "recover": [VmState.STOPPED, VmState.STOPPING]}[runbook]
+    down = [VmState.STOPPED, VmState.STOPPING]
+    states = {"recover": down}.get(runbook, [VmState.RUNNING])
     vm: IlbVm | None = replace(draw(_machines), state=draw(st.sampled_from(states)))
     if runbook == "recover" and draw(st.integers(0, 3)) == 0:
         vm = None

@@ -134,7 +134,7 @@ async def test_an_idle_tier_is_refused_and_nothing_is_touched() -> None:
     assert played.document["effects"] == []
 
 
-@pytest.mark.parametrize("name", ["pair", "roll-beside"])
+@pytest.mark.parametrize("name", ["pair", "roll-beside", "resize-ilb"])
 async def test_no_connection_is_lost_where_a_twin_serves(name: str) -> None:
     played = await _played(name)
     assert played.as_expected, played.document
@@ -215,6 +215,17 @@ async def test_routers_are_rolled_one_after_the_other() -> None:
         ("router.stopped", "r-5-VM"), ("router.started", "r-5-VM"),
         ("router.stopped", "r-4-VM"), ("router.started", "r-4-VM"),
     ]  # fmt: skip
+
+
+async def test_routers_are_resized_one_after_the_other() -> None:
+    played = await _played("resize-router-pair")
+    assert played.as_expected, played.document
+    changed = [
+        effect["target"]
+        for effect in played.document["effects"]
+        if effect["kind"] == "machine.offering_changed"
+    ]
+    assert changed == ["r-5-VM", "r-4-VM"]
 
 
 async def test_two_primaries_are_no_hand_over() -> None:

@@ -141,9 +141,8 @@ async def test_can_names_the_roles_of_a_pair(inside: House) -> None:
     text = as_plain(await inside.answers.can("shop-prod"))
     assert "VPC router pair of VPC shop-prod" in text
     assert "r-4-VM is PRIMARY (Running) and r-5-VM is BACKUP (Running)" in text
-    assert planned_by(text) == [
-        f"{name} r-4-VM plans it" for name in ("roll", "recover", "migrate")
-    ]
+    names = ("roll", "recover", "resize", "migrate")
+    assert planned_by(text) == [f"{name} r-4-VM plans it" for name in names]
 
 
 async def test_can_offers_a_pair_to_a_lone_router(inside: House) -> None:
@@ -262,3 +261,16 @@ def test_a_page_is_escaped_in_slack_and_bare_in_a_terminal() -> None:
     assert as_plain(page) == (
         "T & t\n\n! *<!here>* a`b Ana policy <1> 1970-01-01 00:00:00 UTC  [2J"
     )
+
+
+async def test_why_answers_for_a_host_and_for_a_machine_that_is_gone(inside: House) -> None:
+    """Neither is a target of anything, and both have decisions on record."""
+    journal = inside.journal
+    for name in ("kvm-b2", "b-99-VM"):
+        told = {"target": name, "hint": "busy", "decision": f"left alone: {name} is calm"}
+        await journal.note(f"cpu:{name}", "", "decided", told)
+    for name in ("KVM-B2", "b-99-VM"):
+        text = as_plain(await inside.answers.why(name))
+        assert f"left alone: {name.replace('KVM-B2', 'kvm-b2')} is calm" in text
+    with pytest.raises(Refused):
+        await inside.answers.why("kvm-x9")

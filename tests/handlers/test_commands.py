@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.commands import MAX_LENGTH, Ask, Complaint, Form, Question, parse
+from handlers.commands import MAX_LENGTH, Ask, Complaint, Form, Question, from_shell, parse
 from handlers.routes import IMPOSSIBLE, RUNBOOKS, menu, usage
 
 
@@ -167,3 +167,19 @@ def test_a_fleet_that_is_not_named_is_asked_for(text: str, says: str) -> None:
     read = parse(text)
     assert isinstance(read, Complaint)
     assert read.text.startswith(f"{says} Usage: `roll-fleet vpc=VPC|zone=ZONE ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["resize", "app-tier", "offering=ILB large"],
+        ['resize app-tier offering="ILB large"'],
+        ["resize", "app-tier", 'offering="ILB large"'],
+    ],
+)
+def test_a_shell_takes_quotation_marks_away_and_they_come_back(words: list[str]) -> None:
+    assert wish_of(from_shell(words))[:3] == ("resize", "app-tier", {"offering": "ILB large"})
+
+
+def test_a_name_with_a_space_is_one_word_from_a_shell() -> None:
+    assert wish_of(from_shell(["roll", "my tier"]))[:2] == ("roll", "my tier")

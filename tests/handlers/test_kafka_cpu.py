@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -20,12 +21,13 @@ RULE = Rule(dwell_s=120, needed=2, of=3, silence_s=150, lateness_s=0, gather_s=6
 
 
 class Ear:
-    """Hears moments, unless it is told to fail first."""
+    """Hears moments, unless it is told to fail first; decides once, as `Saturation` does."""
 
     def __init__(self) -> None:
         self.heard: list[Edge] = []
         self.failures: list[Exception] = []
         self.open: dict[str, float] = {}
+        self.decided: set[str] = set()
 
     async def opened(self) -> Mapping[str, float]:
         return dict(self.open)
@@ -33,7 +35,11 @@ class Ear:
     async def hear(self, edge: Edge) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        if edge.moment is Moment.DUE and edge.incident in self.decided:
+            return
         self.heard.append(edge)
+        if edge.moment is Moment.DUE:
+            self.decided.add(edge.incident)
         if edge.moment is Moment.ENTERED:
             self.open[edge.target_id] = edge.since
         if edge.moment is Moment.LEFT:
@@ -64,6 +70,7 @@ class Topic:
         self.settled = 0
         self.now = NOW
         self.ours: frozenset[bytes] | None = None
+        self.rule = RULE
         self.restart()
 
     def restart(self) -> None:
@@ -71,7 +78,7 @@ class Topic:
         self.registry = CollectorRegistry()
         metrics = CpuMetrics(self.registry)
         self.settler = CpuSettler(
-            self.ear, self.letters, metrics, CpuSettings(RULE), ours=lambda: self.ours,
+            self.ear, self.letters, metrics, CpuSettings(self.rule), ours=lambda: self.ours,
             now=lambda: self.now,
         )  # fmt: skip
 
@@ -147,6 +154,37 @@ async def test_an_end_that_nobody_heard_of_is_told_even_of_the_past(topic: Topic
     topic.restart()
     await topic.read()
     assert topic.ear.moments == [Moment.ENTERED, Moment.DUE, Moment.LEFT, Moment.LEFT]
+
+
+async def test_what_was_to_be_decided_when_it_stopped_is_decided_by_the_next(topic: Topic) -> None:
+    """Seen again it is due at once, as it became busy later than `dwell_s` after it began."""
+    for at in (0, 100, 200):
+        sample = {"target": "vm-1", "at": NOW - 3000 + at, "cpu_percent": 95}
+        topic.add(json.dumps(sample).encode())
+    await topic.read()
+    assert topic.ear.moments == [Moment.ENTERED]
+    topic.restart()
+    await topic.read()
+    await topic.settler.idle()
+    assert topic.ear.moments[:2] == [Moment.ENTERED, Moment.DUE]
+
+
+async def test_what_time_brought_is_not_lost_with_a_process_that_could_not_tell(
+    topic: Topic,
+) -> None:
+    """The last sample of one waits to be put in order, and another's later one ends that."""
+    topic.rule = replace(RULE, lateness_s=30)
+    topic.restart()
+    topic.minutes(95, 95, 95)
+    topic.minutes(10, target="vm-2")
+    topic.ear.failures = [Transient("database away")]
+    await topic.read()
+    await topic.settler.idle()
+    assert (topic.settled, topic.ear.heard) == (4, [])
+    topic.restart()
+    await topic.read()
+    await topic.settler.idle()
+    assert topic.ear.moments[0] is Moment.ENTERED
 
 
 async def test_what_cannot_be_read_is_buried_once_and_the_rest_goes_on(topic: Topic) -> None:

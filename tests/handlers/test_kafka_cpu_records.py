@@ -50,6 +50,10 @@ def test_what_is_written_is_read() -> None:
     assert one_of(value, key) == (TARGET, AT, 97.5, "b-31-VM", "kvm-a1")
 
 
+def test_blanks_around_an_object_are_json_too() -> None:
+    assert one_of(b"\r\n\t " + record() + b"\n") == (TARGET, AT, 97.5, "", "")
+
+
 def test_further_fields_are_no_mistake() -> None:
     assert one_of(record(memory_percent=3, version=2)) == (TARGET, AT, 97.5, "", "")
 

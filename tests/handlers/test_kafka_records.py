@@ -84,6 +84,10 @@ def test_free_text_keeps_no_value_after_a_telling_name(name: str, between: str) 
     assert SECRETS[name] not in masked(f'before {name}{between}{SECRETS[name]}", after')
 
 
+def test_an_address_keeps_no_login() -> None:
+    assert masked("at https://ana:pa55@kvm-a1/x") == "at https://***@kvm-a1/x"
+
+
 def test_what_people_need_to_read_is_kept() -> None:
     words = (
         "Router r-17-VM / 26394604-b130-4320-b8db-3c374eb5a17a has failing checks:"

@@ -13,8 +13,9 @@ from bot.errors import Refused
 from bot.sandbox.cloud.counters import VISIBILITY
 from bot.sandbox.cloud.counters import Load as Rates
 from bot.sandbox.cloud.faults import Fault, FaultKind
-from bot.sandbox.cloud.model import Kind, Machine, Rule, ServiceOffering
+from bot.sandbox.cloud.model import Host, Kind, Machine, Rule, ServiceOffering
 from bot.services.advising import Advising
+from bot.services.operations import plan_of
 from handlers.routes import RUNBOOKS
 from tests.handlers import slack_house
 from tests.workflows.harness import House, house
@@ -86,7 +87,7 @@ async def test_the_card_has_the_advice_its_numbers_and_why_nothing_else(inside: 
         "Why not something else\n"
         "Not resize: “ILB large” has 2 vCPUs (1000 MHz share, no cap): 54 % of today's load, with "
         "no outage of the service. It is enough too (50 %), and costs more.\n"
-        "Not split: There is one service, and a service cannot be cut in two.\n"
+        "Not split: All its ports share one name, app.shop.internal, so they move together.\n"
         "Not migrate: Host kvm-b2 (8 %) has room: elsewhere it gets no more.\n"
         "Not the members: What they take is within bounds, where it is seen.\n"
         "\n"
@@ -128,10 +129,20 @@ async def test_slow_members_are_told_from_a_busy_machine(inside: House) -> None:
 
 
 async def test_a_pair_of_routers_is_redundancy(inside: House) -> None:
+    inside.cloud.one(ServiceOffering, "Router large").removed = True
     text = await said(inside, "shop-prod cpu=93")
-    assert text.startswith("Advice for r-4-VM and r-5-VM: VPC router pair of VPC shop-prod")
+    assert text.startswith("Advice for r-4-VM: VPC router pair of VPC shop-prod")
     assert "Not resize: No larger system offering of type domainrouter is there." in text
     assert "only the primary forwards: redundancy, no capacity." in text
+
+
+async def test_what_is_advised_for_a_busy_pair_is_what_resize_takes(inside: House) -> None:
+    offering = inside.cloud.one(ServiceOffering, "Router large")
+    text = await said(inside, "shop-prod cpu=93")
+    assert "Resize: “Router large” has 2 vCPUs" in text
+    assert f"resize r-4-VM offering={offering.id} plans it." in text
+    asked = await inside.ask("resize", "r-4-VM", offering=offering.id)
+    assert plan_of(asked).parameter("offering name") == "Router large"
 
 
 async def test_a_page_that_is_not_shown_is_missing_evidence(inside: House) -> None:
@@ -150,9 +161,12 @@ async def test_what_cannot_be_read_of_the_cloud_is_said(inside: House) -> None:
     assert "Not read\nlist the system offerings" in text
 
 
-@pytest.mark.parametrize(
-    "text", ["app-tier cpu=much", "app-tier cpu=130", "cpu=93", "app-tier cpu="]
-)
+async def test_a_load_of_nothing_is_refused(inside: House) -> None:
+    with pytest.raises(Refused, match="Nobody said what is busy"):
+        await said(inside, "cpu=93")
+
+
+@pytest.mark.parametrize("text", ["app-tier cpu=much", "app-tier cpu=130", "app-tier cpu="])
 async def test_a_load_that_is_none_is_refused(inside: House, text: str) -> None:
     with pytest.raises(Refused, match="is no load"):
         await said(inside, text)
@@ -246,6 +260,34 @@ async def test_a_full_host_without_another_one_is_not_left(inside: House) -> Non
     inside.cloud.close_hosts()
     found = await proposed(inside, busy(SATURATED.samples, "b-34-VM", "r-4-VM"))
     assert (found.runbook, "no other host takes it" in " ".join(found.numbers)) == ("", True)
+
+
+async def test_the_router_that_was_named_is_the_one_to_move(inside: House) -> None:
+    """Its place is both routers, and a migration moves one: the other is on another host."""
+    inside.cloud.one(Host, "kvm-a2").cpu_percent = 97.0
+    spare = inside.cloud.one(Host, "kvm-b1")
+    spare.cluster_id = inside.cloud.one(Host, "kvm-a2").cluster_id
+    text = await said(inside, "r-5-VM cpu=93")
+    assert text.startswith("Advice for r-5-VM: VPC router pair of VPC shop-prod\n")
+    assert "/ilb migrate r-5-VM plans it." in text
+
+
+async def test_a_busy_standby_is_not_made_larger(inside: House) -> None:
+    """No traffic passes it, so no traffic makes it busy."""
+    found = await proposed(inside, name="r-5-VM")
+    assert (found.runbook, "It is the standby, which forwards nothing" in found.reason) == (
+        "",
+        True,
+    )
+
+
+async def test_a_full_host_is_not_left_for_one_that_is_as_full(inside: House) -> None:
+    for one in inside.cloud.all(Host):
+        one.cpu_percent = 98.0
+    found = await proposed(inside, busy(SATURATED.samples, "b-34-VM", "r-4-VM"))
+    assert (found.runbook, "no other host takes it or has room" in " ".join(found.numbers)) == (
+        "", True,
+    )  # fmt: skip
 
 
 async def test_a_cap_is_seen_in_the_offering(inside: House) -> None:

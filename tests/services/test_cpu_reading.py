@@ -16,7 +16,7 @@ from bot.services.advice_news import AdviceNews
 from bot.services.advising import Advising
 from bot.services.cpu_reading import CpuReading, CpuWatch, OurMachines, Sampler
 from bot.services.incident_desk import Desk
-from bot.services.saturation import Saturation
+from bot.services.saturation import ADVICE, Saturation
 from tests.services.bulletin import CHANNEL, Bulletin
 from tests.workflows.harness import House, house, two_people
 
@@ -149,6 +149,32 @@ async def test_an_advice_that_could_not_be_posted_is_posted_later(home: House) -
         await news.tell()
     await news.tell()
     assert len(chat.posts) == 1
+
+
+async def test_the_end_of_what_was_told_is_told_with_the_load_before_and_after(home: House) -> None:
+    looking, chat = watch(home), Bulletin()
+    news = AdviceNews(home.journal, chat, CHANNEL)
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    await minutes(home, looking, 6)
+    home.cloud.set_cpu("b-31-VM", 54.0)
+    await minutes(home, looking, 6)
+    await news.tell()
+    await news.tell()
+    (_, calm) = chat.posts
+    assert calm.title == "b-31-VM is calm again"
+    assert calm.body[1].startswith("CPU 54 %; it was 97 % when it became busy at 2027-")
+
+
+async def test_many_advices_at_once_are_all_told(home: House) -> None:
+    for number in range(25):
+        data = {
+            "incident": "cpu-saturated", "target": f"b-{number}-VM", "host": "", "reason": "Resize",
+            "numbers": [], "since": 0.0,
+        }  # fmt: skip
+        await home.journal.note(f"cpu:{number}", "", ADVICE, data)
+    chat = Bulletin()
+    await AdviceNews(home.journal, chat, CHANNEL).tell()
+    assert [card.title for card in chat.posts] == [f"b-{n}-VM is saturated" for n in range(25)]
 
 
 async def test_records_about_our_machines_are_known_by_id_and_by_name(home: House) -> None:

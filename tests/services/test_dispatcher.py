@@ -15,7 +15,7 @@ from bot.engine.api import Checkpoints
 from bot.engine.database import open_database
 from bot.engine.memory import MemoryEngine, Store, StoredRun, VirtualClock
 from bot.errors import Transient
-from bot.services.dispatcher import GRACE_S, Dispatcher
+from bot.services.dispatcher import GRACE_S, SILENT_S, Dispatcher
 from bot.services.journal import Journal
 from tests.services.bulletin import NOON, Desk, a_roll
 
@@ -161,6 +161,18 @@ async def test_a_change_that_does_not_end_is_parked(bench: Bench) -> None:
         Outcome.PARKED,
         "it did not end in its time; its run may still be at work",
     )
+
+
+async def test_a_change_that_still_ends_steps_has_longer(bench: Bench) -> None:
+    """A TTL of a day is waited for in pieces of half an hour, each of which is a step."""
+    found = await bench.desk.applying(a_roll())
+    bench.runs_on(found.apply_run)
+    bench.later(DEADLINE_S + GRACE_S)
+    await bench.desk.journal.note(found.id, "007.goes_on", "step", {"name": "goes_on"})
+    bench.later(1.0)
+    assert await bench.end(found) == (None, "")
+    bench.later(SILENT_S + GRACE_S)
+    assert (await bench.end(found))[0] is Outcome.PARKED
 
 
 async def test_what_waits_for_its_lane_is_not_overdue(bench: Bench) -> None:

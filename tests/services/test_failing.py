@@ -35,9 +35,9 @@ async def home() -> AsyncIterator[House]:
         yield made
 
 
-def _policy(home: House, mode: Mode) -> None:
+def _policy(home: House, mode: Mode, *more: IncidentKind) -> None:
     incidents: Mapping[IncidentKind, IncidentPolicy] = {
-        kind: IncidentPolicy(kind, "recover", mode) for kind in PROPOSED
+        kind: IncidentPolicy(kind, "recover", mode) for kind in (*PROPOSED, *more)
     }
     home.policies = replace(two_people(), incidents=incidents)
 
@@ -288,3 +288,37 @@ async def test_results_that_are_as_they_were_are_not_looked_into_at_every_poll(
     await opened(home)
     home.later(60.0)
     assert await calls_of_a_sweep() == nothing_fails
+
+
+async def test_a_busy_cpu_is_no_reason_for_a_restart(home: House) -> None:
+    desk = _desk(home)
+    for name in (VM, STANDBY):
+        home.cloud.set_check(name, "cpu_usage_check.py", "FAILED", "CPU Usage 97.2% has crossed")
+        await desk.hear(hint(home, name))
+    await desk.sweep()
+    assert await opened(home) == []
+    words = await told(home, "decided")
+    assert len(words) == 2
+    assert all("fails cpu_usage_check.py alone: busy" in one for one in words)
+
+
+async def test_a_machine_that_dies_while_its_checks_are_decided_on_is_brought_back(
+    home: House,
+) -> None:
+    """The first plan is no longer right, and it must not stand in the way of the next one."""
+    _policy(home, Mode.APPROVE, IncidentKind.ILB_STOPPED)
+    desk = _desk(home)
+    fails(home, VM)
+    await desk.sweep()
+    (waiting,) = await opened(home)
+    assert waiting.state is State.WAITING
+    home.cloud.power_off(VM)
+    home.later(home.cloud.latencies.power_off_noticed_s + 1)
+    await desk.sweep()
+    await opened(home)
+    stale = await home.approve(waiting)
+    assert stale.outcome is Outcome.STALE
+    home.later(60)
+    await desk.sweep()
+    last = (await opened(home))[-1]
+    assert (last.state, last.wish.runbook) == (State.WAITING, "recover"), last.reason

@@ -29,7 +29,7 @@ async def calls_of_a_look(home: House, runbook: str, target: str) -> Counter[str
 
 
 @pytest.mark.parametrize("target", [VM, VIP, "app-tier"])
-@pytest.mark.parametrize("runbook", ["roll", "pair", "unpair", "recover"])
+@pytest.mark.parametrize("runbook", ["roll", "pair", "unpair", "recover", "resize"])
 async def test_finding_and_reading_share_their_lists(
     home: House, runbook: str, target: str
 ) -> None:
@@ -42,10 +42,12 @@ async def test_finding_and_reading_share_their_lists(
 
 
 async def test_each_runbook_reads_what_it_relies_on(home: House) -> None:
-    looks = {name: await calls_of_a_look(home, name, VM) for name in ("roll", "pair", "unpair")}
-    assert [looks[one]["listTemplates"] for one in looks] == [2, 0, 0], "only a roll boots anew"
-    assert [looks[one]["listHosts"] for one in looks] == [0, 1, 0], "only twins stand apart"
-    assert [looks[one]["listServiceOfferings"] for one in looks] == [0, 1, 0], "a twin is built"
+    names = ("roll", "pair", "unpair", "resize")
+    looks = {name: await calls_of_a_look(home, name, VM) for name in names}
+    assert [looks[one]["listTemplates"] for one in looks] == [2, 0, 0, 0], "only a roll boots anew"
+    assert [looks[one]["listHosts"] for one in looks] == [0, 1, 0, 0], "only twins stand apart"
+    asked = [looks[one]["listServiceOfferings"] for one in looks]
+    assert asked == [0, 1, 0, 1], "a twin is built, an offering is chosen"
 
 
 async def test_restarts_are_asked_for_only_where_they_may_be_the_cause(home: House) -> None:

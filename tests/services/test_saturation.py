@@ -113,6 +113,27 @@ async def test_a_decision_whose_note_was_lost_opens_nothing_twice(home: House) -
     assert (await decision(home, due)).startswith("same incident as operation ")
 
 
+async def test_one_sample_is_not_called_several(home: House) -> None:
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    home.cloud.set_setting("vm.stats.interval", "250000")
+    home.later(560)
+    due = edge(home, "b-31-VM")
+    await watching(home, Script()).hear(due)
+    (note,) = await notes_of(home, due)
+    assert note.data["numbers"][0] == "CPU now 97 %, in CloudStack's only sample of late"
+
+
+async def test_what_waits_for_a_decision_already_is_not_opened_again(home: House) -> None:
+    asked = await home.ask("roll", "b-31-VM")
+    assert asked.state is State.WAITING
+    busy(home, "b-31-VM")
+    due = edge(home, "b-31-VM")
+    await watching(home, Script(Proposal("roll", "because"))).hear(due)
+    assert len(await home.journal.operations()) == 1
+    waits = f"operation {asked.id} on it waits for a decision"
+    assert await decision(home, due) == f"advice only: roll is advised, and {waits}: because"
+
+
 async def test_its_calm_before_is_no_part_of_its_load(home: House) -> None:
     home.later(600)
     busy(home, "b-31-VM")
@@ -264,6 +285,20 @@ async def test_a_machine_that_is_busy_again_within_an_hour_is_not_proposed_for_a
     assert len(await home.journal.newest_notes("cpu advice")) == 2
 
 
+async def test_an_incident_of_a_machine_that_is_gone_ends_with_the_next_start(home: House) -> None:
+    """Its samples end with it, and a detector that never heard of it misses nothing."""
+    saturation = watching(home, Script())
+    stays = edge(home, "b-31-VM", Moment.ENTERED)
+    goes = replace(stays, target_id="0a1b", target_name="b-99-VM")
+    for one in (stays, goes):
+        await saturation.hear(one)
+    home.cloud.fail_next(Fault("listInternalLoadBalancerVMs", FaultKind.ERROR, status=432))
+    assert len(await saturation.opened()) == 2
+    assert await watching(home, Script()).opened() == {stays.target_id: stays.since}
+    (over,) = await notes_of(home, goes, "cpu over")
+    assert (over.data["target"], over.data["words"]) == ("b-99-VM", "the machine is gone")
+
+
 async def test_a_detector_that_knows_what_is_open_does_not_open_it_again(home: House) -> None:
     saturation = watching(home, Script())
     began = edge(home, "b-31-VM", Moment.ENTERED)
@@ -283,9 +318,22 @@ async def on_one_host(home: House) -> tuple[str, list[str]]:
     names = ["b-31-VM", "b-32-VM", "b-33-VM"]
     host = home.cloud.machine(names[0]).host
     assert host is not None
+    host.cpu_percent = 96.0
     for name in names:
         home.cloud.machine(name).host = host
     return host.name, names
+
+
+async def test_busy_machines_of_a_host_with_room_are_incidents_of_their_own(home: House) -> None:
+    host, names = await on_one_host(home)
+    home.cloud.set_cpu(host, 12.0)
+    saturation = watching(home, script := Script())
+    busy(home, *names)
+    for name in names:
+        await saturation.hear(edge(home, name, Moment.ENTERED))
+    for name in names:
+        await saturation.hear(edge(home, name))
+    assert [target for target, _ in script.asked] == [home.cloud.machine(one).id for one in names]
 
 
 async def test_several_busy_machines_of_one_host_are_one_incident_of_the_host(home: House) -> None:
@@ -312,6 +360,18 @@ async def test_several_busy_machines_of_one_host_are_one_incident_of_the_host(ho
     assert decisions[1:] == [f"part of the incident of host {host}"] * 2
     advices = await home.journal.newest_notes("cpu advice")
     assert [note.data["incident"] for note in advices] == ["host-hot"]
+
+
+async def test_without_a_policy_for_hosts_each_machine_is_decided_on(home: House) -> None:
+    _, names = await on_one_host(home)
+    saturation = watching(home, script := Script())
+    busy(home, *names)
+    for name in names:
+        await saturation.hear(edge(home, name, Moment.ENTERED))
+    for name in names:
+        await saturation.hear(edge(home, name))
+    assert [load.target_name for _, load in script.asked] == names
+    assert script.asked[0][1].busy_beside == tuple(names[1:])
 
 
 async def test_a_late_neighbour_is_part_of_the_hosts_incident(home: House) -> None:

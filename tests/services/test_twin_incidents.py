@@ -10,6 +10,7 @@ from bot.domain.bus import RecordKind
 from bot.domain.operation import Outcome, State
 from bot.sandbox.cloud import Fault, FaultKind
 from tests.services.test_incidents import _automatic, _desk, _dies, _hint
+from tests.workflows.crowded import NEW, crowded
 from tests.workflows.harness import House, house
 from tests.workflows.paired import NAME, TWIN, VIP, VM, paired
 
@@ -86,3 +87,35 @@ async def test_nothing_automatic_touches_one_that_stayed_withdrawn(home: House) 
             assert ended.outcome is Outcome.REFUSED
             assert "is parked: nothing automatic touches it" in ended.reason
     assert published(home) == [TWIN]
+
+
+@pytest.mark.slow
+async def test_the_machine_that_an_operation_on_another_one_builds_is_left_to_it() -> None:
+    async with house(named=True, watched=True) as home:
+        crowded(home)
+        home.cloud.open_sessions(VIP, 9090, 3)
+        split = await home.do("split", VM, weights="app:3,grpc:1")
+        assert await home.waits_for(split)
+        new = home.vm_at(NEW)
+        _automatic(home, new)
+        desk = _desk(home)
+        await _dies(home, new)
+        await desk.hear(_hint(home, new))
+        await desk.sweep()
+        assert [one.id for one in await home.journal.operations()] == [split.id]
+        (seen,) = await home.journal.newest_notes("decided")
+        assert seen.data["decision"] == f"left alone: operation {split.id} of ours is at work on it"
+
+
+@pytest.mark.slow
+async def test_another_ilb_is_not_left_to_it() -> None:
+    async with house(named=True, watched=True) as home:
+        crowded(home)
+        home.cloud.open_sessions(VIP, 9090, 3)
+        split = await home.do("split", VM, weights="app:3,grpc:1")
+        other = home.vm_at("10.20.2.10")
+        _automatic(home, other)
+        await _dies(home, other)
+        await _desk(home).hear(_hint(home, other))
+        runbooks = {one.wish.runbook for one in await home.journal.operations()}
+        assert (await home.waits_for(split), runbooks) == (True, {"split", "recover"})

@@ -14,7 +14,9 @@ from bot.errors import Refused
 from bot.services.policies import load_policies, read_policies
 
 EXAMPLE = Path(__file__).parents[2] / "bot" / "cli" / "policies.example.yaml"
-RUNBOOKS = ("migrate", "pair", "provision", "recover", "roll", "roll-fleet", "split", "unpair")
+RUNBOOKS = (
+    "migrate", "pair", "provision", "recover", "resize", "roll", "roll-fleet", "split", "unpair",
+)  # fmt: skip
 TIER = "2f1c6f6e-3a53-4d0c-9a4d-0b8a3f1f5c11"
 SHOP = Scope(frozenset({TIER}), "shop", "app-tier")
 

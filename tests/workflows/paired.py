@@ -1,9 +1,9 @@
-"""Twins in the pretend cloud without the minutes that pairing takes."""
+"""Twins in the pretend cloud without the minutes that pairing takes, and how they stand."""
 
 from __future__ import annotations
 
 from bot.sandbox.cloud.build import Builder
-from bot.sandbox.cloud.model import Host, Rule, ServiceOffering
+from bot.sandbox.cloud.model import Host, Kind, Machine, Rule, ServiceOffering
 from tests.workflows.harness import House
 
 VM = "b-31-VM"
@@ -49,3 +49,58 @@ def are_equal(home: House) -> bool:
     )
     machines = [home.cloud.ilb_vm_at(tier, vip) for vip in (VIP, TWIN)]
     return mine == its and len({one.offering.name for one in machines if one}) == 1
+
+
+def is_served(home: House, tier: str, vip: str) -> bool:
+    """Whether the ILB VM of an address runs."""
+    vm = home.cloud.ilb_vm_at(home.tier(tier), vip)
+    return vm is not None and vm.state == "Running"
+
+
+def published(home: House) -> list[str]:
+    """Return what the name leads to."""
+    return sorted(home.nameserver.zone.record(NAME)[1])
+
+
+def answers(home: House, vip: str) -> bool:
+    """Whether an ILB serves both ports of the app tier, with all members."""
+    rules = [one for one in home.cloud.rules_of(home.tier("app-tier")) if one.vip == vip]
+    good = [one for one in rules if one.state == "Active" and len(one.members) == 3]
+    return len(good) == 2 and is_served(home, "app-tier", vip)
+
+
+def is_gone(home: House, vip: str) -> bool:
+    """Whether nothing of an ILB is left."""
+    tier = home.tier("app-tier")
+    there = [one for one in home.cloud.rules_of(tier) if one.vip == vip]
+    return not there and home.cloud.ilb_vm_at(tier, vip) is None
+
+
+def is_paired(home: House) -> bool:
+    """Whether both are there, serve and are published."""
+    return published(home) == [VIP, TWIN] and answers(home, VIP) and answers(home, TWIN)
+
+
+def is_single(home: House) -> bool:
+    """Whether it serves alone, and nothing of a twin is left."""
+    return published(home) == [VIP] and answers(home, VIP) and is_gone(home, TWIN)
+
+
+def leads_to_what_answers(home: House) -> bool:
+    """Whether clients of the name are served, whatever else is left to do."""
+    return bool(published(home)) and all(answers(home, one) for one in published(home))
+
+
+def routers_of(home: House, vpc: str) -> list[Machine]:
+    """Return the routers of a VPC."""
+    return [
+        one for one in home.cloud.machines(Kind.ROUTER)
+        if one.tier.vpc is not None and one.tier.vpc.name == vpc
+    ]  # fmt: skip
+
+
+def has_one_primary(home: House) -> bool:
+    """Whether both routers of shop-prod run, in one role each."""
+    pair = routers_of(home, "shop-prod")
+    states = {(one.redundant_state, one.state) for one in pair}
+    return states == {("PRIMARY", "Running"), ("BACKUP", "Running")}

@@ -7,8 +7,23 @@ import pytest
 from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
 from tests.workflows.migrate_scenarios import MIGRATE
-from tests.workflows.paired import NAME as APP
-from tests.workflows.paired import TWIN, VIP, VM, are_equal, drifted, paired
+from tests.workflows.paired import (
+    TWIN,
+    VIP,
+    VM,
+    answers,
+    are_equal,
+    drifted,
+    has_one_primary,
+    is_paired,
+    is_served,
+    is_single,
+    leads_to_what_answers,
+    paired,
+    published,
+    routers_of,
+)
+from tests.workflows.resizes import ALIKE, RESIZES
 from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
@@ -161,16 +176,11 @@ def _has_the_new_ilb(home: House) -> bool:
 
 def _has_the_other_rule(home: House) -> bool:
     other = ("10.20.3.10", 5432, 5432, "source", "Active", "db-2")
-    return _rules(home, "db-tier") == [other] and _is_served(home, "db-tier", "10.20.3.10")
+    return _rules(home, "db-tier") == [other] and is_served(home, "db-tier", "10.20.3.10")
 
 
 def _has_its_old_rule(home: House) -> bool:
-    return _rules(home, "db-tier") == [_DB_READ] and _is_served(home, "db-tier", "10.20.3.10")
-
-
-def _is_served(home: House, tier: str, vip: str) -> bool:
-    vm = home.cloud.ilb_vm_at(home.tier(tier), vip)
-    return vm is not None and vm.state == "Running"
+    return _rules(home, "db-tier") == [_DB_READ] and is_served(home, "db-tier", "10.20.3.10")
 
 
 def _half_done(home: House) -> None:
@@ -217,94 +227,49 @@ ACL = Scenario(
 )  # fmt: skip
 
 
-def _published(home: House) -> list[str]:
-    return sorted(home.nameserver.zone.record(APP)[1])
-
-
-def _answers(home: House, vip: str) -> bool:
-    """Whether an ILB serves both ports of the app tier, with all members."""
-    rules = [one for one in home.cloud.rules_of(home.tier("app-tier")) if one.vip == vip]
-    good = [one for one in rules if one.state == "Active" and len(one.members) == 3]
-    return len(good) == 2 and _is_served(home, "app-tier", vip)
-
-
-def _is_gone(home: House, vip: str) -> bool:
-    tier = home.tier("app-tier")
-    there = [one for one in home.cloud.rules_of(tier) if one.vip == vip]
-    return not there and home.cloud.ilb_vm_at(tier, vip) is None
-
-
-def _is_paired(home: House) -> bool:
-    return _published(home) == [VIP, TWIN] and _answers(home, VIP) and _answers(home, TWIN)
-
-
-def _is_single(home: House) -> bool:
-    return _published(home) == [VIP] and _answers(home, VIP) and _is_gone(home, TWIN)
-
-
-def _leads_to_what_answers(home: House) -> bool:
-    """Whether clients of the name are served, whatever else is left to do."""
-    return bool(_published(home)) and all(_answers(home, one) for one in _published(home))
-
-
 def _both_are_renewed(home: House) -> bool:
     tier = home.tier("app-tier")
     machines = [home.cloud.ilb_vm_at(tier, vip) for vip in (VIP, TWIN)]
-    return _is_paired(home) and all(one and one.version == "4.22.0" for one in machines)
+    return is_paired(home) and all(one and one.version == "4.22.0" for one in machines)
 
 
 def _is_single_and_renewed(home: House) -> bool:
-    return _is_single(home) and home.vm(VM).version == "4.22.0"
-
-
-def _routers(home: House, vpc: str) -> list[Machine]:
-    return [
-        one for one in home.cloud.machines(Kind.ROUTER)
-        if one.tier.vpc is not None and one.tier.vpc.name == vpc
-    ]  # fmt: skip
+    return is_single(home) and home.vm(VM).version == "4.22.0"
 
 
 def _routers_are_renewed(home: House) -> bool:
-    return _has_one_primary(home) and {one.version for one in _routers(home, "shop-prod")} == {
+    return has_one_primary(home) and {one.version for one in routers_of(home, "shop-prod")} == {
         "4.22.0"
     }
 
 
-def _has_one_primary(home: House) -> bool:
-    pair = _routers(home, "shop-prod")
-    states = {(one.redundant_state, one.state) for one in pair}
-    return states == {("PRIMARY", "Running"), ("BACKUP", "Running")}
-
-
 def _got_a_pair(home: House) -> bool:
-    roles = sorted(one.redundant_state for one in _routers(home, "shop-stage"))
+    roles = sorted(one.redundant_state for one in routers_of(home, "shop-stage"))
     return roles == ["BACKUP", "PRIMARY"]
 
 
 def _has_a_router(home: House) -> bool:
-    return any(one.state == "Running" for one in _routers(home, "shop-stage"))
+    return any(one.state == "Running" for one in routers_of(home, "shop-stage"))
 
 
-PAIR = Scenario(
-    "pair an ILB", "pair", VM, _nothing, _is_paired, _leads_to_what_answers, watched=True
-)
+PAIR = Scenario("pair an ILB", "pair", VM, _nothing, is_paired, leads_to_what_answers, watched=True)
 AGAIN = Scenario(
     "make twins equal again", "pair", VM, drifted,
-    lambda home: _is_paired(home) and are_equal(home), _leads_to_what_answers, watched=True,
+    lambda home: is_paired(home) and are_equal(home), leads_to_what_answers, watched=True,
 )  # fmt: skip
 UNPAIR = Scenario(
-    "take a twin away", "unpair", VM, paired, _is_single, _leads_to_what_answers, watched=True
+    "take a twin away", "unpair", VM, paired, is_single, leads_to_what_answers, watched=True
 )
 BESIDE = Scenario(
-    "roll beside a twin", "roll", VM, _nothing, _is_single_and_renewed, _leads_to_what_answers,
+    "roll beside a twin", "roll", VM, _nothing, _is_single_and_renewed, leads_to_what_answers,
     watched=True,
 )  # fmt: skip
 TWINS = Scenario(
-    "roll twins", "roll", VM, paired, _both_are_renewed, _leads_to_what_answers, watched=True
+    "roll twins", "roll", VM, paired, _both_are_renewed, leads_to_what_answers, watched=True
 )
 ROUTERS = Scenario(
     "roll a pair of routers", "roll", "shop-prod", _nothing, _routers_are_renewed,
-    _has_one_primary,
+    has_one_primary,
 )  # fmt: skip
 ROUTER_PAIR = Scenario(
     "make a pair of routers", "pair", "shop-stage", _nothing, _got_a_pair, _has_a_router
@@ -331,7 +296,7 @@ def _fails_a_check(home: House) -> None:
 
 
 def _is_paired_and_well(home: House) -> bool:
-    return _is_paired(home) and _all_well([home.vm(VM)])
+    return is_paired(home) and _all_well([home.vm(VM)])
 
 
 def _serves_and_is_well(home: House) -> bool:
@@ -340,20 +305,20 @@ def _serves_and_is_well(home: House) -> bool:
 
 def _no_name_leads_to_nobody(home: House) -> bool:
     """It was dead before; a repair that failed leaves its twin in the name."""
-    return TWIN in _published(home) and _answers(home, TWIN)
+    return TWIN in published(home) and answers(home, TWIN)
 
 
 TWIN_STOPPED = Scenario(
-    "recover a dead twin", "recover", VM, _one_of_twins_dies, _is_paired,
+    "recover a dead twin", "recover", VM, _one_of_twins_dies, is_paired,
     _no_name_leads_to_nobody, watched=True,
 )  # fmt: skip
 TWIN_MISSING = Scenario(
-    "recover a missing twin", "recover", VIP, _one_of_twins_is_lost, _is_paired,
+    "recover a missing twin", "recover", VIP, _one_of_twins_is_lost, is_paired,
     _no_name_leads_to_nobody, watched=True,
 )  # fmt: skip
 TWIN_FAILING = Scenario(
     "recover a failing twin", "recover", VM, _one_of_twins_fails_a_check, _is_paired_and_well,
-    _leads_to_what_answers, watched=True,
+    leads_to_what_answers, watched=True,
 )  # fmt: skip
 FAILING = Scenario(
     "recover a failing one", "recover", VM, _fails_a_check, _serves_and_is_well, _serves
@@ -382,11 +347,19 @@ ALL = (
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
     TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE, SPLIT,
+    *RESIZES,
 )  # fmt: skip
 FIRST = (ROLL, STOPPED, BUILD)
 """One of each runbook: planning and looking again read the same in its other scenarios."""
-LONG = (PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_FAILING, FLEET, SPLIT)
-"""Those of fifty steps and more, made of verbs that the others have too: swept with less each."""
+WHOLE = (ROLL, STOPPED)
+"""Every read of these meets everything; of the others every read meets one thing, in turn."""
+LONG = (
+    PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FLEET, SPLIT,
+    *ALIKE,
+)  # fmt: skip
+"""Those that take a second and more, made of verbs that the others have too: swept with less."""
+MANY_CHANGES = (BESIDE, TWINS, TWIN_FAILING)
+"""Of these a change meets some of what passes; what is left out of it comes to the next one."""
 
 every_scenario = pytest.mark.parametrize(
     "scenario",

@@ -8,6 +8,7 @@ from bot.adapters.haproxy_stats import counted_of
 from bot.domain.counted import Counted, MemberTimes
 from bot.domain.probing import Attempt, Failure, Held, Sample, Watched, sample_of
 from bot.sandbox.cloud import World
+from bot.sandbox.cloud.counters import IDLE
 from bot.sandbox.cloud.traffic import Behaviour
 from bot.sandbox.stats_page import page
 from tests.services.vantage import Scripted
@@ -67,7 +68,8 @@ class Seeing(Scripted):
         servers = row.servers
         return Counted(
             row.open + told.held, row.rate + ours, row.total + total, sum(servers),
-            len(servers) - sum(servers), row.bytes, self._times(place),
+            len(servers) - sum(servers), row.bytes,
+            None if row.load is IDLE else self._times(place),
         )  # fmt: skip
 
     def _times(self, place: Watched) -> MemberTimes | None:

@@ -16,6 +16,11 @@ COMMANDS = {
     Act.ROLL: {"stopInternalLoadBalancerVM", "startInternalLoadBalancerVM"},
     Act.START: {"stopInternalLoadBalancerVM", "startInternalLoadBalancerVM"},
     Act.REDEPLOY: {"restartNetwork"},
+    Act.RESIZE: {
+        "stopInternalLoadBalancerVM",
+        "changeServiceForRouter",
+        "startInternalLoadBalancerVM",
+    },
 }
 """What each act may ask CloudStack for; a start begins with a plain stop where it hangs."""
 
@@ -43,6 +48,7 @@ def missing(home: House) -> str:
 @pytest.mark.parametrize(
     ("runbook", "given", "act"),
     [
+        ("resize", running, Act.RESIZE),
         ("roll", running, Act.ROLL),
         ("recover", dead, Act.START),
         ("recover", stuck, Act.START),
@@ -54,7 +60,8 @@ async def test_a_runbook_asks_for_what_its_acts_mean_and_nothing_else(
 ) -> None:
     async with house() as home:
         target = given(home)
-        asked = await home.ask(runbook, target)
+        more = {"offering": "ILB large"} if runbook == "resize" else {}
+        asked = await home.ask(runbook, target, **more)
         assert RUNBOOKS[runbook].acts(await home.plan(asked)) == (act,)
         ended = await home.approve(asked)
         assert ended.outcome is Outcome.DONE, ended.reason

@@ -6,7 +6,8 @@ import pytest
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import RUNBOOKS
-from tests.workflows.scenarios import ALL, FIRST, LONG, every_scenario
+from tests.workflows.resizes import ALIKE
+from tests.workflows.scenarios import ALL, FIRST, LONG, WHOLE, every_scenario
 from tests.workflows.sweep import (
     DEATHS_IN_A_CALL,
     Scenario,
@@ -32,13 +33,15 @@ async def test_undisturbed_it_is_done(scenario: Scenario) -> None:
 @pytest.mark.timeout(900)
 @every_scenario
 async def test_a_death_at_any_step_changes_nothing(scenario: Scenario) -> None:
-    assert await crash_sweep(scenario, in_turn=scenario in LONG) > 20
+    every = 2 if scenario in ALIKE else 1
+    assert await crash_sweep(scenario, in_turn=scenario in LONG, every=every) > 10
 
 
 @pytest.mark.timeout(300)
 @every_scenario
 async def test_a_death_around_a_change_changes_nothing(scenario: Scenario) -> None:
-    assert await call_crash_sweep(scenario, CHANGES) >= 2
+    every = 5 if scenario in ALIKE else 1
+    assert await call_crash_sweep(scenario, CHANGES, every=every) >= 2
 
 
 @pytest.mark.slow
@@ -47,6 +50,6 @@ async def test_a_death_around_a_change_changes_nothing(scenario: Scenario) -> No
 async def test_a_death_in_any_read_changes_nothing(scenario: Scenario) -> None:
     deaths_in = (Trouble.DIES_AFTER,) if scenario in LONG else DEATHS_IN_A_CALL
     begun = scenario not in FIRST
-    every = 4 if scenario in LONG else 1
+    every = 7 if scenario in LONG else 1 if scenario in WHOLE else 3
     sweep = call_crash_sweep(scenario, READS, begun=begun, every=every, deaths_in=deaths_in)
-    assert await sweep > 5
+    assert await sweep > 2

@@ -53,6 +53,27 @@ def words(card: Card) -> str:
     return "\n".join([card.title, *card.body])
 
 
+@pytest.mark.parametrize("is_deployed_anew", [False, True])
+async def test_an_offering_that_a_new_machine_forgot_is_told(is_deployed_anew: bool) -> None:
+    async with house() as home:
+        assert (await home.do("resize", "b-31-VM", offering="ILB large")).outcome is Outcome.DONE
+        if is_deployed_anew:
+            home.cloud.lose_ilb_vm("b-31-VM")
+            assert (await home.do("recover", "10.20.1.10")).outcome is Outcome.DONE
+        (found,) = await watching(home).of()
+        name = home.vm_at("10.20.1.10")
+        told = f"{name} (10.20.1.10) has the offering System Offering For Internal LB VM"
+        assert [one.startswith(told) for one in found.lines] == [True] * is_deployed_anew
+
+
+async def test_the_newest_offering_counts() -> None:
+    async with house() as home:
+        for name in ("ILB large", "System Offering For Internal LB VM"):
+            assert (await home.do("resize", "b-31-VM", offering=name)).outcome is Outcome.DONE
+        (found,) = await watching(home).of("app-tier")
+        assert found.lines == ()
+
+
 async def test_nothing_differs_after_a_change_of_ours(home: House) -> None:
     found = await drift_of(home)
     assert (found.lines, found.trouble) == ((), "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
-from tests.workflows.scenarios import FIRST, LONG, ROLL, every_scenario
+from tests.workflows.resizes import ALIKE
+from tests.workflows.scenarios import FIRST, LONG, MANY_CHANGES, ROLL, WHOLE, every_scenario
 from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, READS, Trouble
 
@@ -21,7 +22,8 @@ PASSING = tuple(
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
-    ends = await fault_sweep(scenario, PASSING, CHANGES)
+    every = 5 if scenario in ALIKE else 3 if scenario in MANY_CHANGES else 1
+    ends = await fault_sweep(scenario, PASSING, CHANGES, every=every)
     assert set(ends) == {Outcome.DONE}
 
 
@@ -50,8 +52,8 @@ async def test_a_journal_that_refuses_once_costs_no_operation_its_end() -> None:
 async def test_a_journal_that_refuses_anything_costs_no_operation_its_end(
     scenario: Scenario,
 ) -> None:
-    every = 1 if scenario in FIRST else 5
-    ends = await journal_sweep(scenario, every=15 if scenario in LONG else every)
+    every = 1 if scenario in WHOLE else 7
+    ends = await journal_sweep(scenario, every=40 if scenario in LONG else every)
     assert ends[Outcome.DONE] > 0
 
 
@@ -66,6 +68,6 @@ async def test_a_roll_outlasts_a_restart_of_the_management_server_at_any_call() 
 @every_scenario
 async def test_any_failing_read_ends_truthfully(scenario: Scenario) -> None:
     troubles = [Trouble.FAILED] if scenario in LONG else CALL_TROUBLES
-    every = 4 if scenario in LONG else 1
+    every = 7 if scenario in LONG else 1 if scenario in WHOLE else 5
     ends = await fault_sweep(scenario, troubles, READS, begun=scenario not in FIRST, every=every)
     assert ends[Outcome.DONE] > 0

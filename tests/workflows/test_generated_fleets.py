@@ -143,6 +143,14 @@ def test_a_roll_leaves_every_rule_and_twins_apart(fleet: Fleet, blow: Blow) -> N
 
 
 @some
+@given(fleet=fleets.fleets(), blow=blows)
+def test_a_resize_is_undone_or_done_and_leaves_every_rule(fleet: Fleet, blow: Blow) -> None:
+    told = asyncio.run(tell(fleet, blow, "resize", offering="ILB large"))
+    check(told)
+    stand_apart(fleet, told)
+
+
+@some
 @given(fleet=fleets.fleets(paired=False), wanted=fleets.any_lines(), blow=blows)
 def test_provisioning_never_bares_a_vip(fleet: Fleet, wanted: tuple[Line, ...], blow: Blow) -> None:
     spec = fleets.spec_of(wanted)
@@ -160,8 +168,11 @@ async def _forbid_nothing_planned(fleet: Fleet, wanted: tuple[Line, ...]) -> Non
         fleets.sow(home, fleet)
         for name, runbook in RUNBOOKS.items():
             target = f"shop-prod/{fleets.TIER}" if name == "provision" else VIP
-            given_ = {"spec": fleets.spec_of(wanted), "overwrite": "True"}
-            wish = Wish(name, target, tuple(given_.items()) if name == "provision" else ())
+            given_ = {
+                "provision": (("spec", fleets.spec_of(wanted)), ("overwrite", "True")),
+                "resize": (("offering", "ILB large"),),
+            }
+            wish = Wish(name, target, given_.get(name, ()))
             with suppress(Refused):
                 seen = await runbook.find(home.fleet, wish)
                 planned = runbook.plan(seen, wish)

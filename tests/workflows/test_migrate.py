@@ -10,11 +10,12 @@ from bot.domain.operation import Mode, Operation, Outcome, Source, State, Wish
 from bot.domain.plan import Plan
 from bot.sandbox.cloud.faults import Fault, FaultKind
 from bot.sandbox.cloud.model import Host
+from bot.sandbox.cloud.traffic import Behaviour
 from bot.services.operations import plan_of
 from bot.services.traffic import MEASURED
 from tests.workflows.harness import House, house
 from tests.workflows.migrate_scenarios import HERE, THERE, lone_router, runs_on
-from tests.workflows.paired import TWIN, VM, paired
+from tests.workflows.paired import TWIN, VIP, VM, paired
 from workflows.words import Words
 
 CALL = "migrateSystemVm"
@@ -49,6 +50,15 @@ async def test_it_moves_to_the_host_that_was_planned_and_is_read_there(home: Hou
     assert ended.outcome is Outcome.DONE, ended.reason
     assert runs_on(home.vm(VM)) == THERE
     assert moves(home) == [f"ilb_vm.migrated {VM}"]
+
+
+async def test_unless_a_host_is_wished_it_moves_to_the_least_busy(home: House) -> None:
+    """In one cluster: kvm-b1 and kvm-b2, and another one that comes before both by name."""
+    home.cloud.machine(VM).host = host(home, "kvm-b2")
+    other = host(home, "kvm-a1")
+    other.cluster_id = host(home, "kvm-b2").cluster_id
+    other.cpu_percent = 60.0
+    assert (await planned(home)).parameter("to_name") == "kvm-b1"
 
 
 async def test_a_host_may_be_wished_by_an_incident_too(home: House) -> None:
@@ -132,6 +142,14 @@ async def test_a_host_in_maintenance_is_named_with_its_state(home: House) -> Non
         f"No other host takes {VM}: CloudStack names none. Make room on a host or enable one, "
         "then ask again."
     )
+
+
+async def test_a_host_name_that_two_have_is_no_name(home: House) -> None:
+    there, other = host(home, THERE), host(home, "kvm-a1")
+    other.pod, other.cluster_id, other.name = there.pod, there.cluster_id, THERE
+    text = await refused(home, host=THERE)
+    assert text.startswith(f"2 hosts are called “{THERE}”. Say its id: ")
+    assert (await planned(home, host=other.id)).parameter("to") == other.id
 
 
 async def test_a_host_that_nobody_has_is_refused_with_those_there_are(home: House) -> None:
@@ -242,3 +260,18 @@ async def test_the_words_of_a_migration(home: House) -> None:
     assert Words().render("migrate", "done", **given) == (
         "*b-31-VM* runs on *kvm-b1* now, not on *kvm-b2*, after 6 s.\nTraffic was not measured."
     )
+
+
+@pytest.mark.slow
+async def test_one_that_does_not_answer_on_its_new_host_goes_back() -> None:
+    async with house(named=True, watched=True) as home:
+
+        def without_its_network(command: str) -> None:
+            if command == CALL and runs_on(home.vm(VM)) == HERE:
+                home.cloud.lose_connections(VIP, 80, Behaviour.HANGS, seconds=200.0)
+
+        home.wire.before = without_its_network
+        ended = await home.do("migrate", VM)
+        assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+        assert f"prove {VIP}: it was not seen to answer" in ended.reason
+        assert runs_on(home.vm(VM)) == HERE

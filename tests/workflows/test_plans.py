@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from bot.domain.cloud import VmState
 from bot.domain.export import spec_of
 from bot.domain.ilb_acts import ilb_answers
+from bot.domain.offerings import ILB_TYPE
 from bot.domain.operation import Wish
 from bot.domain.plan import NothingToDo, Plan
 from bot.domain.site import Site
 from bot.domain.spec import Spec
 from bot.domain.topology import target_of
 from bot.domain.view import View
+from bot.domain.zone import Offering
 from bot.errors import Refused
 from bot.services.runbooks import Runbook
 from bot.services.spec_text import spec_text
@@ -38,7 +40,12 @@ from tests.domain.views import (
 )
 from tests.workflows.harness import RUNBOOKS
 
-SHOWN: dict[str, Callable[[View], Any]] = {"roll": service, "recover": lambda seen: seen}
+LARGE = Offering("o-9", "ILB large", ILB_TYPE, 2, 1000, 1024)
+SHOWN: dict[str, Callable[[View], Any]] = {
+    "roll": service,
+    "recover": lambda seen: seen,
+    "resize": lambda seen: service(seen, offerings=(LARGE,)),
+}
 """How each runbook for ILBs is shown one ILB."""
 OF_ILBS = {name: RUNBOOKS[name] for name in SHOWN}
 every_runbook = pytest.mark.parametrize("runbook", OF_ILBS.values(), ids=OF_ILBS)
@@ -48,6 +55,8 @@ Change = Callable[[View], View]
 
 def planned(runbook: Runbook[Any], seen: View, wish: Wish) -> Plan | NothingToDo | str:
     """Return what the planner says; a refusal as its text."""
+    if runbook.name == "resize":
+        wish = replace(wish, parameters=(*wish.parameters, ("offering", LARGE.id)))
     try:
         return runbook.plan(SHOWN[runbook.name](seen), wish)
     except Refused as no:
@@ -111,6 +120,7 @@ EVENTS = (event("VM.STOP", 60), event("INTERNALLBVM.START", 900))
 PLANNABLE = {
     "roll": view(events=EVENTS, tier_vms=(VM, NEIGHBOUR, THIRD)),
     "recover": view(state=VmState.STOPPED, events=EVENTS),
+    "resize": view(events=EVENTS, tier_vms=(VM, NEIGHBOUR, THIRD)),
 }
 
 
@@ -193,6 +203,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
     assert isinstance(found, Plan)
     version = found.parameter("version") or (seen.vm or VM).version
     vm = replace(seen.vm or VM, state=VmState.RUNNING, version=version)
+    vm = replace(vm, offering_id=found.parameter("offering") or vm.offering_id)
     after = replace(seen, vm=vm, tier_vms=(vm, NEIGHBOUR))
     again = tuple(pair for pair in parameters if pair[0] != "restart")
     assert runbook.left_to_do(SHOWN[runbook.name](after), found) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.domain.offerings import ILB_TYPE
 from bot.domain.zone import Role
 from bot.engine.api import StepFailed
 from bot.sandbox.cloud.faults import Fault, FaultKind
@@ -73,16 +74,16 @@ async def test_a_stopped_machine_gets_another_offering(home: House) -> None:
     vm, large = home.vm("b-31-VM"), offering_id(home, "ILB large")
     home.cloud.stop_by_hand("b-31-VM")
     home.later(10.0)
-    await carry_out(home, lambda run: offering.change(run, vm.id, large))
+    await carry_out(home, lambda run: offering.change(run, vm.id, large, ILB_TYPE))
     assert home.vm("b-31-VM").offering.name == "ILB large"
-    await carry_out(home, lambda run: offering.change(run, vm.id, large))
+    await carry_out(home, lambda run: offering.change(run, vm.id, large, ILB_TYPE))
     assert len([one for one in home.effects() if "offering_changed" in one]) == 1
 
 
 async def test_a_running_machine_keeps_its_offering(home: House) -> None:
     vm, large = home.vm("b-31-VM"), offering_id(home, "ILB large")
     with pytest.raises(StepFailed, match="it is Running, and only a Stopped one is changed"):
-        await carry_out(home, lambda run: offering.change(run, vm.id, large))
+        await carry_out(home, lambda run: offering.change(run, vm.id, large, ILB_TYPE))
 
 
 async def test_an_offering_for_routers_is_not_for_an_ilb_vm(home: House) -> None:
@@ -90,7 +91,7 @@ async def test_an_offering_for_routers_is_not_for_an_ilb_vm(home: House) -> None
     home.cloud.stop_by_hand("b-31-VM")
     home.later(10.0)
     with pytest.raises(StepFailed, match=r"is made for domainrouter, not for internalload"):
-        await carry_out(home, lambda run: offering.change(run, vm.id, other))
+        await carry_out(home, lambda run: offering.change(run, vm.id, other, ILB_TYPE))
 
 
 async def test_a_tenants_offering_is_not_for_a_system_vm(home: House) -> None:
@@ -98,7 +99,7 @@ async def test_a_tenants_offering_is_not_for_a_system_vm(home: House) -> None:
     home.cloud.stop_by_hand("b-31-VM")
     home.later(10.0)
     with pytest.raises(StepFailed, match="CloudStack has no system offering"):
-        await carry_out(home, lambda run: offering.change(run, vm.id, other))
+        await carry_out(home, lambda run: offering.change(run, vm.id, other, ILB_TYPE))
 
 
 async def test_a_vpc_gets_a_pair_with_one_of_each_role(home: House) -> None:

@@ -56,6 +56,11 @@ def state_of(home: House) -> tuple[object, ...]:
     return names, places, rules_at(home, VIP), ports_at(home, VIP)
 
 
+def rules_of(home: House, vip: str) -> list[Rule]:
+    """Return the rules of a VIP, those half done too."""
+    return [one for one in home.cloud.all(Rule) if one.vip == vip and not one.removed]
+
+
 async def question(home: House, found: Operation) -> str:
     asked = await home.questions.newest(found.id)
     assert asked is not None
@@ -312,6 +317,21 @@ async def test_unseen_it_is_unverified_and_a_person_says_when_rules_may_go() -> 
 
 
 @pytest.mark.slow
+async def test_an_old_rule_stays_where_the_new_one_serves_no_more() -> None:
+    async with house(named=True) as one:
+        more_crowded(one)
+        before = state_of(one)
+        waits = await one.do("split", VM, groups="app|admin,grpc")
+        [new] = [rule for rule in rules_of(one, NEW) if rule.source_port == 8443]
+        one.cloud.drift_rule(new.id, state="Add")
+        await one.answer(waits)
+        ended = await one.look(waits)
+        assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
+        assert f"compare the rule on {NEW}:8443" in ended.reason
+        assert state_of(one) == before
+
+
+@pytest.mark.slow
 async def test_a_machine_of_another_size_gets_others_of_its_size(home: House) -> None:
     large = home.cloud.one(ServiceOffering, "ILB large")
     home.vm(VM).offering = large
@@ -373,7 +393,7 @@ async def test_what_a_split_moved_is_no_drift_from_the_spec_and_what_came_later_
     watch = DriftWatch(home.fleet, home.journal)
     [calm] = await watch.of("shop-prod/app-tier")
     assert (calm.lines, calm.trouble) == ((), "")
-    [rule] = [one for one in home.cloud.all(Rule) if one.vip == NEW]
+    [rule] = rules_of(home, NEW)
     home.cloud.drift_rule(rule.id, algorithm="source")
     [found] = await watch.of("shop-prod/app-tier")
     assert [line.startswith(f"{NEW}:9090") for line in found.lines] == [True]

@@ -47,6 +47,12 @@ async def carry_out(run: Run, tier_id: str, change: RuleChange) -> None:
     await bring(run, place, change.after, change.keeper)
 
 
+async def expect_after(run: Run, tier_id: str, change: RuleChange) -> None:
+    """Fail unless a rule is still as a change left it: what is next relies on its serving."""
+    assert change.after is not None
+    await run.step(expect, Place(tier_id, change.vip, change.port), change.after)
+
+
 async def mark(run: Run, tier_id: str, change: RuleChange) -> None:
     """Set the tags of a rule that stays as it is; undone by setting those it had."""
     assert change.before is not None and change.after is not None

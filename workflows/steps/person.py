@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.domain.question import TOPIC, Question
-from bot.engine.api import Run, Stopped, verb
+from bot.engine.api import Run, StepFailed, Stopped, verb
 from bot.ports import World
 from workflows.steps.jobs import PATIENT
+
+LOOK_EVERY_S = 300.0
+"""How often what must hold while a person takes hours is looked at; each look is a few steps."""
+Look = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +51,16 @@ async def close_question(world: World, run_id: str, key: str, why: str) -> str:
     return why
 
 
-async def ask(run: Run, question: Question) -> str:
+async def ask(run: Run, question: Question, look: Look | None = None) -> str:
     """Ask, and wait for somebody to say that it is done; return who did, `""` after the deadline.
 
-    The lane is kept meanwhile. A stop ends the wait, as the next step would find it.
+    The lane is kept meanwhile. A stop ends the wait, as the next step would find it, and so does
+    a failure of `look`, which is called before the wait and every `LOOK_EVERY_S` in it.
     """
     try:
         await run.step(put_question, run.id, question)
-        heard = await _answered(run, question)
-    except Stopped as stop:
+        heard = await _answered(run, question, look)
+    except (StepFailed, Stopped) as stop:
         await run.step_anyway(close_question, run.id, question.key, str(stop))
         raise
     if not heard.by:
@@ -62,9 +68,13 @@ async def ask(run: Run, question: Question) -> str:
     return heard.by
 
 
-async def _answered(run: Run, question: Question) -> Heard:
+async def _answered(run: Run, question: Question, look: Look | None) -> Heard:
     while True:
         heard = await run.step(hear, run.id, question)
         if heard.by or not heard.left_s:
             return heard
-        await run.wait_for(TOPIC, heard.left_s)
+        wait_s = heard.left_s
+        if look is not None:
+            await look()
+            wait_s = min(wait_s, LOOK_EVERY_S)
+        await run.wait_for(TOPIC, wait_s)

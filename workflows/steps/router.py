@@ -274,5 +274,10 @@ async def standby_proven(run: Run, router_id: str, version: str = "", *, empty: 
 async def hand_over(run: Run, primary_id: str, name: str, standby_id: str) -> None:
     """Reboot the primary, so that its proven standby takes over, and see both in their roles."""
     await reboot(run, primary_id, name)
+    await roles_swapped(run, primary_id, standby_id)
+
+
+async def roles_swapped(run: Run, primary_id: str, standby_id: str) -> None:
+    """See the one that was PRIMARY as BACKUP, and its standby as PRIMARY."""
     await expect_role(run, standby_id, Role.PRIMARY)
     await expect_role(run, primary_id, Role.BACKUP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.absence import Absence
 from bot.domain.cloud import IlbVm, VmState
+from bot.domain.offerings import fitted
 from bot.domain.plan import Plan
 from bot.domain.probing import Watched
 from bot.domain.rule_state import Place
@@ -74,7 +75,7 @@ async def fit(run: Run, vm: IlbVm, offering_id: str) -> None:
     if not offering_id or vm.offering_id == offering_id:
         return
     run.undo(f"start {vm.name} again", lambda: ilb_vm.put_back(run, vm.id, vm.name))
-    await _give(run, vm, offering_id)
+    await offering.give(run, offering.OF_ILB_VMS, fitted(vm), offering_id)
 
 
 async def refit(run: Run, vm: IlbVm, offering_id: str) -> None:
@@ -84,23 +85,8 @@ async def refit(run: Run, vm: IlbVm, offering_id: str) -> None:
     """
     if not offering_id or vm.offering_id == offering_id:
         return
-    run.undo(f"{vm.name} running with {vm.offering_name} again", lambda: _take_back(run, vm))
-    await _give(run, vm, offering_id)
-
-
-async def _give(run: Run, vm: IlbVm, offering_id: str) -> None:
-    await ilb_vm.stop(run, vm.id, vm.name)
-    await offering.change(run, vm.id, offering_id)
-    await ilb_vm.start(run, vm.id, vm.name)
-
-
-async def _take_back(run: Run, vm: IlbVm) -> None:
-    """Bring a machine back to the offering that it had, wherever its change was left."""
-    await run.step(ilb_vm.settled, vm.id, ilb_vm.AT_REST)
-    if await run.step(offering.offering_of, vm.id) == vm.offering_id:
-        await ilb_vm.start(run, vm.id, vm.name)
-    else:
-        await _give(run, vm, vm.offering_id)
+    offering.taken_back(run, offering.OF_ILB_VMS, fitted(vm))
+    await offering.give(run, offering.OF_ILB_VMS, fitted(vm), offering_id)
 
 
 async def withdraw(

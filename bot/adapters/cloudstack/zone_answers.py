@@ -167,18 +167,22 @@ class HostUseRow(Answer):
 
     def value(self) -> HostUse:
         """Return how busy it is."""
-        text = self.cpuused.strip().removesuffix("%").replace(",", ".")
-        known = text.replace(".", "", 1).isdecimal()
-        return HostUse(self.id, self.name, self.cpuspeed, float(text) if known else None)
+        return HostUse(self.id, self.name, self.cpuspeed, _used(self.cpuused))
+
+
+def _used(cpuused: str) -> float | None:
+    text = cpuused.strip().removesuffix("%").replace(",", ".")
+    return float(text) if text.replace(".", "", 1).isdecimal() else None
 
 
 class HostChoiceRow(Answer):
-    """`HostForMigrationResponse`."""
+    """`HostForMigrationResponse`, which has the statistics of a host as well."""
 
     id: str
     name: str
     suitableformigration: bool = False
     requiresStorageMotion: bool = False  # noqa: N815 - the API's spelling
+    cpuused: str = ""
 
     def value(self) -> HostChoice:
         """Return the choice."""
@@ -187,6 +191,7 @@ class HostChoiceRow(Answer):
             name=self.name,
             is_suitable=self.suitableformigration,
             moves_storage=self.requiresStorageMotion,
+            cpu_percent=_used(self.cpuused),
         )
 
 

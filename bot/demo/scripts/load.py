@@ -34,11 +34,14 @@ async def saturated(stage: Stage) -> None:
 
 
 async def members(stage: Stage) -> None:
-    """An ILB is busy because its members are slow: that is said, and nothing is proposed."""
+    """An ILB is busier than its threshold, and its members are slow: nothing is proposed.
+
+    It has room left, so that more of it would wait for them as well.
+    """
     machine = await stage.machine("app-tier")
     await _serves(stage, machine, per_s=50, open=90, mbit_per_s=3, response_ms=1800)
     async with _sampled(stage):
-        await stage.control("set-cpu", target=machine["name"], percent=95)
+        await stage.control("set-cpu", target=machine["name"], percent=60)
         await told(stage, "The members are the bottleneck")
         await noticed(stage, machine["name"], "advice only")
 
@@ -71,17 +74,20 @@ async def _sampled(stage: Stage) -> AsyncIterator[None]:
         await sampler.stop()
 
 
-_QUICK = Staging(
-    pace=0.05,
-    settings=(
-        ("ILBOT_CPU__SOURCE", "kafka"),
-        ("ILBOT_CPU__INTERVAL_S", "1"),
-        ("ILBOT_CPU__DWELL_S", "3"),
-        ("ILBOT_CPU__LATENESS_S", "0"),
-        ("ILBOT_CPU__GATHER_S", "3"),
-    ),
+_SECONDS = (
+    ("ILBOT_CPU__SOURCE", "kafka"),
+    ("ILBOT_CPU__INTERVAL_S", "1"),
+    ("ILBOT_CPU__DWELL_S", "3"),
+    ("ILBOT_CPU__LATENESS_S", "0"),
+    ("ILBOT_CPU__GATHER_S", "3"),
 )
+_QUICK = Staging(pace=0.05, settings=_SECONDS)
 """Seconds instead of minutes: what a saturated machine is stays the same."""
+_WARY = Staging(
+    pace=0.05,
+    settings=(*_SECONDS, ("ILBOT_CPU__ENTER_PERCENT", "50"), ("ILBOT_CPU__EXIT_PERCENT", "30")),
+)
+"""An incident is begun long before a machine is saturated."""
 SCENARIOS = (
     Scenario(
         "cpu-saturated",
@@ -95,7 +101,7 @@ SCENARIOS = (
         "the members are the bottleneck: advice, and no change",
         (),
         members,
-        _QUICK,
+        _WARY,
     ),
     Scenario(
         "hot-host",

@@ -67,8 +67,8 @@ async def split_brain(stage: Stage) -> None:
     await told(stage, "Receipt of")
 
 
-_FAST = Staging(pace=0.05)
-_HURRIED = Staging(pace=0.05, settings=(("ILBOT_PROBE__BAKE_S", "1"),))
+FAST = Staging(pace=0.05)
+HURRIED = Staging(pace=0.05, settings=(("ILBOT_PROBE__BAKE_S", "1"),))
 """For names that move more than once in one story."""
 SCENARIOS = (
     Scenario("roll-approved", "a roll is asked for, approved and done", ("done",), roll_approved),
@@ -85,21 +85,21 @@ SCENARIOS = (
         "a temporary twin carries the traffic of a name; none is lost",
         ("done",),
         roll_beside,
-        _HURRIED,
+        HURRIED,
     ),
     Scenario(
         "roll-twin",
         "a twin is withdrawn, renewed and published again; the other one serves",
         ("done", "done"),
         roll_twin,
-        _HURRIED,
+        HURRIED,
     ),
-    Scenario("roll-pair", "the routers of a VPC, the standby first", ("done",), roll_pair, _FAST),
+    Scenario("roll-pair", "the routers of a VPC, the standby first", ("done",), roll_pair, FAST),
     Scenario(
         "split-brain",
         "two routers claim to be PRIMARY: the roll stops and says so",
         ("parked",),
         split_brain,
-        _FAST,
+        FAST,
     ),
 )

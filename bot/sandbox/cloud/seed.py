@@ -62,6 +62,7 @@ def seed_basics(world: World) -> tuple[Builder, Basics]:
     build.offering("System Offering For Internal LB VM", (1, 256, 512), "internalloadbalancervm")
     build.offering("ILB large", (2, 1000, 1024), "internalloadbalancervm")
     build.offering("System Offering For Software Router", (1, 500, 512), "domainrouter")
+    build.offering("Router large", (2, 1000, 1024), "domainrouter")
     build.offering("Small Instance", (1, 500, 512))
     internal_lb = build.network_offering("tier-with-internal-lb", "InternalLbVm")
     no_lb = build.network_offering("tier-without-lb", None)

@@ -9,6 +9,12 @@ from typing import Any
 from bot.domain.operation import Outcome
 from tests.workflows.harness import house
 from tests.workflows.migrate_scenarios import MIGRATE, MIGRATE_ROUTER
+from tests.workflows.resizes import (
+    RESIZE_BESIDE,
+    RESIZE_OUTAGE,
+    RESIZE_ROUTERS,
+    RESIZE_TWINS,
+)
 from tests.workflows.scenarios import (
     ACL,
     AGAIN,
@@ -59,6 +65,10 @@ HISTORIES = {
     "split": SPLIT,
     "migrate": MIGRATE,
     "migrate-router": MIGRATE_ROUTER,
+    "resize": RESIZE_OUTAGE,
+    "resize-beside": RESIZE_BESIDE,
+    "resize-twins": RESIZE_TWINS,
+    "resize-routers": RESIZE_ROUTERS,
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,

@@ -1,45 +1,93 @@
-"""The plans of `roll` for ILBs in words: what each way does, costs and cannot promise."""
+"""The plans of what is done to a stopped ILB VM: what each way does, costs and cannot promise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from pydantic import TypeAdapter
 
 from bot.domain import exposure
+from bot.domain.cloud import IlbVm
 from bot.domain.plan import Exposure, Plan, PlannedStep, in_words
 from bot.domain.rolling import Detour, Turn, detour, turns, why_not_beside
 from bot.domain.service_view import ServiceView
-from bot.domain.target_version import Goal
-from bot.domain.version import is_same, named_in
 from bot.domain.view import View, rules_digest
+from bot.errors import Refused
 from workflows.steps import probe
 
-NAME = "roll"
 _TURNS: TypeAdapter[tuple[Turn, ...]] = TypeAdapter(tuple[Turn, ...])
 _DETOUR: TypeAdapter[Detour] = TypeAdapter(Detour)
 _UNPROVEN = "No vantage point looks at it, so nothing is proven: the outcome will be unverified."
 _NO_PROOF = "nobody looks at its traffic, so a person must take the risk"
 
 
-def twins(seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool) -> Plan:
-    """Plan one twin after the other; `due` are those to be renewed, in order."""
+class Way(StrEnum):
+    """What serves while a machine is stopped."""
+
+    TWINS = "twins"
+    OUTAGE_OF_TWINS = "outage of twins"
+    BESIDE = "beside"
+    OUTAGE = "outage"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a runbook says of its work on a machine.
+
+    `steps` are those from the stop of a machine to its start, by the way that is taken; `check`
+    is what is seen of it then, after "check that it"; `fits` what a temporary twin gets before it
+    is used. `warns` tells what the start of one brings. `parameters` are the runbook's own.
+    """
+
+    runbook: str
+    summary: str
+    steps: Callable[[IlbVm, Way], tuple[PlannedStep, ...]]
+    check: str
+    warns: Callable[[View], tuple[str, ...]]
+    parameters: tuple[tuple[str, str], ...]
+    fits: tuple[PlannedStep, ...] = ()
+
+
+def plan(
+    seen: ServiceView,
+    due: Sequence[View],
+    words: Wording,
+    *,
+    is_outage: bool,
+    new_id: str = "",
+) -> Plan:
+    """Plan the work on those that are due, in order, by what can carry the traffic meanwhile.
+
+    `is_outage` is asked for. A temporary twin gets the offering `new_id`, or else that of
+    the ILB.
+    """
+    if seen.twin is not None:
+        return _twins(seen, due, words)
+    if not is_outage and not why_not_beside(seen):
+        return _beside(seen, words, new_id)
+    return _outage(seen, words)
+
+
+def _twins(seen: ServiceView, due: Sequence[View], words: Wording) -> Plan:
+    """Plan one twin after the other."""
     found = turns(seen, *due)
-    steps = [step for turn in found for step in _turn_steps(seen, turn, aim)]
-    names = in_words([turn.vm_name for turn in found])
+    machines = zip(found, (one.vm for one in due), strict=True)
+    steps = [step for turn, vm in machines if vm for step in _turn_steps(seen, turn, vm, words)]
     named = _named_ports(seen) if any(turn.out for turn in found) else ()
     is_cut = not named or bool(seen.nameless_ports)
     return Plan(
-        runbook=NAME,
+        runbook=words.runbook,
         target=seen.target,
-        summary=_summary(names, due, aim),
+        summary=words.summary,
         facts=seen.facts(),
         steps=tuple(steps),
         exposure=_of_twins(seen, due, named),
         blast_radius=_blast_radius(seen, due),
-        warnings=_warnings(seen, due, named),
+        warnings=_warnings(seen, due, named, words),
         parameters=(
-            *_parameters(seen, due, aim, restart, "outage of twins" if is_cut else "twins"),
+            *_parameters(seen, due, words, Way.OUTAGE_OF_TWINS if is_cut else Way.TWINS),
             *((("named ports", " ".join(str(port) for port in named)),) if is_cut else ()),
             ("turns", _TURNS.dump_json(found).decode()),
         ),
@@ -47,25 +95,27 @@ def twins(seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool) -> P
     )
 
 
-def beside(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
+def _beside(seen: ServiceView, words: Wording, offering_id: str) -> Plan:
     """Plan over a temporary twin, so that the address stays and nobody is cut off."""
-    found, vm = detour(seen), seen.ilb.vm
+    found, vm = _detour(seen), seen.ilb.vm
+    if offering_id:
+        found = replace(found, twin=replace(found.twin, offering_id=offering_id))
     assert vm is not None
     vip, twin_vip = seen.ilb.vip, found.twin.twin_vip
     return Plan(
-        runbook=NAME,
+        runbook=words.runbook,
         target=seen.target,
-        summary=f"{_summary(vm.name, (seen.ilb,), aim)}, beside a temporary twin",
+        summary=f"{words.summary}, beside a temporary twin",
         facts=seen.facts(),
         steps=(
             PlannedStep(f"Build a temporary twin at {twin_vip} and prove it",
                         undo="take it away again"),
+            *words.fits,
             *(PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
                           undo="publish it as before") for move in found.out),
             *probe.quiet_step(seen, vip),
-            PlannedStep(f"Stop {vm.name}", undo="start it again"),
-            PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
-            PlannedStep(f"Check that it reports version {aim.version}, has its rules and answers"),
+            *words.steps(vm, Way.BESIDE),
+            PlannedStep(f"Check that it {words.check}, has its rules and answers"),
             *(PlannedStep(f"Publish {move.text}, wait as before, and watch")
               for move in found.back),
             *probe.quiet_step(seen, twin_vip),
@@ -77,37 +127,42 @@ def beside(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
             *(() if seen.vantage_points else (_UNPROVEN,)),
             f"Clients that keep connections open longer than the TTL of {in_words(seen.names)}, "
             f"or know {vip} itself, are cut once.",
+            *seen.slow(seen.names),
+            *words.warns(seen.ilb),
         ),
         parameters=(
-            *_parameters(seen, (seen.ilb,), aim, restart, "beside"),
+            *_parameters(seen, (seen.ilb,), words, Way.BESIDE),
             ("detour", _DETOUR.dump_json(found).decode()),
         ),
         by_person="" if seen.vantage_points else _NO_PROOF,
     )  # fmt: skip
 
 
-def outage(seen: ServiceView, aim: Goal, restart: bool) -> Plan:
+def _detour(seen: ServiceView) -> Detour:
+    try:
+        return detour(seen)
+    except Refused as no:
+        raise Refused(no.why, instead=f"{no.instead} Or take the outage: `outage`.") from no
+
+
+def _outage(seen: ServiceView, words: Wording) -> Plan:
     """Plan the stop and start of a single ILB, with what it costs."""
     view, vm = seen.ilb, seen.ilb.vm
     assert vm is not None
     mine = f"{view.services()}: not served from the stop to the end of the start"
     return Plan(
-        runbook=NAME,
+        runbook=words.runbook,
         target=seen.target,
-        summary=_summary(vm.name, (view,), aim),
+        summary=words.summary,
         facts=seen.facts(),
         steps=(
-            PlannedStep(
-                f"Stop {vm.name}",
-                undo="start it again (CloudStack then renews its disk all the same)",
-            ),
-            PlannedStep(f"Start {vm.name} from template {vm.template_name}", no_return=True),
-            PlannedStep(f"Check that it reports version {aim.version} and has its rules"),
+            *words.steps(vm, Way.OUTAGE),
+            PlannedStep(f"Check that it {words.check} and has its rules"),
         ),
         exposure=exposure.outage(view),
         blast_radius=(mine, *(f"{one}: same tier, not touched" for one in view.neighbours())),
-        warnings=_warnings_of_an_outage(seen),
-        parameters=_parameters(seen, (view,), aim, restart, "outage"),
+        warnings=_warnings_of_an_outage(seen, words),
+        parameters=_parameters(seen, (view,), words, Way.OUTAGE),
     )
 
 
@@ -122,17 +177,14 @@ def detour_of(planned: Plan) -> Detour:
 
 
 def _parameters(
-    seen: ServiceView, due: Sequence[View], aim: Goal, restart: bool, way: str
+    seen: ServiceView, due: Sequence[View], words: Wording, way: Way
 ) -> tuple[tuple[str, str], ...]:
     view = seen.ilb
     assert view.vm is not None
     vips = [view.vip, *([seen.twin.vip] if seen.twin else [])]
     return (
-        ("way", way),
-        ("version", aim.version),
-        ("version from", aim.where_from),
-        ("template", view.vm.template_name),
-        ("restart", str(restart)),
+        ("way", way.value),
+        *words.parameters,
         ("due", " ".join(one.vip for one in due)),
         ("tier", view.tier.id),
         ("vip", view.vip),
@@ -143,14 +195,9 @@ def _parameters(
     )
 
 
-def _summary(names: str, due: Sequence[View], aim: Goal) -> str:
-    versions = dict.fromkeys(one.vm.version or "unknown" for one in due if one.vm)
-    if all(is_same(one, aim.version) for one in versions):
-        return f"Stop and start {names} at version {aim.version}"
-    return f"Roll {names} from version {in_words(list(versions))} to {aim.version}"
-
-
-def _turn_steps(seen: ServiceView, turn: Turn, aim: Goal) -> tuple[PlannedStep, ...]:
+def _turn_steps(
+    seen: ServiceView, turn: Turn, vm: IlbVm, words: Wording
+) -> tuple[PlannedStep, ...]:
     out = tuple(
         PlannedStep(f"Publish {move.text}, and wait until clients have looked again",
                     undo="publish it as before")
@@ -159,10 +206,9 @@ def _turn_steps(seen: ServiceView, turn: Turn, aim: Goal) -> tuple[PlannedStep, 
     return (
         *out,
         *(probe.quiet_step(seen, turn.vip) if turn.out else ()),
-        PlannedStep(f"Stop {turn.vm_name}", undo="start it again"),
-        PlannedStep(f"Start {turn.vm_name}", no_return=True),
-        PlannedStep(f"Check that {turn.vm_name} reports version {aim.version}, has its rules, "
-                    "runs apart from its twin and answers"),
+        *words.steps(vm, Way.TWINS),
+        PlannedStep(f"Check that {turn.vm_name} {words.check}, has its rules, runs apart from its "
+                    "twin and answers"),
         *(PlannedStep(f"Publish {move.text}, and watch both") for move in turn.back),
     )  # fmt: skip
 
@@ -194,7 +240,9 @@ def _blast_radius(seen: ServiceView, due: Sequence[View]) -> tuple[str, ...]:
                      for one in others))  # fmt: skip
 
 
-def _warnings(seen: ServiceView, due: Sequence[View], named: Sequence[int]) -> tuple[str, ...]:
+def _warnings(
+    seen: ServiceView, due: Sequence[View], named: Sequence[int], words: Wording
+) -> tuple[str, ...]:
     cut = [str(one.source_port) for one in seen.ilb.rules if one.source_port not in named]
     warnings = [] if seen.vantage_points or cut or not named else [_UNPROVEN]
     if not named:
@@ -203,27 +251,19 @@ def _warnings(seen: ServiceView, due: Sequence[View], named: Sequence[int]) -> t
     else:
         warnings.append(f"Half of its capacity serves meanwhile. Connections that stay open longer "
                         f"than the TTL of {in_words(seen.names)} are cut once.")  # fmt: skip
+    warnings += seen.slow(seen.names) if named else ()
     if named and cut:
         warnings.append(f"Clients of port {in_words(cut)} have the bare address, and no name leads "
                         "them away: they are cut while theirs is stopped and started.")  # fmt: skip
-    warnings += [text for one in due for text in _of_the_template(one)]
-    return tuple(warnings)
+    warnings += [text for one in due for text in words.warns(one)]
+    return tuple(dict.fromkeys(warnings))
 
 
-def _warnings_of_an_outage(seen: ServiceView) -> tuple[str, ...]:
+def _warnings_of_an_outage(seen: ServiceView, words: Wording) -> tuple[str, ...]:
     warnings = ["Requests in flight and open connections through it are cut."]
     if not seen.ilb.rules:
         warnings.append("No rule is visible on it: what it carries is unknown, not nothing.")
     why = why_not_beside(seen)
     if why and seen.ilb.rules:
         warnings.append(f"Its traffic cannot be moved meanwhile: {why}.")
-    return (*warnings, *_of_the_template(seen.ilb))
-
-
-def _of_the_template(view: View) -> tuple[str, ...]:
-    if view.vm is None or named_in(view.vm.template_name):
-        return ()
-    return (
-        f"Template {view.vm.template_name} names no version: whether it brings the wanted one "
-        "shows only afterwards.",
-    )
+    return (*warnings, *words.warns(seen.ilb))
