@@ -57,7 +57,7 @@ test-live: $(VENV)/.dev ## claims and runbooks on a live CloudStack: CLOUDSTACK_
 wire: $(VENV)/.dev ## the pretend CloudStack against recordings of a real one: what is equal, what is not
 	@$(BIN)/python -m tests.contract.wire_report $(RECORDING)
 
-bench: $(VENV)/.dev ## what the bot costs: events per second, time to decide
+bench: $(VENV)/.dev services ## what the bot costs: events per second, time to decide (BENCH_KAFKA=full: all of it)
 	$(BIN)/python -m bench
 
 schema: $(VENV)/.dev ## docs/*.schema.json, from the formats of a spec and of a CPU sample

@@ -7,7 +7,7 @@ import logging
 
 import structlog
 
-from bench import advice, bars, bus, engine, fleet, plan
+from bench import advice, bars, bus, engine, fleet, kafka, plan
 from bench.table import shown
 
 
@@ -20,6 +20,8 @@ async def main() -> None:
     print(f"\n{shown(await bars.measure())}", flush=True)
     print(f"\n{shown(await engine.measure())}", flush=True)
     for table in advice.measure():
+        print(f"\n{shown(table)}", flush=True)
+    for table in kafka.measure():
         print(f"\n{shown(table)}", flush=True)
 
 

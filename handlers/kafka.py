@@ -19,6 +19,8 @@ from handlers.kafka_partitions import Batch, ClientMode, Partitions, ReadSetting
 __all__ = ["ClientMode", "Intake", "IntakeSettings", "ReadSettings", "Settler", "Start"]
 
 log = structlog.get_logger(__name__)
+_OTHERS_TURN_S = 0.001
+"""After so long a batch lets the rest of the process have its turn."""
 
 
 class Silent(Exception):
@@ -145,6 +147,7 @@ class Intake:
                     epoch = partitions.epoch
                     await self._settler.begin()
                 if batches:
+                    await asyncio.sleep(0)  # unpacking them took as long as settling them will
                     await self._settle_all(partitions, batches)
                 elif await partitions.are_all_read():
                     await self._settler.idle()
@@ -166,8 +169,13 @@ class Intake:
         self, partitions: Partitions, batch: Batch, ends_at: float, *, at_least: int
     ) -> None:
         """Settle a batch in order, up to the first record that must wait."""
-        number = 0
+        number, loop = 0, asyncio.get_running_loop()
+        others_at = loop.time() + _OTHERS_TURN_S
         while number < len(batch.records):
+            if loop.time() > others_at:
+                # Slack waits three seconds for its acknowledgement, and a rebalance for us.
+                await asyncio.sleep(0)
+                others_at = loop.time() + _OTHERS_TURN_S
             if not partitions.still_ours(batch):
                 return
             if skimmed := self._settler.skim(batch.records, number, batch.news_from):
@@ -175,7 +183,7 @@ class Intake:
                 partitions.done(batch, batch.records[number - 1])
                 continue
             record = batch.records[number]
-            if number >= at_least and asyncio.get_running_loop().time() > ends_at:
+            if number >= at_least and loop.time() > ends_at:
                 partitions.rewind(batch, record)
                 return
             try:

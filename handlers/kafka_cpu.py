@@ -19,13 +19,15 @@ from aiokafka import ConsumerRecord
 from bot.domain.bus import Unreadable
 from bot.domain.detect import Detector, Edge, Moment, Rule
 from bot.errors import IlbotError
-from handlers.kafka_cpu_records import CPU, samples_of
+from handlers.kafka_cpu_records import CPU, plain_samples, samples_of
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_decisions import Decisions
 from handlers.kafka_metrics import CpuMetrics, Outcome
 
 log = structlog.get_logger(__name__)
 _IDLE_TICK_S = 5.0
+_TURN_S = 0.002
+"""Records that are slow to read are taken for no longer at once."""
 _PLAIN = (CPU, Outcome.NOTHING)
 """What nearly every record is."""
 _FOREIGN = (CPU, Outcome.FOREIGN)
@@ -107,35 +109,65 @@ class CpuSettler:
         self._partitions.clear()
 
     def skim(self, records: Sequence[ConsumerRecord], first: int, news_from: int) -> int:
-        """Take records up to one from which something follows, or that cannot be read."""
-        here = self._partition(records[first].partition)
+        """Take records up to one from which something follows, or that cannot be read.
+
+        Also no further than to the first that is news, if this one is not, and for no longer
+        than a moment, as nothing else is done meanwhile.
+        """
+        here, ours = self._partition(records[first].partition), self._ours()
         here.news_from = news_from
-        number, bounds, ours = first, self._bounds(), self._ours()
-        unusual: list[tuple[str, Outcome]] = []
-        while number < len(records) and not here.owed:
-            record = records[number]
-            if _is_foreign(record, ours):
-                number += 1
-                if record.offset >= news_from:
-                    unusual.append(_FOREIGN)
+        if here.owed:
+            return 0
+        alike = records[first : _end_of_like(records, first, news_from)]
+        is_news = alike[0].offset >= news_from
+        mine = alike
+        if ours is not None:  # in one sweep, as on a shared topic this is all there is to do
+            mine = [one for one in alike if not one.key or one.key in ours]
+        taken, counted = self._take_all(here, mine, is_news=is_news)
+        settled = len(alike) if taken == len(mine) else alike.index(mine[taken])
+        if settled and is_news:
+            counted[_FOREIGN] += settled - taken
+            self._metrics.count(counted)
+            if not here.owed:  # what time brings of the past is news: it comes then
+                self._pass_time(here, here.detector.newest, self._tick_s)
+        return settled
+
+    def _take_all(
+        self, here: _Partition, records: Sequence[ConsumerRecord], *, is_news: bool
+    ) -> tuple[int, Counter[tuple[str, Outcome]]]:
+        """Take records up to where `skim` ends; return how many, and what they were.
+
+        The plain samples among them are decoded together, and fed to the detector together.
+        """
+        bounds, counted, taken = self._bounds(), Counter[tuple[str, Outcome]](), 0
+        samples, begin, ends_at = plain_samples(records, 0), 0, time.monotonic() + _TURN_S
+        while taken < len(records):
+            fed, edges = here.detector.feed_known(samples[taken - begin :], *bounds)
+            taken += fed
+            counted[_PLAIN] += fed
+            if edges:
+                self._owe(here, edges, is_news=is_news)
+                if here.owed:
+                    taken -= 1
+                    counted[_PLAIN] -= 1
+                    here.fed, here.fed_as = records[taken].offset, _PLAIN
+                    break
                 continue
+            if taken == len(records) or time.monotonic() > ends_at:
+                break
             try:
-                settled = self._take(here, record, bounds)
+                settled = self._take(here, records[taken], bounds)
             except Unreadable:
-                if record.offset >= news_from:
+                if is_news:
                     break
                 settled = _PLAIN
             if here.owed:
                 break
-            number += 1
-            if settled is not _PLAIN and record.offset >= news_from:
-                unusual.append(settled)
-        if number > first:
-            news = sum(1 for one in records[first:number] if one.offset >= news_from)
-            self._metrics.count({_PLAIN: news - len(unusual)} | Counter(unusual))
-            if news and not here.owed:  # what time brings of the past is news: it comes then
-                self._pass_time(here, here.detector.newest, self._tick_s)
-        return number - first
+            taken += 1
+            counted[settled] += 1
+            if taken > begin + len(samples):
+                samples, begin = plain_samples(records, taken), taken
+        return taken, counted
 
     async def settle(self, record: ConsumerRecord) -> None:
         """Tell what is owed, and take the record if it was not taken yet."""
@@ -243,3 +275,10 @@ class CpuSettler:
 def _is_foreign(record: ConsumerRecord, ours: Container[bytes] | None) -> bool:
     """Whether its key says that it is about nobody we know; an empty key says nothing."""
     return ours is not None and bool(record.key) and record.key not in ours
+
+
+def _end_of_like(records: Sequence[ConsumerRecord], first: int, news_from: int) -> int:
+    """Return where in a batch the news begins, or its end where all from `first` on are alike."""
+    if records[first].offset >= news_from or records[-1].offset < news_from:
+        return len(records)
+    return next(n for n in range(first, len(records)) if records[n].offset >= news_from)

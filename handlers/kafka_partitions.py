@@ -155,7 +155,7 @@ class Partitions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     def still_ours(self, batch: Batch) -> bool:
         """Whether no rebalance came between; without that, its records are somebody else's."""
-        return batch.epoch == self.epoch and batch.partition in self.owned()
+        return batch.epoch == self.epoch and batch.partition in self._consumer.assignment()
 
     async def poll(self) -> list[Batch]:
         """Return what came, perhaps nothing; also what keeps us a member of the group."""

@@ -17,6 +17,8 @@ from bot.errors import Permanent
 
 _LONGEST_TEXT = 16_384
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NOT_STORED = re.compile("[\x00\ud800-\udfff]")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ([+-]\d{4})", re.ASCII)
 _ACTION_FIELDS = frozenset(
     {
         "event",
@@ -234,7 +236,7 @@ class _Fields:
     value: Mapping[str, object]
 
     def has(self, *names: str) -> bool:
-        return all(name in self.value for name in names)
+        return self.value.keys() >= set(names)
 
     def text(self, name: str, default: str | None = None) -> str:
         found = self.value.get(name, default)
@@ -244,7 +246,7 @@ class _Fields:
             raise Unreadable(f"{name} is not a text")
         if len(found) > _LONGEST_TEXT:
             raise Unreadable(f"{name} is longer than {_LONGEST_TEXT} characters")
-        if not _can_be_stored(found):
+        if _NOT_STORED.search(found):
             raise Unreadable(f"{name} holds characters that no database stores")
         return found
 
@@ -257,8 +259,11 @@ class _Fields:
 
     def time(self) -> datetime:
         """`eventDateTime`, as `SimpleDateFormat("yyyy-MM-dd HH:mm:ss Z")` writes it."""
+        text = self.text("eventDateTime")
         try:
-            return datetime.strptime(self.text("eventDateTime"), "%Y-%m-%d %H:%M:%S %z")
+            if usual := _TIME.fullmatch(text):  # `strptime` takes twenty times as long
+                return datetime.fromisoformat("".join(usual.groups()))
+            return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z")
         except ValueError:
             raise Unreadable("eventDateTime is not yyyy-MM-dd HH:mm:ss Z") from None
 
@@ -267,7 +272,3 @@ class _Fields:
             found = self.value[name]
             if name.isalnum() and isinstance(found, str) and _ID.fullmatch(found):
                 yield name, found
-
-
-def _can_be_stored(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

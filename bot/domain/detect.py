@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,16 @@ class Edge:
 
 
 NOTHING: Sequence[Edge] = ()
+
+
+class Sample(Protocol):
+    """One sample as it was decoded; `at` is in unix seconds and above 0."""
+
+    target: str
+    at: float
+    cpu_percent: float
+    name: str
+    host: str
 
 
 class _Target:
@@ -154,11 +165,53 @@ class Detector:
                 self.refused += 1
                 return NOTHING
             one = self._meet(target_id)
+        return self._take(target_id, one, at, percent, name, host)
+
+    def feed_known(
+        self, samples: Sequence[Sample], oldest: float, latest: float
+    ) -> tuple[int, Sequence[Edge]]:
+        """Take samples in turn, up to one from which something follows: how many, and what.
+
+        It stops before a target of which none came before, and before one out of bounds. It does
+        what `feed` does, and for a calm target, as nearly all are, in half of the time.
+        """
+        find, enter, calm, most = self._targets.get, self._enter, self._exit, self._most_waiting
+        lateness_s, newest, number, edges = self._lateness_s, self.newest, 0, NOTHING
+        for sample in samples:
+            at, percent, one = sample.at, sample.cpu_percent, find(sample.target)
+            if one is None or not oldest <= at <= latest:
+                break
+            number += 1
+            waiting = one.waiting
+            is_calm = percent < calm and not one.busy_since
+            if is_calm and 0 < len(waiting) < most and at > waiting[-1][0]:
+                newest = at if at > newest else newest
+                waiting.append((at, percent))
+                first, until = waiting[0], at - lateness_s
+                if first[0] > until:
+                    continue
+                if first[1] < enter and waiting[1][0] > until and not one.since:
+                    one.released, one.is_silent = first[0], False
+                    del waiting[0]
+                    continue
+                edges = self._release(sample.target, one, until)
+            else:
+                edges = self._take(sample.target, one, at, percent, sample.name, sample.host)
+            if edges:
+                break
+        self.newest = max(self.newest, newest)
+        return number, edges
+
+    def _take(
+        self, target_id: str, one: _Target, at: float, percent: float, name: str, host: str
+    ) -> Sequence[Edge]:
         if at <= one.released:
             self._drop(one, at)
             return NOTHING
         self.newest = max(self.newest, at)
-        one.name, one.host = name or one.name, host or one.host
+        if percent >= self._exit or one.busy_since or not one.name:
+            # Of a calm machine nothing is told, so what it is called can wait.
+            one.name, one.host = name or one.name, host or one.host
         waiting = one.waiting
         if not waiting or at > waiting[-1][0]:
             waiting.append((at, percent))
@@ -178,7 +231,11 @@ class Detector:
         (`newest`) is the time, or everything would look silent.
         """
         edges: list[Edge] = []
+        until, heard_of = now - self._lateness_s, now - self._silence_s
         for target_id, one in list(self._targets.items()):
+            waiting = one.waiting
+            if waiting and waiting[0][0] > until > heard_of and not one.busy_since:
+                continue  # calm and just heard of
             edges += self._pass_time(target_id, one, now)
         return edges
 

@@ -188,7 +188,8 @@ _SERVER_UP = re.compile(r"Management server node (\S+) is up")
 
 
 def _of_alert(record: AlertRecord) -> Observation | None:
-    record = replace(record, subject=record.subject[:_SEARCHED], body=record.body[:_SEARCHED])
+    if len(record.subject) > _SEARCHED or len(record.body) > _SEARCHED:
+        record = replace(record, subject=record.subject[:_SEARCHED], body=record.body[:_SEARCHED])
     if record.event == "ALERT.TYPE.SYNC":
         return _of_sync(record)
     if health := _HEALTH.search(record.subject):
@@ -250,13 +251,15 @@ def _seen(
     target_id: str = "",
     target_name: str = "",
 ) -> Observation:
-    printable = "".join(letter if letter.isprintable() else " " for letter in words)
+    words = words[:_LONGEST_WORDS]
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else " " for letter in words)
     return Observation(
         kind=hint,
         target_type=kind,
         target_id=target_id,
         target_name=target_name,
         at=record.at,
-        words=printable[:_LONGEST_WORDS],
+        words=words,
         source=kind_of(record),
     )

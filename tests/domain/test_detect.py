@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -217,6 +217,48 @@ def test_targets_do_not_disturb_each_other(several: list[list[float]]) -> None:
 
 
 # Several on one host.
+
+
+@dataclass
+class Decoded:
+    target: str
+    at: float
+    cpu_percent: float
+    name: str = "b-1-VM"
+    host: str = ""
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(-3, 9), PERCENTS), max_size=80),
+    st.sampled_from([0.0, 60.0, 150.0]),
+)
+def test_samples_taken_together_mean_what_they_mean_one_by_one(
+    steps: list[tuple[str, int, float]], lateness_s: float
+) -> None:
+    rule = replace(RULE, lateness_s=lateness_s, most_waiting=4)
+    together, alone = Detector(rule), Detector(rule)
+    now = dict.fromkeys("abc", T0)
+    samples = []
+    for target, step, percent in steps:
+        now[target] += 20.0 * step
+        samples.append(Decoded(target, now[target], percent))
+    taken = 0
+    while taken < len(samples):
+        count, edges = together.feed_known(samples[taken:], T0 - 400, T0 + 9_000)
+        for number, one in enumerate(samples[taken : taken + count], start=1):
+            found = alone.feed(one.target, one.at, one.cpu_percent, one.name)
+            assert list(found) == (list(edges) if number == count else [])
+        taken += count
+        if taken < len(samples) and not edges:
+            one = samples[taken]
+            is_new = one.target not in {other.target for other in samples[:taken]}
+            assert is_new or not T0 - 400 <= one.at <= T0 + 9_000
+            for detector in (together, alone):
+                detector.feed(one.target, one.at, one.cpu_percent, one.name)
+            taken += 1
+        assert together.newest == alone.newest
+        assert (together.late, together.repeated) == (alone.late, alone.repeated)
+    assert together.tick(T0 + 20_000) == alone.tick(T0 + 20_000)
 
 
 def machines(*began: float, host: str = "kvm-1") -> list[Busy]:

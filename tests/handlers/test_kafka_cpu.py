@@ -273,3 +273,40 @@ async def test_a_record_that_is_not_ours_after_one_that_waits_is_passed_over(top
     await topic.settler.settle(topic.records[4])
     assert topic.ear.moments[-1] is Moment.SILENT
     assert topic.letters.kept == []
+
+
+async def test_records_of_every_sort_in_one_batch_are_each_counted_once(topic: Topic) -> None:
+    topic.ours = frozenset({b"vm-1"})
+    metric = {
+        "name": "cpu",
+        "tags": {"host": "vm-3"},
+        "fields": {"usage_idle": 9},
+        "timestamp": NOW,
+    }
+    for number in range(6):
+        topic.minutes(20, 30, target=f"vm-{number}")
+        topic.add(b"not JSON", key=b"somebody-else")
+        topic.add(json.dumps(metric | {"timestamp": NOW + number}).encode())
+        topic.add(b"not JSON", key=b"vm-1")
+    await topic.read()
+    assert topic.counted("nothing") == 12
+    assert topic.counted("foreign") == 6
+    assert topic.counted("dead_letter") == len(topic.letters.kept) == 6
+    labels = {"kind": "telegraf", "outcome": "nothing"}
+    assert topic.registry.get_sample_value("ilbot_cpu_records_total", labels) == 6
+
+
+async def test_a_target_that_is_no_id_is_refused_in_any_batch(topic: Topic) -> None:
+    topic.minutes(20, 20, 20)
+    topic.minutes(20, 20, target="no id")
+    await topic.read()
+    assert [offset for offset, _ in topic.letters.kept] == [3, 4]
+
+
+async def test_a_batch_is_taken_up_to_where_the_news_begins(topic: Topic) -> None:
+    topic.minutes(20, 20, 20, 20)
+    await topic.settler.begin()
+    assert topic.settler.skim(topic.records, 0, 3) == 3
+    assert topic.counted("nothing") == 0
+    assert topic.settler.skim(topic.records, 3, 3) == 1
+    assert topic.counted("nothing") == 1

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bot.domain.bus import Unreadable
 from bot.domain.load import CpuSample
+from bot.services.cpu_format import TARGET as TARGET_PATTERN
 from bot.services.cpu_format import CpuRecord, encode, schema_text
-from handlers.kafka_cpu_records import Sample, samples_of
+from handlers.kafka_cpu_records import Sample, plain_samples, samples_of
 
 TARGET = "7747a5cc-0516-4562-b5c7-2bd6e7a81633"
 AT = 1_795_381_263
+TARGET_FORM = re.compile(TARGET_PATTERN.replace("$", r"\Z"))
 
 
 def record(**changes: Any) -> bytes:
@@ -78,6 +82,35 @@ def test_it_accepts_exactly_what_the_published_format_allows(fields: dict[str, A
         found = one_of(json.dumps(fields).encode())
         said = wanted.target, wanted.at, wanted.cpu_percent, wanted.name, wanted.host
         assert found == said
+
+
+def in_kafka(*values: bytes | None) -> list[ConsumerRecord]:
+    return [
+        ConsumerRecord("t", 0, offset, 0, 0, None, value, None, 0, 0, ())
+        for offset, value in enumerate(values)
+    ]
+
+
+@given(FIELDS, st.sampled_from([b"", b" ", b"}", b"\xff", b"\xef\xbb\xbf"]))
+def test_what_is_decoded_together_is_what_is_decoded_one_by_one(
+    fields: dict[str, Any], noise: bytes
+) -> None:
+    raw = json.dumps(fields, ensure_ascii=False).encode(errors="surrogatepass") + noise
+    for one in plain_samples(in_kafka(raw), 0):
+        said = one.target, one.at, one.cpu_percent, one.name, one.host
+        if TARGET_FORM.search(one.target):
+            assert samples_of(raw, None) == ("cpu sample", (said,))
+        else:
+            with pytest.raises(Unreadable):
+                samples_of(raw, None)
+
+
+def test_decoding_together_ends_at_what_is_not_our_own_format() -> None:
+    plain, other = record(), json.dumps(telegraf({"usage_idle": 1}, host="b-31-VM")).encode()
+    for strange in (None, b"", b"{", other, record(at=None), record(more="x" * 262_144)):
+        records = in_kafka(plain, plain, strange, plain)
+        assert [one.target for one in plain_samples(records, 1)] == [TARGET]
+        assert plain_samples(records, 2) == []
 
 
 @given(st.binary(max_size=200), st.none() | st.binary(max_size=20))

@@ -1,6 +1,7 @@
 """Bytes from the bus become a mapping or a reason, and what is kept of them holds no secret."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -112,3 +113,33 @@ def leaks(kept: str) -> list[str]:
     """Which planted secrets still stand there, whole or in telling pieces."""
     pieces = [secret[:12] if len(secret) > 12 else secret for secret in SECRETS.values()]
     return [piece for piece in pieces if len(piece) > 4 and piece in kept]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+    | st.integers(-(10**23), 10**23),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.text(max_size=3), JSON, max_size=4),
+    st.sampled_from([b"", b" ", b"}", b"\xff"]),
+)
+def test_what_is_decoded_fast_is_what_json_itself_gives(
+    value: dict[str, object], noise: bytes
+) -> None:
+    raw = json.dumps(value).encode() + noise
+    if noise.strip():
+        with pytest.raises(Unreadable):
+            decode(raw, limit=LIMIT)
+        return
+    try:
+        assert decode(raw, limit=LIMIT) == value
+    except Unreadable as why:
+        assert "more than 20 digits" in str(why)
+        assert re.search(rb"\d{21}", raw)

@@ -44,22 +44,39 @@ broker.heartbeat.interval.ms=500
 """
 
 
+class Lacking(Exception):
+    """This machine has not what a broker needs; `remedy` is what helps."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"no {what} here; what helps: {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
 @pytest.fixture(scope="session")
 def kafka(ilbot_run: Run) -> str:
     """The bootstrap address of a real broker, one for the whole run; topics come into being."""
-    java = _answer_of("find-java")
-    if java is None:
-        missing("Java 17 or newer", "make system (as root), or set JAVA_HOME")
-    jars = _answer_of("kafka/jars-folder")
-    if jars is None or not Path(jars).is_dir():
-        missing("Kafka", "make services (with Maven installed)")
-    return ilbot_run.address_of("kafka", lambda: _start(ilbot_run, java, jars))
+    try:
+        return broker_of(ilbot_run)
+    except Lacking as lack:
+        missing(lack.what, lack.remedy)
 
 
 @pytest.fixture
 def kafka_topic(kafka: str) -> Iterator[str]:
     """A topic name, or the beginning of several, that no other test uses."""
     yield f"t-{uuid.uuid4().hex[:12]}"
+
+
+def broker_of(run: Run) -> str:
+    """Return the bootstrap address of the run's broker, started if need be, or raise `Lacking`."""
+    java = _answer_of("find-java")
+    if java is None:
+        raise Lacking("Java 17 or newer", "make system (as root), or set JAVA_HOME")
+    jars = _answer_of("kafka/jars-folder")
+    if jars is None or not Path(jars).is_dir():
+        raise Lacking("Kafka", "make services (with Maven installed)")
+    return run.address_of("kafka", lambda: _start(run, java, jars))
 
 
 def _answer_of(script: str) -> str | None:

@@ -1,0 +1,179 @@
+"""Turns a number of records into loads of a known outcome: CPU samples, and CloudStack's events."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from bench.bus import RECORDINGS, WIRE
+from bot.domain.bus import classify
+from bot.domain.load import CpuSample
+from bot.domain.observation import observe
+from bot.services.cpu_format import encode
+
+PARTITIONS = 4
+Sent = tuple[int, bytes | None, bytes]
+"""Partition, key and value of a record."""
+
+_TICK_S = 10
+_TICKS = 200
+"""Samples of each machine: two times busy, each for 40 of them."""
+_BUSY = range(30, 70)
+_PERIOD = 100
+_EVERY_BUSY = 20
+STRANGERS = 5_000
+
+
+def machine_id(number: int) -> str:
+    """Return the id of one of our machines."""
+    return str(UUID(int=number + 1, version=4))
+
+
+def stranger_id(number: int) -> str:
+    """Return the id of a machine that is none of ours."""
+    return str(UUID(int=(1 << 100) + number, version=4))
+
+
+@dataclass(frozen=True, slots=True)
+class CpuLoad:
+    """Samples of machines, one in `strangers + 1` of them ours, as `ilbot sample` writes them.
+
+    One sample of ours in 100 has no key, and two come in the wrong order. A machine in 20 is
+    busy twice, for long enough to be an incident.
+    """
+
+    machines: int
+    strangers: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return self.machines * _TICKS * (self.strangers + 1)
+
+    @property
+    def incidents(self) -> int:
+        """How many incidents are in it."""
+        return len(range(0, self.machines, _EVERY_BUSY)) * (_TICKS // _PERIOD)
+
+    def keys(self) -> frozenset[bytes] | None:
+        """Return the keys that are ours, None where all are."""
+        if not self.strangers:
+            return None
+        return frozenset(machine_id(number).encode() for number in range(self.machines))
+
+    def records(self) -> Iterator[Sent]:
+        """Return the records in the order in which they are sent."""
+        begins, stranger = int(time.time()) - _TICKS * _TICK_S, 0
+        ids = [machine_id(number) for number in range(self.machines)]
+        others = [stranger_id(number) for number in range(STRANGERS)]
+        for place in range(_TICKS):
+            for number, target in enumerate(ids):
+                tick = _swapped(place, number)
+                is_busy = number % _EVERY_BUSY == 0 and tick % _PERIOD in _BUSY
+                percent = 97.5 if is_busy else 20 + (7 * number + 13 * tick) % 300 / 10
+                at = begins + tick * _TICK_S + number % _TICK_S
+                name, host = f"b-{number}-VM", f"kvm-{number % 97}"
+                key, value = encode(CpuSample(target, name, host, float(at), percent))
+                is_keyless = (number + place) % 100 == 50
+                yield number % PARTITIONS, None if is_keyless else key, value
+                for _ in range(self.strangers):
+                    stranger += 1
+                    other = others[stranger % STRANGERS]
+                    key, value = encode(CpuSample(other, "i-2-7-VM", host, float(at), percent))
+                    yield stranger % PARTITIONS, key, value
+
+
+def _swapped(place: int, number: int) -> int:
+    """Return which sample is sent at a place: now and then a pair in the wrong order."""
+    if (number + place) % 100 == 0 and place < _TICKS - 1:
+        return place + 1
+    return place - 1 if (number + place) % 100 == 1 and place else place
+
+
+@dataclass(frozen=True, slots=True)
+class BusLoad:
+    """CloudStack's event bus: what was recorded, again and again, between the lives of strangers.
+
+    For each recorded record there are `strangers` about user VMs that are none of ours, made
+    from what was recorded of one: its states, actions, jobs and what was billed. There are
+    `lives` of these VMs: with few most of them were heard of before.
+    """
+
+    rounds: int
+    strangers: int = 0
+    lives: int = STRANGERS
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return self.rounds * len(_recorded()) * (self.strangers + 1)
+
+    @property
+    def incidents(self) -> int:
+        """How many hints about others than user VMs are in it."""
+        hints = (observe(classify(key, value)) for key, value in _recorded())
+        users = user_vms()
+        return self.rounds * sum(one is not None and one.target_id not in users for one in hints)
+
+    def records(self) -> Iterator[Sent]:
+        """Return the records in the order in which they are sent, each a second after the other."""
+        rows, lives = _recorded(), self._lives()
+        begins = int(time.time()) - self.rounds * len(rows)
+        for _ in range(self.rounds):
+            for place, (key, value) in enumerate(rows):
+                begins += 1
+                at = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime(begins))
+                said = value | {"eventDateTime": at} if "eventDateTime" in value else value
+                sent = json.dumps(said).encode()
+                yield place % PARTITIONS, None if key is None else key.encode(), sent
+                for _of_it in range(self.strangers):
+                    stranger, key_of_it, value_of_it = next(lives)
+                    yield stranger % PARTITIONS, key_of_it, value_of_it
+
+    def _lives(self) -> Iterator[tuple[int, bytes, bytes]]:
+        told = _life_of_a_user_vm()
+        at = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime())
+        while True:
+            for number in range(self.lives):
+                other = stranger_id(number)
+                for text in told:
+                    said = text.replace("{id}", other).replace("{at}", at)
+                    yield number, other.encode(), said.encode()
+
+
+def _recorded() -> list[tuple[str | None, dict[str, object]]]:
+    lines = [
+        json.loads(line)
+        for name in RECORDINGS
+        for line in (WIRE / name).read_text("utf-8").splitlines()[1:]
+    ]
+    return [(line["key"], line["value"]) for line in lines]
+
+
+def user_vms() -> frozenset[str]:
+    """Return the ids of the user VMs that were recorded: no hint about them matters."""
+    return frozenset(
+        str(value["instanceUuid"])
+        for _, value in _recorded()
+        if value.get("instanceType") == "VirtualMachine" and "instanceUuid" in value
+    )
+
+
+def _life_of_a_user_vm() -> list[str]:
+    """Return what was recorded of one user VM, with `{id}` and `{at}` in place of its own."""
+    rows = _recorded()
+    one = next(
+        key
+        for key, value in rows
+        if key and value.get("instanceType") == "VirtualMachine" and "jobId" in value
+    )
+    return [
+        json.dumps(value | ({"eventDateTime": "{at}"} if "eventDateTime" in value else {})).replace(
+            one, "{id}"
+        )
+        for key, value in rows
+        if key == one
+    ]
