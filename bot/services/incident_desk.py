@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -73,21 +73,23 @@ async def ilb_vm_named(cloud: CloudReader, seen: Observation) -> IlbVm | None:
     A key that CloudStack refuses is `Transient` here: the hint must wait until it is mended,
     and not be buried for what it does not say.
     """
-    try:
-        if seen.target_id and (found := await cloud.ilb_vms(vm_id=seen.target_id)):
-            return found[0]
-        named = await cloud.ilb_vms() if seen.target_name else ()
-    except Refused as no:
-        raise Transient(f"look at {seen.target_name or seen.target_id}: {no}") from no
-    return next((vm for vm in named if vm.name == seen.target_name), None)
+    return await _named(seen, lambda vm_id: cloud.ilb_vms(vm_id=vm_id), cloud.ilb_vms)
 
 
 async def router_named(cloud: CloudReader, seen: Observation) -> Router | None:
     """Find the router a hint names, as `ilb_vm_named` finds an ILB VM."""
+    return await _named(seen, lambda router_id: cloud.routers(router_id=router_id), cloud.routers)
+
+
+async def _named(
+    seen: Observation,
+    by_id: Callable[[str], Awaitable[Sequence[M]]],
+    every: Callable[[], Awaitable[Sequence[M]]],
+) -> M | None:
     try:
-        if seen.target_id and (found := await cloud.routers(router_id=seen.target_id)):
+        if seen.target_id and (found := await by_id(seen.target_id)):
             return found[0]
-        named = await cloud.routers() if seen.target_name else ()
+        named = await every() if seen.target_name else ()
     except Refused as no:
         raise Transient(f"look at {seen.target_name or seen.target_id}: {no}") from no
     return next((one for one in named if one.name == seen.target_name), None)
