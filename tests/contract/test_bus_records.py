@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,20 @@ def test_health_alerts_and_health_actions_name_the_same_targets() -> None:
     assert by_source["alert"] == {
         *("r-17-VM", "r-27-VM", "r-34-VM", "r-28-VM", "b-31-VM", "r-37-VM", "r-38-VM")
     }
+
+
+def test_what_a_demo_publishes_was_recorded() -> None:
+    known = [
+        (row["key"], row["value"])
+        for name in ("event-bus.jsonl", "event-bus-crash.jsonl")
+        for row in map(json.loads, (WIRE / name).read_text().splitlines()[1:])
+    ]
+    records = resources.files("bot.demo") / "records"
+    played = [
+        (row["key"], row["value"])
+        for file in records.iterdir()
+        if file.name.endswith(".jsonl")
+        for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    ]
+    assert len(played) > 10
+    assert all(one in known for one in played)
