@@ -83,6 +83,8 @@ STEP_WORDS = {
     "looked_at": "Began to probe the services",
     "published": "Looked what its names lead to",
     "stands_in": "Looked whether its twin serves",
+    "seen_down": "Looked whether CloudStack shows it as down",
+    "why_left_down": "Looked why it is down",
     "budget_kept_of": "Compared lost connections with the budget, without those that were stated",
     "budget_kept_at": "Compared its lost connections with the budget",
     "ilb_checked_again": "Waited until its checks were collected again",

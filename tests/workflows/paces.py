@@ -48,7 +48,7 @@ class Pace:
 _MOST = Pace()
 _LONG = Pace(dying_reads=7, failing_reads=7, statements=40, in_turn=True)
 _THIN = Pace(
-    steps=4, changes=3, dying_reads=13, passing=11, failing_reads=13, statements=25,
+    steps=5, changes=3, dying_reads=13, passing=11, failing=2, failing_reads=13, statements=30,
     in_turn=True, deaths=1,
 )  # fmt: skip
 _PACES = {
@@ -64,7 +64,7 @@ _PACES = {
     **dict.fromkeys(OTHER_WAYS, _THIN),
     **dict.fromkeys(
         (SPLIT_BY_WORD, TWIN_STOPPING, RESIZE_NAMELESS),
-        replace(_THIN, steps=7, changes=5, dying_reads=23, passing=17, failing=3, statements=60),
+        replace(_THIN, steps=11, changes=5, dying_reads=23, passing=17, failing=3, statements=80),
     ),
 }  # fmt: skip
 

@@ -256,18 +256,6 @@ async def test_a_stop_while_a_person_is_asked_leaves_all_as_before(home: House) 
     assert state_of(home) == before
 
 
-@pytest.mark.slow
-async def test_a_name_is_not_led_back_to_an_address_that_died(home: House) -> None:
-    home.cloud.open_sessions(VIP, 9090, 3)
-    waits = await home.do("split", VM, weights=WEIGHTS)
-    home.cloud.stop_by_hand(VM)
-    home.later(60.0)
-    ended = await stopped(home, waits)
-    assert ended.outcome is Outcome.PARKED, ended.reason
-    assert f"{VIP}, which is to serve meanwhile, does not serve" in ended.reason
-    assert (published(home, GRPC), ports_at(home, NEW)) == ([NEW], [9090])
-
-
 async def test_unseen_it_is_unverified_and_a_person_says_when_rules_may_go() -> None:
     async with house(named=True) as one:
         crowded(one)
