@@ -2,7 +2,8 @@
 
 In which order, and what is proven between, is in `router_ways`. A router that does not start with
 the new offering gets the old one back. One that has started keeps it: a standby may be all that
-lives by then, and nothing here stops it a second time.
+lives by then, and nothing here stops it a second time. That the offering changed is CloudStack's
+word alone: whether a lone one is well with it, its health checks tell.
 """
 
 from __future__ import annotations
@@ -81,4 +82,5 @@ def _words(view: RouterView, due: Sequence[Router], new: Offering) -> Wording:
         check=f"has the offering {new.name}",
         parameters=resize_words.parameters(due, new),
         warnings=resize_words.warnings(due, new, view.offerings),
+        by_checks=True,
     )

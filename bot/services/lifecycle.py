@@ -346,6 +346,8 @@ class Lifecycle:
             return proof.judge(measured, world.proof, unsafe)
         if probing.judged and (lost := proof.loss(measured, world.proof)):
             return proof.judge_loss(lost, unsafe)
+        if why := runbook.unproven(seen, planned):
+            return Outcome.UNVERIFIED, f"it is as planned, but not proven: {why}"
         return Outcome.DONE, ""
 
     async def _measured(self, world: World, found: Operation, probing: Probing) -> Evidence:

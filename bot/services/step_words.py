@@ -60,6 +60,7 @@ STEP_WORDS = {
     "role_seen": "Watched the router's role for longer than a role poll",
     "expect_standby": "Checked the standby: running, its version, its checks",
     "checked_again": "Waited until its checks were collected again",
+    "failing_since": "Waited until its checks were collected again",
     "newest_rebuild": "Looked at the last restart",
     "submit_pair": "Asked CloudStack to make the routers a pair",
     "pair_there": "Watched until two routers ran",

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from bot.domain.cloud import VmState
-from bot.domain.health import failing
+from bot.domain.health import CheckResult, failing
 from bot.domain.version import is_same
 from bot.domain.zone import Role, Router
 from bot.engine.api import Retry, Run, Settled, StepFailed, verb
@@ -179,6 +179,25 @@ async def checked_again(world: World, router_id: str, names: Sequence[str]) -> s
     since = await _last_start(world, router_id)
     read = partial(world.cloud.router_checks, router_id)
     return await what_still_fails(world, read, since, names)
+
+
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
+async def failing_since(world: World, router_id: str, empty: bool) -> tuple[str, ...]:
+    """Wait until the checks of a lone router were collected after its last start; name what fails.
+
+    Nothing makes them run afresh: at the deadline those count that were collected by then. `empty`
+    is a place where no tenant's VM runs, as in `expect_standby`.
+    """
+    since = await _last_start(world, router_id)
+    fresh: list[CheckResult] = []
+
+    async def all_fresh() -> bool | None:
+        every = [one for one in await world.cloud.router_checks(router_id) if one.updated]
+        fresh[:] = [one for one in every if one.is_since(since)]
+        return True if every and len(fresh) == len(every) else None
+
+    await until(world, world.pace.checks_deadline_s, all_fresh, world.pace.checks_every_s)
+    return tuple(one.name for one in failing(fresh, is_empty=empty))
 
 
 async def _last_start(world: World, router_id: str) -> datetime | None:
