@@ -21,7 +21,7 @@ from bot.domain.zone import Offering, Router
 from bot.engine.api import Run, StepFailed
 from workflows import resize_words, router_ways
 from workflows.router_ways import Wording, Work
-from workflows.steps import offering, router
+from workflows.steps import offering, power
 
 NAME = "resize"
 
@@ -53,7 +53,7 @@ async def _take_back(run: Run, machine: Fitted) -> None:
 
     A Running one may carry all of the traffic, its own peer's included.
     """
-    state = await run.step(router.router_settled, machine.id, router.AT_REST)
+    state = await power.rest(run, offering.OF_ROUTERS, machine.id)
     if state is VmState.RUNNING:
         text = f"take back the offering of {machine.name}: it is Running, and is not stopped again"
         raise StepFailed("take_back", "permanent", text, in_doubt=False)
