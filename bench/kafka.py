@@ -70,8 +70,7 @@ def _ratios(bootstrap: str, size: Size) -> Table:
         ("CPU samples, all ours", "cpu", CpuLoad(1_000)),
         ("CPU samples, 95 % not ours", "cpu", CpuLoad(50, 19)),
         ("event bus, all ours", "bus", BusLoad(300)),
-        ("event bus, 95 % not ours, most new", "bus", BusLoad(45, 19)),
-        ("event bus, 95 % not ours, most known", "bus", BusLoad(45, 19, lives=300)),
+        ("event bus, 95 % not ours", "bus", BusLoad(45, 19)),
     )
     rows = tuple(_ratio(bootstrap, size, *load) for load in loads)
     headings = ("bare", "whole", "bare / whole", "of the fastest", "incidents")

@@ -20,10 +20,11 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from bench.kafka_load import PARTITIONS, STRANGERS, BusLoad, CpuLoad, stranger_id, user_vms
+from bench.kafka_load import PARTITIONS, BusLoad, CpuLoad
 from bot.adapters.kafka import KafkaSettings, consumer
 from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.observation import Observation
+from bot.services.our_machines import Known
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Settler, Start
 from handlers.kafka_cpu import CpuSettings, CpuSettler
 from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
@@ -140,14 +141,13 @@ class Watchman:
 
 
 class Sink:
-    """Who is told of hints, and only counts those that are not about user VMs."""
+    """Who is told of hints, and only counts them."""
 
     def __init__(self) -> None:
         self.heard = 0
-        self._strangers = {stranger_id(number) for number in range(STRANGERS)} | user_vms()
 
     async def hear(self, seen: Observation) -> None:
-        self.heard += seen.target_id not in self._strangers
+        self.heard += 1
 
 
 class NoLetters:
@@ -186,14 +186,18 @@ async def whole(job: Job, watch: Watch) -> int:
     """Read everything as the bot does, but for what is decided at the end."""
     watchman, sink, load = Watchman(), Sink(), job.load
     settler: Settler
+    keys = load.ours if load.strangers else None
     if isinstance(load, CpuLoad):
         metrics = CpuMetrics(CollectorRegistry())
-        keys, settings = load.keys(), CpuSettings(Rule(), max_age_s=1e6)
+        settings = CpuSettings(Rule(), max_age_s=1e6)
         settler = CpuSettler(watchman, NoLetters(), metrics, settings, ours=lambda: keys)
         intake = intake_of(job, Counted(settler, watch), metrics)
     else:
         of_bus = IntakeMetrics(CollectorRegistry())
-        settler = Triage(sink.hear, NoLetters(), of_bus, TriageSettings(max_age_s=1e9))
+        # Sent just now, and read as what is behind: the list was made a little later.
+        known = None if keys is None else Known(keys, time.time() + 120)
+        triaged = TriageSettings(max_age_s=1e9)
+        settler = Triage(sink.hear, NoLetters(), of_bus, triaged, ours=lambda: known)
         intake = intake_of(job, Counted(settler, watch), of_bus)
     reading = asyncio.create_task(intake.run())
     ended = asyncio.create_task(watch.ended.wait())

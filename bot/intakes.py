@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from bot import connections
 from bot.adapters import kafka as client
 from bot.domain.detect import Rule
+from bot.services.our_machines import Known
 from bot.settings import Settings
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_cpu import CpuSettings, CpuSettler, Watchman
@@ -15,8 +16,10 @@ from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
 from handlers.kafka_triage import Sink, Triage, TriageSettings
 
 
-def bus_intake(settings: Settings, sink: Sink, words: client.LastWords) -> Intake:
-    """Return what reads CloudStack's event bus, not started."""
+def bus_intake(
+    settings: Settings, sink: Sink, ours: Callable[[], Known | None], words: client.LastWords
+) -> Intake:
+    """Return what reads CloudStack's event bus, not started; `ours` lists our machines."""
     bus = connections.kafka(settings)
     read = ReadSettings(
         bus.topic, ClientMode(bus.client_mode), Start(bus.start), window_s=bus.max_age_s
@@ -26,7 +29,7 @@ def bus_intake(settings: Settings, sink: Sink, words: client.LastWords) -> Intak
     return Intake(
         lambda: client.consumer(bus),
         IntakeSettings(read),
-        Triage(sink, letters, metrics, TriageSettings(max_age_s=bus.max_age_s)),
+        Triage(sink, letters, metrics, TriageSettings(max_age_s=bus.max_age_s), ours=ours),
         metrics=metrics,
         explain=lambda error: client.advice(bus, error, words.last),
     )

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from bot.domain.observation import Observation
 from bot.errors import Permanent, Refused, Transient
+from bot.services.our_machines import Known
 from handlers.kafka_metrics import IntakeMetrics, Outcome
 from handlers.kafka_triage import Hold, Settled, Triage, TriageSettings
 
@@ -51,7 +52,9 @@ class Decisions:
 
 
 class World:
-    def __init__(self, *failures: Exception, **settings: float) -> None:
+    def __init__(self, *failures: Exception, known: Known | None = None, **settings: float) -> None:
+        self.known = known
+        self.now = NOW
         self.letters, self.decisions = Letters(), Decisions(*failures)
         self.registry = CollectorRegistry()
         self.triage = Triage(
@@ -59,7 +62,8 @@ class World:
             self.letters,
             IntakeMetrics(self.registry),
             TriageSettings(**settings),  # type: ignore[arg-type]  # tests pass numbers only
-            now=lambda: NOW,
+            ours=lambda: self.known,
+            now=lambda: self.now,
         )
 
     def counted(self) -> dict[tuple[str, str], float]:
