@@ -20,6 +20,9 @@ PARTITIONS = 4
 Sent = tuple[int, bytes | None, bytes]
 """Partition, key and value of a record."""
 
+Percentiles = tuple[float, float, float]
+"""The 50th, the 99th, and the largest, in ms."""
+
 _TICK_S = 10
 _TICKS = 200
 """Samples of each machine: two times busy, each for 40 of them."""
@@ -184,3 +187,10 @@ def _life_of_a_user_vm() -> list[str]:
         for key, value in rows
         if key == one
     ]
+
+
+def percentiles(seconds: list[float]) -> Percentiles:
+    """Return them in ms."""
+    ordered = sorted(seconds)
+    at = [ordered[int(len(ordered) * share)] * 1e3 for share in (0.5, 0.99)]
+    return at[0], at[1], ordered[-1] * 1e3

@@ -20,7 +20,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from bench.kafka_load import PARTITIONS, BusLoad, CpuLoad
+from bench.kafka_load import PARTITIONS, BusLoad, CpuLoad, Percentiles, percentiles
 from bot.adapters.kafka import KafkaSettings, consumer
 from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.observation import Observation
@@ -30,8 +30,6 @@ from handlers.kafka_cpu import CpuSettings, CpuSettler
 from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
 from handlers.kafka_triage import Triage, TriageSettings
 
-Percentiles = tuple[float, float, float]
-"""The 50th, the 99th, and the largest."""
 _TICK_S = 0.002
 _ACK_S = 0.02
 _BUSY_S = 4.0
@@ -150,6 +148,19 @@ class Sink:
         self.heard += 1
 
 
+class Listed:
+    """Our machines, listed once."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def known(self) -> Known:
+        return self._known
+
+    async def since(self, at: float) -> Known:
+        return self._known
+
+
 class NoLetters:
     """Dead letters, of which there must be none."""
 
@@ -195,9 +206,9 @@ async def whole(job: Job, watch: Watch) -> int:
     else:
         of_bus = IntakeMetrics(CollectorRegistry())
         # Sent just now, and read as what is behind: the list was made a little later.
-        known = None if keys is None else Known(keys, time.time() + 120)
+        listed = None if keys is None else Listed(Known(keys, time.time() + 120))
         triaged = TriageSettings(max_age_s=1e9)
-        settler = Triage(sink.hear, NoLetters(), of_bus, triaged, ours=lambda: known)
+        settler = Triage(sink.hear, NoLetters(), of_bus, triaged, ours=listed)
         intake = intake_of(job, Counted(settler, watch), of_bus)
     reading = asyncio.create_task(intake.run())
     ended = asyncio.create_task(watch.ended.wait())
@@ -236,13 +247,6 @@ class Others:
 
     def _acknowledge(self, asked: float) -> None:
         self._acks.append(self._loop.time() - asked)
-
-
-def percentiles(seconds: list[float]) -> Percentiles:
-    """Return them in ms."""
-    ordered = sorted(seconds)
-    at = [ordered[int(len(ordered) * share)] * 1e3 for share in (0.5, 0.99)]
-    return at[0], at[1], ordered[-1] * 1e3
 
 
 async def busy(others: Others) -> Took:

@@ -221,11 +221,11 @@ class App:
         self._spawn("waiting changes", waiting.run())
         self._spawn("cloud news", told.run())
         self._report_drift(core, chat)
+        ours = self._list_machines(core)
         desk = Desk(
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch,
-            self._settings.poll.health_every_s,
+            self._settings.poll.health_every_s, ours.known,
         )  # fmt: skip
-        ours = self._list_machines(core)
         self._watch_cpu(desk, chat, ours)
         await self._let_wishes_in(core, operations, Incidents(desk), cards, ours)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
@@ -290,7 +290,7 @@ class App:
     def _list_machines(self, core: Core) -> OurMachines:
         """Keep the list by whose keys records of Kafka are passed over unread."""
         ours, cpu = OurMachines(core.cloud, core.clock), self._settings.cpu
-        if self._settings.kafka.enabled or (cpu.source == "kafka" and cpu.by_key):
+        if self._settings.kafka.enabled or cpu.source == "kafka":
             poller = Poller("machines", ours.refresh, self._settings.poll.interval_s)
             self._parts["machines"] = poller.health
             self._spawn("machines", poller.run())
@@ -309,7 +309,7 @@ class App:
         self._spawn("poller", poller.run())
         if self._settings.kafka.enabled:
             words = self._stack.enter_context(kafka_client.last_words())
-            intake = bus_intake(self._settings, incidents.hear, ours.known, words)
+            intake = bus_intake(self._settings, incidents.hear, ours, words)
             self._parts["kafka"] = intake.health
             self._spawn("kafka", intake.run())
         slack = self._settings.slack
@@ -358,7 +358,7 @@ class App:
         listener = self._stack.enter_context(http_handler.listener(http.host, http.port))
         more = probe_agents.routes(core.probes, agents)
         app = http_handler.create_app(self.health, numbers, more=more)
-        server = _Server(uvicorn.Config(app, log_level="warning"))
+        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         self._spawn("http", server.serve(sockets=[listener]))
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:

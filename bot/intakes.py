@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 from bot import connections
 from bot.adapters import kafka as client
 from bot.domain.detect import Rule
-from bot.services.our_machines import Known
+from bot.services.our_machines import OurMachines
 from bot.settings import Settings
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_cpu import CpuSettings, CpuSettler, Watchman
@@ -17,9 +17,9 @@ from handlers.kafka_triage import Sink, Triage, TriageSettings
 
 
 def bus_intake(
-    settings: Settings, sink: Sink, ours: Callable[[], Known | None], words: client.LastWords
+    settings: Settings, sink: Sink, ours: OurMachines, words: client.LastWords
 ) -> Intake:
-    """Return what reads CloudStack's event bus, not started; `ours` lists our machines."""
+    """Return what reads CloudStack's event bus, not started."""
     bus = connections.kafka(settings)
     read = ReadSettings(
         bus.topic, ClientMode(bus.client_mode), Start(bus.start), window_s=bus.max_age_s

@@ -257,10 +257,13 @@ class CpuSettler:
         """Tell what is owed, one after the other; `Hold` where that must wait."""
         outcome = None
         while here.owed:
-            hear = partial(self._watchman.hear, here.owed[0])
-            outcome = await self._decisions.take(record, hear)
+            outcome = await self._decisions.take(record, partial(self._hear, here.owed[0]))
             here.owed = here.owed[1:]
         return outcome
+
+    async def _hear(self, edge: Edge) -> Outcome:
+        await self._watchman.hear(edge)
+        return Outcome.OBSERVED
 
     async def _tell_without_record(self, here: _Partition) -> None:
         """Tell what time brought; what cannot be told now is told with the next record."""

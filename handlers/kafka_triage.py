@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from aiokafka import ConsumerRecord
 
@@ -40,8 +41,6 @@ class TriageSettings:
     `max_bytes`: the largest record CloudStack was seen to write has 4 kB.
     `sink_timeout_s`: well below the consumer's `max_poll_interval_ms`.
     `poison_after`: attempts after which a failure nobody foresaw counts as the record's fault.
-    `listed_s`: a list of our machines answers for keys heard that long before it was read: a
-    record may come before CloudStack has stored what it tells, and clocks differ.
     `remembered`: how many decisions and how many keys are kept in mind.
     """
 
@@ -51,7 +50,6 @@ class TriageSettings:
     sink_timeout_s: float = 60.0
     poison_after: int = 5
     remembered: int = 65_536
-    listed_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +60,25 @@ class Settled:
     outcome: Outcome
 
 
+class Machines(Protocol):
+    """Knows which machines are worth a look."""
+
+    def known(self) -> Known | None:
+        """Return them as last listed, None where that is not known."""
+        ...
+
+    async def since(self, at: float) -> Known | None:
+        """Return them as listed at that time (unix seconds) or later."""
+        ...
+
+
 class Triage:
     """Reads a record, and hands the hint in it to the sink.
 
     The sink returns only after its decision is stored. `Transient` from it means again later,
     for as long as it takes; `Refused` and `Permanent` condemn the record; anything else is
-    tried a few times first. `ours` gives the machines that are worth a look, None where that is
-    not known: a record whose key is none of theirs is settled before it is decoded.
+    tried a few times first. With `ours` a record whose key is none of those machines' is settled
+    before it is decoded, or at least before the sink hears of it.
     """
 
     def __init__(
@@ -78,7 +88,7 @@ class Triage:
         metrics: IntakeMetrics,
         settings: TriageSettings | None = None,
         *,
-        ours: Callable[[], Known | None] = lambda: None,
+        ours: Machines | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._sink = sink
@@ -94,6 +104,9 @@ class Triage:
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._heard: dict[bytes, float] = {}
         """When each key was first heard, of those that were not known to be ours."""
+        self._batch: Sequence[ConsumerRecord] = ()
+        self._came = 0.0
+        """The batch at work, and when it came."""
         self._ahead: tuple[ConsumerRecord, str, Observation] | None = None
 
     async def begin(self) -> None:
@@ -113,10 +126,12 @@ class Triage:
         if self._ahead is not None and self._ahead[0] is records[first]:
             return 0  # read already, and to be decided on
         now, ends_at = self._now(), time.monotonic() + _TURN_S
-        known, heard = self._ours() or _NOBODY, self._heard
+        if records is not self._batch:
+            self._batch, self._came = records, now
+        known, heard = (self._ours and self._ours.known()) or _NOBODY, self._heard
         if len(heard) > self._settings.remembered:
             heard.clear()
-        keys, listed = known.keys, known.at - self._settings.listed_s
+        keys, listed = known.keys, known.settled
         listed_ms, foreign = listed * 1e3, 0
         counted = dict[tuple[str, Outcome], int]()
         for record in islice(records, first, None):
@@ -189,10 +204,22 @@ class Triage:
         return kind_of(found), observation
 
     async def _pass_on(self, record: ConsumerRecord, observation: Observation) -> Outcome:
-        outcome = await self._decisions.take(record, lambda: self._sink(observation))
+        outcome = await self._decisions.take(record, lambda: self._decide(record, observation))
         if outcome is Outcome.OBSERVED:
             self._remember(observation.dedupe)
         return outcome
+
+    async def _decide(self, record: ConsumerRecord, observation: Observation) -> Outcome:
+        """Have it decided, where its key is not a stranger's.
+
+        The machines are listed after the record came, so what they are was stored long before;
+        one list does for a whole batch, as when a host takes all its user VMs down.
+        """
+        known = await self._ours.since(self._came) if self._ours and record.key else None
+        if known is not None and record.key not in known.keys:
+            return Outcome.FOREIGN
+        await self._sink(observation)
+        return Outcome.OBSERVED
 
     def _remember(self, dedupe: str) -> None:
         """Spare the sink what it has stored; its own unique key is what counts after a restart."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +12,8 @@ from bot.ports import Clock, CloudReader
 from bot.services.cpu_case import machines_of
 
 log = structlog.get_logger(__name__)
+_STORED_S = 60.0
+"""A record may come before CloudStack has stored what it tells, and clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,18 @@ class Known:
     keys: frozenset[bytes]
     at: float
 
+    @property
+    def settled(self) -> float:
+        """The time until which it is complete: what was there by then and is not in it is not ours.
+
+        A uuid names one thing for as long as there is a cloud.
+        """
+        return self.at - _STORED_S
+
+    def lacks(self, named: str, since: float) -> bool:
+        """Whether what has been there since that time (unix seconds) is none of ours."""
+        return since < self.settled and named.encode() not in self.keys
+
 
 class OurMachines:
     """Knows all ILB VMs and routers, as last listed."""
@@ -28,14 +43,22 @@ class OurMachines:
         self._cloud = cloud
         self._clock = clock
         self._known: Known | None = None
+        self._listing = asyncio.Lock()
 
     def known(self) -> Known | None:
-        """Return them as last listed, None before that."""
+        """Return them as last listed; None before that, and where the key may not list them."""
         return self._known
 
     def keys(self) -> frozenset[bytes] | None:
         """Return their keys alone."""
         return self._known.keys if self._known else None
+
+    async def since(self, at: float) -> Known | None:
+        """Return them as listed at that time or later; they are listed again where need be."""
+        async with self._listing:
+            if self._known is None or self._known.at < at:
+                await self.refresh()
+        return self._known
 
     async def refresh(self) -> None:
         """Read which machines there are; a key that may not list them all knows none."""

@@ -10,6 +10,8 @@ from aiokafka import ConsumerRecord
 
 from bot.domain.observation import TargetType, observe
 from bot.services.our_machines import Known
+from handlers.kafka_metrics import Outcome
+from handlers.kafka_triage import Settled
 from tests.handlers.bus_records import classified
 from tests.handlers.test_kafka_triage import NOW, World, record, stop
 
@@ -61,7 +63,7 @@ async def test_a_key_heard_before_the_list_was_made_is_passed_over_from_then_on(
     first = told(stop())
     assert world.triage.skim([first], 0, 0) == 0
     await world.triage.settle(first)
-    world.known, world.now = Known(LISTED.keys, NOW + 61), NOW + 62
+    world.machines.listed, world.now = Known(LISTED.keys, NOW + 61), NOW + 62
     assert world.triage.skim([told(b"not JSON", age_s=-62)], 0, 0) == 1
     assert world.triage.skim([told(b"not JSON", b"unheard", age_s=-62)], 0, 0) == 0
 
@@ -70,7 +72,7 @@ async def test_a_machine_that_is_new_on_the_list_is_heard() -> None:
     world = World(known=LISTED)
     first = told(stop())
     assert world.triage.skim([first], 0, 0) == 0
-    world.known, world.now = Known(LISTED.keys | {OTHER.encode()}, NOW + 61), NOW + 62
+    world.machines.listed, world.now = Known(LISTED.keys | {OTHER.encode()}, NOW + 61), NOW + 62
     assert world.triage.skim([told(stop())], 0, 0) == 0
 
 
@@ -78,7 +80,7 @@ async def test_keys_are_kept_in_mind_within_bounds() -> None:
     world = World(known=LISTED, remembered=1)
     for key in (b"one", b"two", b"three"):
         world.triage.skim([told(b"{", key)], 0, 0)
-    world.known, world.now = Known(LISTED.keys, NOW + 61), NOW + 62
+    world.machines.listed, world.now = Known(LISTED.keys, NOW + 61), NOW + 62
     assert world.triage.skim([told(b"{", b"three", age_s=-62)], 0, 0) == 1
     assert world.triage.skim([told(b"{", b"one", age_s=-62)], 0, 0) == 0
 
@@ -95,6 +97,31 @@ async def test_what_was_skimmed_up_to_a_hint_is_counted_once_and_the_hint_decide
     assert world.decisions.asked == 1
     assert [why for _, why in world.letters.kept] == ["not JSON"]
     assert sum(world.counted().values()) == 4
+
+
+async def test_a_hint_about_a_stranger_costs_one_list_and_a_batch_of_them_no_more() -> None:
+    world = World(known=LISTED)
+    world.machines.anew = Known(LISTED.keys, NOW + 1)
+    burst = [told(stop(machine=f"m-{n}"), f"m-{n}".encode()) for n in range(9)]
+    number = 0
+    while number < len(burst):
+        if skimmed := world.triage.skim(burst, number, 0):
+            number += skimmed
+            continue
+        settled = await world.triage.settle(burst[number])
+        assert settled == Settled("state", Outcome.FOREIGN)
+        number += 1
+    assert world.machines.asked == [NOW]
+    assert world.decisions.asked == 0
+
+
+async def test_a_hint_about_a_machine_that_was_made_since_the_list_is_decided() -> None:
+    world = World(known=LISTED)
+    world.machines.anew = Known(LISTED.keys | {OTHER.encode()}, NOW + 1)
+    one = told(stop(machine=OTHER))
+    assert world.triage.skim([one], 0, 0) == 0
+    assert (await world.triage.settle(one)).outcome is Outcome.OBSERVED
+    assert world.decisions.asked == 1
 
 
 def test_every_recorded_hint_of_a_machine_has_the_machines_id_as_key_or_none() -> None:

@@ -51,9 +51,26 @@ class Decisions:
         self.stored.append(observation.dedupe)
 
 
+class Machines:
+    """Our machines, as listed so far and as they would be listed now."""
+
+    def __init__(self, known: Known | None) -> None:
+        self.listed, self.anew = known, known
+        self.asked: list[float] = []
+
+    def known(self) -> Known | None:
+        return self.listed
+
+    async def since(self, at: float) -> Known | None:
+        if self.listed is None or self.listed.at < at:
+            self.asked.append(at)
+            self.listed = self.anew
+        return self.listed
+
+
 class World:
     def __init__(self, *failures: Exception, known: Known | None = None, **settings: float) -> None:
-        self.known = known
+        self.machines = Machines(known)
         self.now = NOW
         self.letters, self.decisions = Letters(), Decisions(*failures)
         self.registry = CollectorRegistry()
@@ -62,7 +79,7 @@ class World:
             self.letters,
             IntakeMetrics(self.registry),
             TriageSettings(**settings),  # type: ignore[arg-type]  # tests pass numbers only
-            ours=lambda: self.known,
+            ours=self.machines,
             now=lambda: self.now,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.detect import Rule
+from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.load import CpuSample
 from bot.domain.operation import Mode, Source
 from bot.domain.policy import IncidentKind, IncidentPolicy
@@ -199,3 +199,22 @@ async def test_who_may_not_list_all_machines_knows_none(home: House) -> None:
     await ours.refresh()
     assert ours.known() is None
     assert ours.keys() is None
+
+
+async def test_a_busy_stranger_costs_cloudstack_nothing_once_our_machines_are_listed(
+    home: House,
+) -> None:
+    ours = OurMachines(home.fleet._cloud, home.clock)
+    await ours.refresh()
+    desk = Desk(
+        home.journal, home.operations, home.fleet, home.fleet._cloud, lambda: home.policies,
+        home.clock, home.watch, known=ours.known,
+    )  # fmt: skip
+    told = Saturation(desk, Advising(home.fleet, ()), RULE, Source.KAFKA, lambda: None)
+    now, asked = home.clock.now(), len(home.cloud.calls)
+    for since, calls in ((now - 61, 0), (now - 59, 4)):
+        busy = Edge(Moment.DUE, f"m-{since}", "i-2-7-VM", "", since, now, 97.0)
+        await told.hear(busy)
+        (note,) = [one for one in await home.journal.notes(busy.incident) if one.kind == "decided"]
+        assert note.data["decision"] == "left alone: no ILB VM or router of that id or name"
+        assert len(home.cloud.calls) - asked == calls
