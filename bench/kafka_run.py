@@ -205,8 +205,7 @@ async def whole(job: Job, watch: Watch) -> int:
         intake = intake_of(job, Counted(settler, watch), metrics)
     else:
         of_bus = IntakeMetrics(CollectorRegistry())
-        # Sent just now, and read as what is behind: the list was made a little later.
-        listed = None if keys is None else Listed(Known(keys, time.time() + 120))
+        listed = None if keys is None else Listed(Known(keys, time.time()))
         triaged = TriageSettings(max_age_s=1e9)
         settler = Triage(sink.hear, NoLetters(), of_bus, triaged, ours=listed)
         intake = intake_of(job, Counted(settler, watch), of_bus)

@@ -15,7 +15,7 @@ from typing import Protocol
 from aiokafka import ConsumerRecord
 
 from bot.domain.bus import Unreadable, classify, kind_of
-from bot.domain.observation import Observation, observe
+from bot.domain.observation import Observation, TargetType, observe
 from bot.services.our_machines import Known
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_decisions import Decisions, Hold
@@ -29,6 +29,7 @@ _TURN_S = 0.002
 """Records are read at once for no longer: nothing else is done meanwhile."""
 _UNREAD = "unread"
 """The kind of a record that was not decoded."""
+_MACHINES = frozenset({TargetType.ILB_VM, TargetType.ROUTER, TargetType.MACHINE})
 _NOBODY = Known(frozenset(), 0.0)
 
 
@@ -210,16 +211,25 @@ class Triage:
         return outcome
 
     async def _decide(self, record: ConsumerRecord, observation: Observation) -> Outcome:
-        """Have it decided, where its key is not a stranger's.
-
-        The machines are listed after the record came, so what they are was stored long before;
-        one list does for a whole batch, as when a host takes all its user VMs down.
-        """
-        known = await self._ours.since(self._came) if self._ours and record.key else None
-        if known is not None and record.key not in known.keys:
+        if await self._is_strangers(record, observation):
             return Outcome.FOREIGN
         await self._sink(observation)
         return Outcome.OBSERVED
+
+    async def _is_strangers(self, record: ConsumerRecord, seen: Observation) -> bool:
+        """Whether a machine is none of ours, by a list that is newer than the record.
+
+        One list does for a whole batch, as when a host takes all its user VMs down.
+        """
+        if self._ours is None or seen.target_type not in _MACHINES:
+            return False
+        called = {one.encode() for one in (seen.target_id, seen.target_name) if one}
+        known = self._ours.known()
+        if known is not None and not known.keys.isdisjoint(called):
+            return False
+        if known is None or not 0 < record.timestamp < known.settled * 1e3:
+            known = await self._ours.since(self._came)
+        return known is not None and known.keys.isdisjoint(called)
 
     def _remember(self, dedupe: str) -> None:
         """Spare the sink what it has stored; its own unique key is what counts after a restart."""

@@ -88,7 +88,8 @@ async def test_keys_are_kept_in_mind_within_bounds() -> None:
 async def test_what_was_skimmed_up_to_a_hint_is_counted_once_and_the_hint_decided() -> None:
     world = World(known=LISTED)
     records = [
-        told(stop(), age_s=100), told(stop(), b""), told(stop(), b""), told(b"not JSON", b""),
+        told(stop(), age_s=100), told(stop(machine=OURS), b""), told(stop(machine=OURS), b""),
+        told(b"not JSON", b""),
     ]  # fmt: skip
     assert world.triage.skim(records, 0, 0) == 1
     await world.triage.settle(records[1])
@@ -113,6 +114,32 @@ async def test_a_hint_about_a_stranger_costs_one_list_and_a_batch_of_them_no_mor
         number += 1
     assert world.machines.asked == [NOW]
     assert world.decisions.asked == 0
+
+
+async def test_a_record_without_a_key_costs_no_list_where_it_names_one_of_ours() -> None:
+    world = World(known=LISTED)
+    for key in (None, b"", OURS.encode()):
+        await world.triage.settle(told(stop(machine=OURS), key))
+    assert world.machines.asked == []
+    assert world.decisions.asked == 1
+    settled = await world.triage.settle(told(stop(), None))
+    assert settled.outcome is Outcome.FOREIGN
+
+
+async def test_who_may_not_list_our_machines_has_each_hint_decided() -> None:
+    world = World()
+    one = told(stop(), None)
+    assert world.triage.skim([one], 0, 0) == 0
+    assert (await world.triage.settle(one)).outcome is Outcome.OBSERVED
+    assert world.machines.asked == [NOW]
+
+
+async def test_a_hint_without_a_key_that_is_older_than_the_list_costs_nothing() -> None:
+    world = World(known=LISTED)
+    one = told(stop(), None, age_s=71)
+    assert world.triage.skim([one], 0, 0) == 0
+    assert (await world.triage.settle(one)).outcome is Outcome.FOREIGN
+    assert world.machines.asked == []
 
 
 async def test_a_hint_about_a_machine_that_was_made_since_the_list_is_decided() -> None:
