@@ -20,17 +20,16 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from bench.kafka_load import PARTITIONS, STRANGERS, BusLoad, CpuLoad, stranger_id, user_vms
+from bench.kafka_load import PARTITIONS, BusLoad, CpuLoad, Percentiles, percentiles
 from bot.adapters.kafka import KafkaSettings, consumer
 from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.observation import Observation
+from bot.services.our_machines import Known
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Settler, Start
 from handlers.kafka_cpu import CpuSettings, CpuSettler
 from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
 from handlers.kafka_triage import Triage, TriageSettings
 
-Percentiles = tuple[float, float, float]
-"""The 50th, the 99th, and the largest."""
 _TICK_S = 0.002
 _ACK_S = 0.02
 _BUSY_S = 4.0
@@ -140,14 +139,26 @@ class Watchman:
 
 
 class Sink:
-    """Who is told of hints, and only counts those that are not about user VMs."""
+    """Who is told of hints, and only counts them."""
 
     def __init__(self) -> None:
         self.heard = 0
-        self._strangers = {stranger_id(number) for number in range(STRANGERS)} | user_vms()
 
     async def hear(self, seen: Observation) -> None:
-        self.heard += seen.target_id not in self._strangers
+        self.heard += 1
+
+
+class Listed:
+    """Our machines, listed once."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def known(self) -> Known:
+        return self._known
+
+    async def since(self, at: float) -> Known:
+        return self._known
 
 
 class NoLetters:
@@ -186,14 +197,17 @@ async def whole(job: Job, watch: Watch) -> int:
     """Read everything as the bot does, but for what is decided at the end."""
     watchman, sink, load = Watchman(), Sink(), job.load
     settler: Settler
+    keys = load.ours if load.strangers else None
     if isinstance(load, CpuLoad):
         metrics = CpuMetrics(CollectorRegistry())
-        keys, settings = load.keys(), CpuSettings(Rule(), max_age_s=1e6)
+        settings = CpuSettings(Rule(), max_age_s=1e6)
         settler = CpuSettler(watchman, NoLetters(), metrics, settings, ours=lambda: keys)
         intake = intake_of(job, Counted(settler, watch), metrics)
     else:
         of_bus = IntakeMetrics(CollectorRegistry())
-        settler = Triage(sink.hear, NoLetters(), of_bus, TriageSettings(max_age_s=1e9))
+        listed = None if keys is None else Listed(Known(keys, time.time()))
+        triaged = TriageSettings(max_age_s=1e9)
+        settler = Triage(sink.hear, NoLetters(), of_bus, triaged, ours=listed)
         intake = intake_of(job, Counted(settler, watch), of_bus)
     reading = asyncio.create_task(intake.run())
     ended = asyncio.create_task(watch.ended.wait())
@@ -232,13 +246,6 @@ class Others:
 
     def _acknowledge(self, asked: float) -> None:
         self._acks.append(self._loop.time() - asked)
-
-
-def percentiles(seconds: list[float]) -> Percentiles:
-    """Return them in ms."""
-    ordered = sorted(seconds)
-    at = [ordered[int(len(ordered) * share)] * 1e3 for share in (0.5, 0.99)]
-    return at[0], at[1], ordered[-1] * 1e3
 
 
 async def busy(others: Others) -> Took:
