@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -20,6 +20,7 @@ from tests.workflows.crowded import (
     state_of,
 )
 from tests.workflows.harness import House, house
+from tests.workflows.wire import Trouble
 from workflows.steps.person import LOOK_EVERY_S
 
 pytestmark = pytest.mark.slow
@@ -34,15 +35,26 @@ async def home() -> AsyncIterator[House]:
         yield one
 
 
-def dies_once(home: House, *, led_to: str = "", built: bool = False, starts: bool = True) -> None:
+def _nothing(_command: str) -> None:
+    """The world goes on by itself."""
+
+
+def dies_once(
+    home: House,
+    *,
+    led_to: str = "",
+    built: bool = False,
+    starts: bool = True,
+    then: Callable[[str], None] = _nothing,
+) -> None:
     """Let the original lose its power once a name has moved, or a rule was built.
 
-    With `starts` off its host refuses every start from then on.
+    With `starts` off its host refuses every start from then on; `then` hears what is sent after.
     """
 
     def look(_command: str) -> None:
         if (led_to and published(home, GRPC) == [led_to]) or (built and ports_at(home, NEW)):
-            home.wire.before = lambda _: None
+            home.wire.before = then
             home.cloud.power_off(VM)
             home.cloud.refuse_next(Refusal.START, 0 if starts else 99)
 
@@ -55,6 +67,20 @@ async def test_an_original_that_dies_is_started_again_and_all_is_as_before(home:
     ended = await home.do("split", VM, weights=WEIGHTS)
     assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
     assert f"undone: {VIP} seen to serve" in ended.reason
+    assert (home.vm(VM).state, state_of(home)) == ("Running", before)
+
+
+async def test_a_bot_that_dies_while_it_starts_it_starts_it_once(home: House) -> None:
+    before = state_of(home)
+
+    def strikes(command: str) -> None:
+        if command == "startInternalLoadBalancerVM":
+            home.wire.trouble, home.wire.at = Trouble.DIES_AFTER, len(home.wire.calls) - 1
+
+    dies_once(home, led_to=NEW, then=strikes)
+    ended = await home.do("split", VM, weights=WEIGHTS)
+    assert (home.deaths, ended.outcome) == (1, Outcome.ROLLED_BACK), ended.reason
+    assert home.effects().count(f"ilb_vm.started {VM}") == 1
     assert (home.vm(VM).state, state_of(home)) == ("Running", before)
 
 
