@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.workflows.other_ways import OTHER_WAYS, RESIZE_NAMELESS, SPLIT_BY_WORD, TWIN_STOPPING
+from tests.workflows.other_ways import (
+    OTHER_WAYS,
+    RESIZE_NAMELESS,
+    ROLL_NAMELESS,
+    SPLIT_BY_WORD,
+    TWIN_STOPPING,
+)
 from tests.workflows.resizes import ALIKE
 from tests.workflows.scenarios import (
     AGAIN,
@@ -30,7 +36,7 @@ class Pace:
 
     Where it is `in_turn`, each step dies at one point, each read at one moment, and each meets one
     trouble; the next one has the next. `planned` says that reads before the first change count.
-    `deaths` is the least of them that a sweep must come to, so that none is swept of nothing.
+    `deaths` is the least of them, or of troubles, that a sweep comes to: none is swept of nothing.
     """
 
     steps: int = 1
@@ -48,7 +54,7 @@ class Pace:
 _MOST = Pace()
 _LONG = Pace(dying_reads=7, failing_reads=7, statements=40, in_turn=True)
 _THIN = Pace(
-    steps=5, changes=3, dying_reads=13, passing=11, failing=2, failing_reads=13, statements=30,
+    steps=5, changes=3, dying_reads=13, passing=11, failing=2, failing_reads=13, statements=17,
     in_turn=True, deaths=1,
 )  # fmt: skip
 _PACES = {
@@ -63,7 +69,7 @@ _PACES = {
     **dict.fromkeys(ALIKE, replace(_LONG, steps=2, changes=5, passing=5)),
     **dict.fromkeys(OTHER_WAYS, _THIN),
     **dict.fromkeys(
-        (SPLIT_BY_WORD, TWIN_STOPPING, RESIZE_NAMELESS),
+        (SPLIT_BY_WORD, TWIN_STOPPING, ROLL_NAMELESS, RESIZE_NAMELESS),
         replace(_THIN, steps=11, changes=5, dying_reads=23, passing=17, failing=3, statements=80),
     ),
 }  # fmt: skip

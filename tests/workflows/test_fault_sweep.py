@@ -29,9 +29,9 @@ async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_change_that_fails_is_told_as_it_is(scenario: Scenario) -> None:
-    troubles, every = [Trouble.FAILED, Trouble.JOB_FAILS], pace_of(scenario).failing
-    ends = await fault_sweep(scenario, troubles, CHANGES, every=every)
-    assert ends.total() >= 2
+    pace, troubles = pace_of(scenario), [Trouble.FAILED, Trouble.JOB_FAILS]
+    ends = await fault_sweep(scenario, troubles, CHANGES, every=pace.failing)
+    assert ends.total() >= min(2, pace.deaths)
 
 
 @pytest.mark.slow
