@@ -25,6 +25,7 @@ from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
 from bot.services.operations import standing
+from bot.services.relief import load_before
 from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
@@ -188,9 +189,15 @@ class Saturation:
         for note in await self._desk.journal.newest_notes(DECIDED, limit=_LOOKED_AT):
             if note.at < since:
                 return ""
-            if note.data.get("subject") == subject and note.operation != incident:
+            is_same = note.data.get("subject") == subject and note.operation != incident
+            if is_same and not await self._was_withdrawn(note.operation):
                 return str(note.data["decision"])
         return ""
+
+    async def _was_withdrawn(self, incident: str) -> bool:
+        """Whether what was proposed stands no more, since it was calm before anybody decided."""
+        opened = await self._desk.journal.operations(table.c.dedupe == incident, limit=1)
+        return any(one.is_withdrawn for one in opened)
 
     def _load(self, case: Case) -> Load:
         """Return how busy it has been since it became so: its calm before is no part of that."""
@@ -221,10 +228,12 @@ class Saturation:
         if before := await self._in_the_way(case, incident, runbook):
             return False, f"{before}: {proposal.reason}"
         wish = Wish(runbook, case.machine.id, proposal.parameters, because=proposal.reason)
+        follow_s = 2 * self._rule.dwell_s + self._rule.lateness_s
         evidence = {
             "incident": kind.value, "cause": proposal.reason,
             "hint": f"CPU at {case.now_percent:.0f} %", "mode": f"the policy says {policy.mode}",
             "evidence": [*case.numbers, *proposal.numbers], "policy": policies.version,
+            **load_before(case, incident, follow_s, is_host=kind is IncidentKind.HOST_HOT),
         }  # fmt: skip
         try:
             opened, is_new = await self._desk.operations.open_for_incident(

@@ -49,11 +49,16 @@ async def members(stage: Stage) -> None:
 async def hot_host(stage: Stage) -> None:
     """Several machines of one host are busy together: one incident of the host, and one moves."""
     host = (await stage.machine("app-tier"))["hostname"]
+    machines = (await stage.look("state"))["machines"]
+    busy = [one["name"] for one in machines if one.get("role") and one["hostname"] == host]
     async with _sampled(stage):
         await stage.control("set-cpu", target=host, percent=96, machines=True)
         await stage.slack.sees("ana", "Migrate", PLANNED, timeout_s=40)
         await approved_by_bruno(stage)
         await told(stage, "Receipt of")
+        for name in busy:
+            await stage.control("set-cpu", target=name, percent=40)
+        await told(stage, "are calm again")
         await noticed(stage, host, "became busy together")
 
 
