@@ -88,7 +88,7 @@ def _card(note: Entry) -> Card:
     data = note.data
     on_host = f" on host {data['host']}" if data["host"] else ""
     is_host = data["incident"] == IncidentKind.HOST_HOT.value
-    what = f"Host {data['host']} is hot" if is_host else f"{data['target']}{on_host} is saturated"
+    what = f"Host {data['host']} is hot" if is_host else f"{data['target']}{on_host} is busy"
     numbers = "\n".join(f"• {mrkdwn.escape(str(number))}" for number in data["numbers"])
     reason = mrkdwn.escape(str(data["reason"]))
     return Card(

@@ -12,8 +12,8 @@ from bot.domain.load import Load, Proposal
 from bot.domain.operation import Mode, Operation, Outcome, Source, State
 from bot.domain.policy import IncidentKind, IncidentPolicy
 from bot.sandbox.cloud import Fault, FaultKind
+from bot.services.account import account_of
 from bot.services.advice_news import AdviceNews
-from bot.services.answers import account_of
 from bot.services.cards import Cards, CardSettings
 from bot.services.cpu_after import GIVE_UP_S, CpuAfter
 from bot.services.cpu_case import Hosts
