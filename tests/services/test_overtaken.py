@@ -11,8 +11,8 @@ from bot.domain.operation import Mode, Operation, Outcome, State
 from bot.domain.policy import IncidentKind, IncidentPolicy
 from bot.sandbox.cloud import machines
 from bot.services.incidents import Incidents
-from tests.services.test_failing import VM, fails, opened
-from tests.services.test_failing_routers import STANDBY, dead
+from tests.services.test_failing import STANDBY, VM, fails, opened
+from tests.services.test_failing_routers import dead
 from tests.services.test_incidents import _automatic, _desk, _dies
 from tests.workflows.harness import House, house
 
