@@ -64,8 +64,8 @@ class Triage:
     """Reads a record, and hands the hint in it to the sink.
 
     The sink returns only after its decision is stored. `Transient` from it means again later,
-    for as long as it takes; `Refused` and `Permanent` condemn the record; anything else is
-    tried a few times first.
+    for as long as it takes; `Refused` and `Permanent` condemn the record; what CloudStack
+    itself failed at (530), and anything else, is tried a few times first.
     """
 
     def __init__(
