@@ -165,13 +165,15 @@ def _not_its_traffic(demand: Demand) -> str:
 
 
 def _clients_wait_for(demand: Demand) -> list[ServiceLoad]:
-    """Return the services whose members are slow while HAProxy itself waits for nothing.
+    """Return the services whose members are slow, where most clients meet those, not the CPU.
 
     A machine that does all it can makes members look slow too, so there its CPU comes first.
     """
     if demand.is_saturated or _connect_s(demand.services) >= SLOW_CONNECT_S:
         return []
-    return [one for one in demand.services if _is_slow(demand, one)]
+    slow = [one for one in demand.services if _is_slow(demand, one)]
+    met = sum(one.per_s or 0.0 for one in slow)
+    return slow if met > sum(one.per_s or 0.0 for one in demand.services) / 2 else []
 
 
 def _members_first(
@@ -183,7 +185,7 @@ def _members_first(
     enough = [one for one in found if _left(demand, one, lean) <= 1]
     best = min(enough, key=_cost) if enough else None
     then = f": {best.remedy}. {best.reason}" if best else "."
-    cpu = f"That is too much as well, and comes next{then}"
+    cpu = f"Its CPU is too high as well, and comes next{then}"
     why_not = f"{quick}: more CPU would answer nobody sooner, and let more through to the members."
     return replace(advice, against=_adding_cpu(why_not), also=(cpu, *advice.also))
 

@@ -250,15 +250,22 @@ def test_slow_members_come_before_cpu_that_nobody_waits_for() -> None:
         "through to the members."
     )
     assert found.also == (
-        "That is too much as well, and comes next: twin. A second ILB serves about half, since "
+        "Its CPU is too high as well, and comes next: twin. A second ILB serves about half, since "
         "clients look up a name; it survives a host too.",
     )
+
+
+def test_a_service_that_is_slow_for_few_does_not_hide_what_the_rest_needs() -> None:
+    quick, slow = service(per_s=2900.0), replace(SLOW_MEMBERS, port=81, per_s=100.0)
+    found = advise(demand(quick, slow))
+    assert found.remedy is Remedy.TWIN
+    assert found.also == ("Members look slow as well: those of port 81 take 1.8 s.",)
 
 
 def test_slow_members_come_first_where_nothing_gives_more_cpu() -> None:
     found = advise(demand(SLOW_MEMBERS, larger=(), names_move=False))
     assert (found.remedy, found.also) == (
-        Remedy.MEMBERS, ("That is too much as well, and comes next.",),
+        Remedy.MEMBERS, ("Its CPU is too high as well, and comes next.",),
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ async def test_slow_members_of_a_busy_machine_are_an_advice_and_no_proposal(insi
     (card,) = chat.posts
     assert card.body[0].startswith(
         "*Advice:* The members are the bottleneck: Those of port 80 take 1.8 s, while the CPU is "
-        "at 92 %. That is too much as well, and comes next: twin. A second ILB serves"
+        "at 92 %. Its CPU is too high as well, and comes next: twin. A second ILB serves"
     )
 
 
