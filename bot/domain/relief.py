@@ -76,11 +76,11 @@ class Relief:
     def title(self) -> str:
         """Say what became of it, once that is known."""
         assert self.after is not None, "known by then"
-        several = len(self.before.machines) > 1
-        if self.after.is_over:
-            return f"{self.before.whose} {'are' if several else 'is'} calm again"
+        are = "are" if len(self.before.machines) > 1 else "is"
         if all(one.cpu_percent is None for one in self.after.machines):
-            return f"How busy {self.before.whose} {'are' if several else 'is'} is not known"
+            return f"It is not known how busy {self.before.whose} {are}"
+        if self.after.is_over:
+            return f"{self.before.whose} {are} calm again"
         return f"The incident of {self.before.whose} is not over yet"
 
     def _after(self) -> str:

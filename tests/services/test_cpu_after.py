@@ -164,8 +164,18 @@ async def test_without_a_sample_of_after_the_load_is_told_to_be_not_known(office
     assert len(office.chat.replies) == 2
     office.home.later(GIVE_UP_S - FOLLOW_S)
     await office.look()
-    assert office.chat.titles()[2:] == ["How busy b-31-VM is is not known"]
+    assert office.chat.titles()[2:] == ["It is not known how busy b-31-VM is"]
     assert "CPU after: not known, CloudStack had no sample in 60 min." in office.chat.last.body[-1]
+
+
+async def test_a_machine_that_is_gone_is_not_called_calm(office: Office) -> None:
+    edges, _ = await office.changed("b-31-VM")
+    note = (await office.saturation._notes.open())[edges[0].incident]
+    await office.saturation._notes.gone(note, office.home.clock.now())
+    office.home.cloud.settings["vm.stats.interval"].value = "0"
+    office.home.later(GIVE_UP_S)
+    await office.look()
+    assert office.chat.titles()[2:] == ["It is not known how busy b-31-VM is"]
 
 
 async def test_a_cloudstack_that_does_not_answer_is_asked_again(office: Office) -> None:
