@@ -38,11 +38,13 @@ class Decisions:
         self._poison_after = poison_after
         self._failures: dict[tuple[str, int], tuple[int, int]] = {}
 
-    async def take(self, record: ConsumerRecord, decide: Callable[[], Awaitable[None]]) -> Outcome:
+    async def take(
+        self, record: ConsumerRecord, decide: Callable[[], Awaitable[Outcome]]
+    ) -> Outcome:
         """Have it decided; `Hold` where the record must wait."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await decide()
+                return await decide()
         except Transient as error:
             raise Hold(str(error), retry_after_s=error.retry_after_s) from error
         except TimeoutError as error:
@@ -59,7 +61,6 @@ class Decisions:
             self._count_failure(record, error, f"deciding failed: {type(error).__name__}")
             await self.bury(record, f"deciding failed: {type(error).__name__}")
             return Outcome.DEAD_LETTER
-        return Outcome.OBSERVED
 
     async def bury(self, record: ConsumerRecord, reason: str) -> None:
         """Write it to the dead letters; `Hold` where that cannot be done now."""

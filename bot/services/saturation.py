@@ -143,6 +143,9 @@ class Saturation:
             )
 
     async def _decision(self, edge: Edge) -> _Decision:
+        known = self._desk.known()
+        if known is not None and known.lacks(edge.target_id, edge.since):
+            return _Decision(called(edge), "left alone: no ILB VM or router of that id or name")
         case = await self._look.at(edge)
         if isinstance(case, LeftAlone):
             return _Decision(case.name, f"left alone: {case.why}")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.bus import BusRecord, JobRecord, RecordKind, classify, kind_of
+from bot.domain.bus import BusRecord, JobRecord, RecordKind, kind_of
 from bot.domain.observation import Observation, observe
+from tests.handlers.bus_records import classified
 
 WIRE = Path(__file__).with_name("wire")
 ILB, ROUTER = "7747a5cc-0516-4562-b5c7-2bd6e7a81633", "cf33cc31-1bce-4192-9a20-0644a50484f7"
@@ -17,7 +18,7 @@ def recorded(name: str, after: str = "") -> list[BusRecord]:
     """All records of a recording, in order; the first line is a header."""
     lines = (WIRE / name).read_text().splitlines()[1:]
     rows = [json.loads(line) for line in lines]
-    return [classify(row["key"], row["value"]) for row in rows if after in ("", row["after"])]
+    return [classified(row["value"], row["key"]) for row in rows if after in ("", row["after"])]
 
 
 def hints(records: list[BusRecord]) -> list[Observation]:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from bot.domain.observation import Observation
 from bot.errors import Permanent, Refused, ServerFailed, Transient
+from bot.services.our_machines import Known
 from handlers.kafka_metrics import IntakeMetrics, Outcome
 from handlers.kafka_triage import Hold, Settled, Triage, TriageSettings
 
@@ -50,8 +51,27 @@ class Decisions:
         self.stored.append(observation.dedupe)
 
 
+class Machines:
+    """Our machines, as listed so far and as they would be listed now."""
+
+    def __init__(self, known: Known | None) -> None:
+        self.listed, self.anew = known, known
+        self.asked: list[float] = []
+
+    def known(self) -> Known | None:
+        return self.listed
+
+    async def since(self, at: float) -> Known | None:
+        if self.listed is None or self.listed.at < at:
+            self.asked.append(at)
+            self.listed = self.anew
+        return self.listed
+
+
 class World:
-    def __init__(self, *failures: Exception, **settings: float) -> None:
+    def __init__(self, *failures: Exception, known: Known | None = None, **settings: float) -> None:
+        self.machines = Machines(known)
+        self.now = NOW
         self.letters, self.decisions = Letters(), Decisions(*failures)
         self.registry = CollectorRegistry()
         self.triage = Triage(
@@ -59,7 +79,8 @@ class World:
             self.letters,
             IntakeMetrics(self.registry),
             TriageSettings(**settings),  # type: ignore[arg-type]  # tests pass numbers only
-            now=lambda: NOW,
+            ours=self.machines,
+            now=lambda: self.now,
         )
 
     def counted(self) -> dict[tuple[str, str], float]:
