@@ -7,6 +7,7 @@ operation, from CloudStack's first samples that can tell.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -14,9 +15,12 @@ from bot.domain.operation import Operation, State
 from bot.domain.relief import After, Before, Busyness
 from bot.errors import IlbotError
 from bot.ports import CloudReader
+from bot.services.advising import RUNBOOKS
+from bot.services.audit import Entry
 from bot.services.cpu_notes import CALM, GONE, OVER, CpuNotes
 from bot.services.incident_desk import Desk
-from bot.services.relief import keep_after, relief_in
+from bot.services.relief import LOAD_BEFORE, keep_after, keep_before, relief_in
+from bot.services.saturation import ADVICE
 from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
@@ -39,6 +43,8 @@ class CpuAfter:
 
     async def look(self) -> None:
         """Withdraw what is no longer needed, and measure what was done."""
+        for advice in await self._journal.newest_notes(ADVICE):
+            await self._follow(advice)
         waiting = table.c.state == State.WAITING.value
         for found in await self._journal.operations(waiting, _OURS):
             relief = relief_in(await self._journal.notes(found.id))
@@ -46,11 +52,20 @@ class CpuAfter:
                 await self._operations.withdraw(found, over)
         since = self._clock.now() - _LOOK_BACK_S
         done = (table.c.started_at > 0) & (table.c.ended_at >= since)
-        for found in await self._journal.operations(done, _OURS):
+        for found in await self._journal.operations(done, limit=200):
             try:
                 await self._measure(found)
             except IlbotError as error:
                 log.warning("load_not_measured", operation=found.id, error=str(error))
+
+    async def _follow(self, advice: Entry) -> None:
+        """Keep the load with what people ask for while the incident of an advice goes on."""
+        found = relief_in([replace(advice, kind=LOAD_BEFORE)])
+        if found is None or await self._over(found.before):
+            return
+        for one in await self._operations.open_ones(str(advice.data["about"])):
+            if one.requested_by.is_person and one.wish.runbook in RUNBOOKS.values():
+                await keep_before(self._journal, one.id, advice)
 
     async def _measure(self, found: Operation) -> None:
         relief = relief_in(await self._journal.notes(found.id))

@@ -14,6 +14,8 @@ from bot.services.journal import Journal
 
 LOAD = "load"
 """Where the load before is, in the row with which an operation was asked for."""
+LOAD_BEFORE = "load before"
+"""The audit row that holds it for an operation that a person asked for because of an advice."""
 LOAD_AFTER = "load after"
 """The audit row that holds the load after it."""
 _BEFORE: TypeAdapter[Before] = TypeAdapter(Before)
@@ -38,12 +40,17 @@ async def keep_after(journal: Journal, operation_id: str, after: After) -> bool:
     return await journal.note(operation_id, "over" if after.is_over else "", LOAD_AFTER, data)
 
 
+async def keep_before(journal: Journal, operation_id: str, advice: Entry) -> bool:
+    """Keep the load that an advice was given for with what a person asked for then."""
+    return await journal.note(operation_id, "", LOAD_BEFORE, {LOAD: advice.data[LOAD]})
+
+
 def relief_in(notes: Iterable[Entry]) -> Relief | None:
     """Return what an operation's audit rows tell of the load that it was opened for."""
     before: Before | None = None
     after: After | None = None
     for note in notes:
-        if note.kind == "asked" and LOAD in note.data:
+        if note.kind in {"asked", LOAD_BEFORE} and LOAD in note.data:
             before = _BEFORE.validate_python(note.data[LOAD])
         elif note.kind == LOAD_AFTER:
             after = _AFTER.validate_python(note.data)

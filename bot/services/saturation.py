@@ -216,6 +216,12 @@ class Saturation:
             busy_beside=tuple(one.target_name for one in others),
         )
 
+    def _kept(self, kind: IncidentKind, case: Case, incident: str) -> Mapping[str, object]:
+        """Return the load as it is kept with what is opened, or done by people, for it."""
+        follow_s = 2 * self._rule.dwell_s + self._rule.lateness_s
+        is_host = kind is IncidentKind.HOST_HOT
+        return load_before(case, incident, follow_s, is_host=is_host)
+
     async def _open(
         self, kind: IncidentKind, case: Case, incident: str, proposal: Proposal
     ) -> tuple[bool, str]:
@@ -231,12 +237,11 @@ class Saturation:
         if before := await self._in_the_way(case, incident, runbook):
             return False, f"{before}: {proposal.reason}"
         wish = Wish(runbook, case.machine.id, proposal.parameters, because=proposal.reason)
-        follow_s = 2 * self._rule.dwell_s + self._rule.lateness_s
         evidence = {
             "incident": kind.value, "cause": proposal.reason,
             "hint": f"CPU at {case.now_percent:.0f} %", "mode": f"the policy says {policy.mode}",
             "evidence": [*case.numbers, *proposal.numbers], "policy": policies.version,
-            **load_before(case, incident, follow_s, is_host=kind is IncidentKind.HOST_HOT),
+            **self._kept(kind, case, incident),
         }  # fmt: skip
         try:
             opened, is_new = await self._desk.operations.open_for_incident(
@@ -263,6 +268,7 @@ class Saturation:
         data = {
             "incident": kind.value, "target": case.machine.name, "host": case.machine.host_name,
             "reason": reason, "numbers": list(numbers), "since": case.edge.since,
+            "about": case.target_id, **self._kept(kind, case, incident),
         }  # fmt: skip
         if await self._desk.journal.note(incident, "", ADVICE, data):
             self._advised()

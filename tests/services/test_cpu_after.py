@@ -31,11 +31,14 @@ PENDING = (
 )
 
 
+@dataclass
 class Mover:
-    """An advisor that always says to move it."""
+    """An advisor that says to move it, or that the members are slow."""
+
+    says: Proposal = field(default_factory=lambda: Proposal("migrate", "its host is full"))
 
     async def advise(self, target_id: str, load: Load) -> Proposal:
-        return Proposal("migrate", "its host is full")
+        return self.says
 
 
 @dataclass
@@ -54,8 +57,9 @@ class Office:
         self.cards = Cards(
             home.journal, home.progress, self.chat, Words(), RUNBOOKS, CardSettings(CHANNEL, 0.0)
         )
+        self.advisor = Mover()
         self.saturation = Saturation(
-            desk, Mover(), RULE, Source.KAFKA, lambda: None, Hosts(3, 300.0)
+            desk, self.advisor, RULE, Source.KAFKA, lambda: None, Hosts(3, 300.0)
         )
         self.after = CpuAfter(desk, self.cards.changed)
         self.news = AdviceNews(home.journal, self.chat, CHANNEL)
@@ -219,6 +223,28 @@ async def test_a_migration_tells_the_load_of_all_that_were_busy_on_the_host(offi
     _, after = office.chat.last.body[-1].split("\n")
     for said in ("b-31-VM 54 %", "b-32-VM 54 %", "b-33-VM 30 %"):
         assert said in after
+
+
+async def test_what_a_person_does_because_of_an_advice_tells_the_load_too(office: Office) -> None:
+    home = office.home
+    office.advisor.says = Proposal("", "the members are slow")
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    home.later(240)
+    busy = office.edge("b-31-VM")
+    await office.saturation.hear(replace(busy, moment=Moment.ENTERED))
+    await office.saturation.hear(busy)
+    other = await home.ask("migrate", "b-32-VM")
+    asked = await home.ask("migrate", "b-31-VM")
+    await office.look()
+    done = await home.approve(asked)
+    await office.cards.show(done.id)
+    assert f"CPU before: b-31-VM 97 %.\n{PENDING}" in office.chat.replies[-1].body[-1]
+    await office.calms_down([busy])
+    await office.look()
+    assert "CPU after: b-31-VM 54 %, 2 min 59 s after the end." in office.chat.replies[-1].body[-1]
+    await home.approve(other)
+    await office.cards.show(other.id)
+    assert "CPU" not in office.chat.replies[-1].body[-1]
 
 
 async def test_the_end_of_what_nobody_approved_is_told_in_its_thread(office: Office) -> None:
