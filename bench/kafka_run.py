@@ -6,6 +6,7 @@ One process for each reading, so that none inherits another's memory or warm cac
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 import sys
@@ -271,4 +272,5 @@ async def main(job: Job) -> Took:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    gc.freeze()  # as the bot does
     print(json.dumps(asdict(asyncio.run(main(Job(**json.loads(sys.argv[1])))))))

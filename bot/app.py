@@ -32,6 +32,7 @@ from bot.services.change_curve import ChangePlots
 from bot.services.children import JournalChildren
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
+from bot.services.cpu_after import CpuAfter
 from bot.services.cpu_case import Hosts
 from bot.services.cpu_reading import CpuWatch
 from bot.services.dispatcher import Dispatcher
@@ -226,7 +227,7 @@ class App:
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch,
             self._settings.poll.health_every_s, ours.known,
         )  # fmt: skip
-        self._watch_cpu(desk, chat, ours)
+        self._watch_cpu(desk, chat, ours, ring)
         await self._let_wishes_in(core, operations, Incidents(desk), cards, ours)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 
@@ -328,12 +329,18 @@ class App:
         self._parts["slack"] = handler.health
         self._stack.push_async_callback(handler.stop)
 
-    def _watch_cpu(self, desk: Desk, chat: SlackChat, ours: OurMachines) -> None:
+    def _watch_cpu(self, desk: Desk, chat: SlackChat, ours: OurMachines, ring: Ring) -> None:
         cpu, rule = self._settings.cpu, connections.cpu_rule(self._settings.cpu)
         if cpu.source == "off":
             return
+        after = CpuAfter(desk, ring)
         news = AdviceNews(desk.journal, chat, self._settings.slack.channel)
-        told = Telling("advice news", news.tell)
+
+        async def tell() -> None:
+            await after.look()  # first: what it tells in a thread is not told in the channel
+            await news.tell()
+
+        told = Telling("advice news", tell)
         self._spawn("advice news", told.run())
         source = Source.KAFKA if cpu.source == "kafka" else Source.POLL
         hosts = Hosts(cpu.host_machines, cpu.host_window_s)

@@ -77,9 +77,10 @@ class Triage:
     """Reads a record, and hands the hint in it to the sink.
 
     The sink returns only after its decision is stored. `Transient` from it means again later,
-    for as long as it takes; `Refused` and `Permanent` condemn the record; anything else is
-    tried a few times first. With `ours` a record whose key is none of those machines' is settled
-    before it is decoded, or at least before the sink hears of it.
+    for as long as it takes; `Refused` and `Permanent` condemn the record; what CloudStack
+    itself failed at (530), and anything else, is tried a few times first. With `ours` a record
+    whose key is none of those machines' is settled before it is decoded, or at least before the
+    sink hears of it.
     """
 
     def __init__(

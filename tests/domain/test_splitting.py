@@ -88,6 +88,16 @@ def test_ports_of_one_name_move_together_however_their_tags_spell_it(spelled: st
     assert [one.why_stays for one in units] == ["", ""]
 
 
+def test_services_that_would_be_called_alike_go_by_their_ports_too() -> None:
+    seen = crowd(
+        Carried(80, "web", f"a.{ZONE}", 50), Carried(81, "", "web", 30),
+        Carried(82, "port-83", f"b.{ZONE}", 20), Carried(83, "", ""),
+    )  # fmt: skip
+    assert [one.label for one in units_of(seen)] == ["web-80", "web-81", "port-83-82", "port-83-83"]
+    found = splitting(seen, Wanted(groups="web-80|web-81"))
+    assert [(one.label, one.ports) for one in found.passages] == [("web-81", (81,))]
+
+
 def test_a_name_that_is_empty_is_none() -> None:
     seen = crowd(one(80, "web"), one(82, "api"))
     [web, api] = seen.ilb.tier_rules

@@ -277,6 +277,8 @@ async def test_samples_of_a_saturated_ilb_become_a_twin_and_its_load_is_told_aga
     (operation,) = played.document["operations"]
     assert (operation["runbook"], operation["source"]) == ("pair", "kafka")
     assert operation["approved_by"] == "Bruno"
+    name = operation["target"]
+    assert operation["load"] == {"before": {name: 97.0}, "after": {name: 54.0}}
 
 
 async def test_slow_members_are_advice_and_no_change() -> None:
@@ -290,3 +292,6 @@ async def test_busy_machines_of_one_host_are_one_incident_and_one_of_them_moves(
     assert played.as_expected, played.document
     (operation,) = played.document["operations"]
     assert (operation["runbook"], operation["source"]) == ("migrate", "kafka")
+    before, after = operation["load"]["before"], operation["load"]["after"]
+    assert (set(before.values()), set(after.values())) == ({96.0}, {40.0})
+    assert before.keys() == after.keys()

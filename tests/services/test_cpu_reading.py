@@ -135,7 +135,7 @@ async def test_an_advice_without_an_operation_is_told_once_in_the_channel(home: 
     (card,) = chat.posts
     host = home.cloud.machine("b-31-VM").host
     assert host is not None
-    assert card.title == f"b-31-VM on host {host.name} is saturated"
+    assert card.title == f"b-31-VM on host {host.name} is busy"
     assert card.body[0].startswith("*Advice:* Resize: ")
     assert card.body[1].startswith("• CPU now 97 %, ")
 
@@ -175,7 +175,7 @@ async def test_many_advices_at_once_are_all_told(home: House) -> None:
         await home.journal.note(f"cpu:{number}", "", ADVICE, data)
     chat = Bulletin()
     await AdviceNews(home.journal, chat, CHANNEL).tell()
-    assert [card.title for card in chat.posts] == [f"b-{n}-VM is saturated" for n in range(25)]
+    assert [card.title for card in chat.posts] == [f"b-{n}-VM is busy" for n in range(25)]
 
 
 async def test_records_about_our_machines_are_known_by_id_and_by_name(home: House) -> None:
