@@ -78,7 +78,7 @@ async def apply(run: Run, planned: Plan) -> None:
         run.stage("Watch all of them")
         await probe.bake(run)
     except (StepFailed, Stopped):
-        run.undo(f"{found.vip} seen to serve", split.see_the_original_serve)  # before all else
+        run.undo(f"{planned.target.name} started", split.start_the_original)  # before all else
         raise
 
 
@@ -102,19 +102,21 @@ class _Split:
     hosts: list[str] = field(default_factory=list)
     moment: _Moment = field(default_factory=_Moment)
 
-    async def see_the_original_serve(self) -> None:
-        """Let an undo start it where it died: what stays is served by it alone.
+    async def start_the_original(self) -> bool:
+        """Start it where it died, say whether that was so: what stays is served by it alone.
 
-        Before any name has moved, the new ILBs go all the same.
+        Before any name has moved, the new ILBs go even where it stays dead.
         """
         self.run.stage(f"See {self.found.vip} serve")
+        is_started = False
         try:
             await self._look(self.moment)
-            await revival.see_it_serve(self.run, self.planned, self.found.vip)
+            is_started = await revival.see_it_serve(self.run, self.planned, self.found.vip)
         except StepFailed:
             if self.moment.led:
                 raise
         self.run.stage("Take it back")
+        return is_started
 
     async def _look(self, moment: _Moment) -> None:
         self.moment = moment

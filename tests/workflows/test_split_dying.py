@@ -66,7 +66,7 @@ async def test_an_original_that_dies_is_started_again_and_all_is_as_before(home:
     dies_once(home, led_to=NEW)
     ended = await home.do("split", VM, weights=WEIGHTS)
     assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
-    assert f"undone: {VIP} seen to serve" in ended.reason
+    assert f"undone: {VM} started, " in ended.reason
     assert (home.vm(VM).state, state_of(home)) == ("Running", before)
 
 
@@ -82,6 +82,19 @@ async def test_a_bot_that_dies_while_it_starts_it_starts_it_once(home: House) ->
     assert (home.deaths, ended.outcome) == (1, Outcome.ROLLED_BACK), ended.reason
     assert home.effects().count(f"ilb_vm.started {VM}") == 1
     assert (home.vm(VM).state, state_of(home)) == ("Running", before)
+
+
+async def test_a_stop_before_anything_was_built_took_nothing_back(home: House) -> None:
+    asked = await home.ask("split", VM, weights=WEIGHTS)
+
+    def look(command: str) -> None:
+        if home.is_changing:
+            (home.folder / "STOP").touch()
+
+    home.wire.before = look
+    ended = await home.approve(asked)
+    assert ended.outcome is Outcome.REJECTED, ended.reason
+    assert "nothing was changed" in ended.reason
 
 
 async def test_it_is_started_again_before_any_name_has_moved_too(home: House) -> None:

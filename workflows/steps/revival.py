@@ -52,22 +52,23 @@ async def why_left_down(world: World, vm_id: str, tier_id: str, vpc_id: str) -> 
     return asked_for(newest) or restarting(_Restarts(world.clock.now(), restarts))
 
 
-async def see_it_serve(run: Run, planned: Plan, vip: str) -> None:
-    """Go on only while the ILB of a plan serves; one that died by itself is started first."""
+async def see_it_serve(run: Run, planned: Plan, vip: str) -> bool:
+    """Go on only while the ILB of a plan serves; say whether it had died, and was started."""
     target, what = planned.target, f"see {planned.target.name} serve {vip}"
     if await probe.proven(run, vip):
-        return
+        return False
     is_looked_at = planned.parameter("proof") != "none"
     state = await run.step(seen_down, target.id, is_looked_at)
     if state is VmState.RUNNING and is_looked_at:
         raise _failed(f"{what}: CloudStack shows it as Running, and it was not seen to answer")
     if state is VmState.RUNNING:
-        return
+        return False
     if why := await run.step(why_left_down, target.id, target.tier_id, target.vpc_id):
         raise _failed(f"{what}: it is {state} and left alone: {why}")
     run.stage(f"Start {target.name}, which died meanwhile")
     await ilb_vm.bring_back(run, target.id, target.name)
     await twin.prove(run, planned, vip)
+    return True
 
 
 def _failed(text: str) -> StepFailed:
