@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from bench.kafka_load import PARTITIONS, Sent
 
 _AT_ONCE = 1_000
-_BEHIND_S = 300
+_BEHIND_S = 600
 
 
 def make_topic(bootstrap: str, topic: str) -> None:

@@ -12,7 +12,7 @@ from bot.ports import Clock, CloudReader
 from bot.services.cpu_case import machines_of
 
 log = structlog.get_logger(__name__)
-_STORED_S = 60.0
+_STORED_S = 300.0
 """A record may come before CloudStack has stored what it tells, and clocks differ."""
 
 

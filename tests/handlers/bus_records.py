@@ -15,11 +15,11 @@ def classified(value: Mapping[str, object], key: str | None = None) -> BusRecord
     return classify(key, decode(json.dumps(value).encode(), limit=1 << 20))
 
 
-def stopped(machine: str) -> bytes:
-    """A machine stopped just now (`VirtualMachineManagerImpl`'s state transition)."""
+def stopped(machine: str, at: float | None = None) -> bytes:
+    """A machine stopped just now or then (`VirtualMachineManagerImpl`'s state transition)."""
     return json.dumps(
         {
-            "eventDateTime": time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime()),
+            "eventDateTime": time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime(at)),
             "resource": "VirtualMachine",
             "id": machine,
             "old-state": "Running",

@@ -30,7 +30,7 @@ def told(value: bytes, key: bytes | None = OTHER.encode(), *, age_s: float = 0.0
 
 def test_what_is_older_than_the_list_and_not_on_it_is_not_even_decoded() -> None:
     world = World(known=LISTED)
-    behind = [told(b"not JSON", age_s=100), told(stop(), age_s=71)]
+    behind = [told(b"not JSON", age_s=400), told(stop(), age_s=311)]
     assert world.triage.skim(behind, 0, 0) == 2
     assert world.counted() == {("unread", "foreign"): 2}
 
@@ -41,7 +41,7 @@ def test_a_record_without_a_key_or_with_one_of_ours_is_always_decoded(key: bytes
     assert world.triage.skim([told(stop(machine=OURS), key, age_s=1_000)], 0, 0) == 0
 
 
-@pytest.mark.parametrize("age_s", [69.0, 0.0, -100.0])
+@pytest.mark.parametrize("age_s", [309.0, 0.0, -100.0])
 def test_a_key_that_may_be_newer_than_the_list_is_decoded(age_s: float) -> None:
     world = World(known=LISTED)
     assert world.triage.skim([told(stop(), age_s=age_s)], 0, 0) == 0
@@ -63,16 +63,16 @@ async def test_a_key_heard_before_the_list_was_made_is_passed_over_from_then_on(
     first = told(stop())
     assert world.triage.skim([first], 0, 0) == 0
     await world.triage.settle(first)
-    world.machines.listed, world.now = Known(LISTED.keys, NOW + 61), NOW + 62
-    assert world.triage.skim([told(b"not JSON", age_s=-62)], 0, 0) == 1
-    assert world.triage.skim([told(b"not JSON", b"unheard", age_s=-62)], 0, 0) == 0
+    world.machines.listed, world.now = Known(LISTED.keys, NOW + 301), NOW + 302
+    assert world.triage.skim([told(b"not JSON", age_s=-302)], 0, 0) == 1
+    assert world.triage.skim([told(b"not JSON", b"unheard", age_s=-302)], 0, 0) == 0
 
 
 async def test_a_machine_that_is_new_on_the_list_is_heard() -> None:
     world = World(known=LISTED)
     first = told(stop())
     assert world.triage.skim([first], 0, 0) == 0
-    world.machines.listed, world.now = Known(LISTED.keys | {OTHER.encode()}, NOW + 61), NOW + 62
+    world.machines.listed, world.now = Known(LISTED.keys | {OTHER.encode()}, NOW + 301), NOW + 302
     assert world.triage.skim([told(stop())], 0, 0) == 0
 
 
@@ -80,15 +80,15 @@ async def test_keys_are_kept_in_mind_within_bounds() -> None:
     world = World(known=LISTED, remembered=1)
     for key in (b"one", b"two", b"three"):
         world.triage.skim([told(b"{", key)], 0, 0)
-    world.machines.listed, world.now = Known(LISTED.keys, NOW + 61), NOW + 62
-    assert world.triage.skim([told(b"{", b"three", age_s=-62)], 0, 0) == 1
-    assert world.triage.skim([told(b"{", b"one", age_s=-62)], 0, 0) == 0
+    world.machines.listed, world.now = Known(LISTED.keys, NOW + 301), NOW + 302
+    assert world.triage.skim([told(b"{", b"three", age_s=-302)], 0, 0) == 1
+    assert world.triage.skim([told(b"{", b"one", age_s=-302)], 0, 0) == 0
 
 
 async def test_what_was_skimmed_up_to_a_hint_is_counted_once_and_the_hint_decided() -> None:
     world = World(known=LISTED)
     records = [
-        told(stop(), age_s=100), told(stop(machine=OURS), b""), told(stop(machine=OURS), b""),
+        told(stop(), age_s=400), told(stop(machine=OURS), b""), told(stop(machine=OURS), b""),
         told(b"not JSON", b""),
     ]  # fmt: skip
     assert world.triage.skim(records, 0, 0) == 1
@@ -136,7 +136,7 @@ async def test_who_may_not_list_our_machines_has_each_hint_decided() -> None:
 
 async def test_a_hint_without_a_key_that_is_older_than_the_list_costs_nothing() -> None:
     world = World(known=LISTED)
-    one = told(stop(), None, age_s=71)
+    one = told(stop(), None, age_s=311)
     assert world.triage.skim([one], 0, 0) == 0
     assert (await world.triage.settle(one)).outcome is Outcome.FOREIGN
     assert world.machines.asked == []

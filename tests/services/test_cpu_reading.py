@@ -212,7 +212,7 @@ async def test_a_busy_stranger_costs_cloudstack_nothing_once_our_machines_are_li
     )  # fmt: skip
     told = Saturation(desk, Advising(home.fleet, ()), RULE, Source.KAFKA, lambda: None)
     now, asked = home.clock.now(), len(home.cloud.calls)
-    for since, calls in ((now - 61, 0), (now - 59, 4)):
+    for since, calls in ((now - 301, 0), (now - 299, 4)):
         busy = Edge(Moment.DUE, f"m-{since}", "i-2-7-VM", "", since, now, 97.0)
         await told.hear(busy)
         (note,) = [one for one in await home.journal.notes(busy.incident) if one.kind == "decided"]

@@ -1,7 +1,7 @@
-"""A bot that reads CPU samples: `python -m tests.handlers.cpu_reader BOOTSTRAP TOPIC FOLDER`.
+"""A bot that reads a topic: `python -m tests.handlers.reading_bot WHAT BOOTSTRAP TOPIC FOLDER`.
 
-Its journal is FOLDER/journal.db, which several may share; its cloud is a pretend one in which
-every ILB VM is busy. It reads until it is killed.
+WHAT is `cpu` or `bus`. Its journal is FOLDER/journal.db, which several may share; its cloud is a
+pretend one in which every ILB VM is busy, or has died. It reads until it is killed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from bot.sandbox.cloud.model import Kind, Machine
 from bot.services.cloud_watch import CloudWatch
 from bot.services.cpu_case import Hosts
 from bot.services.fleet import Fleet
-from bot.services.incident_desk import Desk
+from bot.services.incidents import Desk, Incidents
 from bot.services.journal import Journal
 from bot.services.operations import Door, Operations
+from bot.services.our_machines import OurMachines
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
 from bot.services.saturation import Saturation
@@ -44,15 +45,20 @@ from bot.services.switch import KillSwitch
 from handlers.kafka import Intake, IntakeSettings, ReadSettings
 from handlers.kafka_cpu import CpuSettings, CpuSettler
 from handlers.kafka_dead_letters import DeadLetterTopic
-from handlers.kafka_metrics import CpuMetrics
+from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
+from handlers.kafka_triage import Triage
 from handlers.routes import RUNBOOKS
 
 RULE = Rule()
 _POLICIES = Policies(
     version="of-the-test",
-    runbooks={"roll": RunbookPolicy("roll", Mode.APPROVE)},
+    runbooks={name: RunbookPolicy(name, Mode.APPROVE) for name in ("roll", "recover")},
     incidents={
-        IncidentKind.CPU_SATURATED: IncidentPolicy(IncidentKind.CPU_SATURATED, "", Mode.APPROVE)
+        kind: IncidentPolicy(kind, runbook, Mode.APPROVE)
+        for kind, runbook in (
+            (IncidentKind.CPU_SATURATED, ""),
+            (IncidentKind.ILB_STOPPED, "recover"),
+        )
     },
 )
 
@@ -63,6 +69,18 @@ def busy_world() -> World:
     seed_demo(world)
     for machine in running(world):
         machine.cpu_percent = 97.0
+    return world
+
+
+def dead_world() -> World:
+    """Return a cloud whose ILB VMs lost their power ten minutes ago, as CloudStack knows."""
+    ago_s = [600.0]
+    world = World(lambda: time.time() - ago_s[0])
+    seed_demo(world)
+    for machine in running(world):
+        world.power_off(machine.name)
+    ago_s[0] = 0.0
+    world.advance()
     return world
 
 
@@ -89,9 +107,9 @@ def _nobody(_: str = "") -> None:
     """Nobody is told."""
 
 
-async def desk_of(journal: Journal, folder: Path) -> Desk:
+async def desk_of(journal: Journal, folder: Path, world: World) -> Desk:
     clock = SystemClock()
-    http = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(busy_world())))
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(world)))
     keys = Keys(SecretStr(READ_ONLY.api_key), SecretStr(READ_ONLY.secret_key))
     client = Client("http://cloud/client/api", keys, None, http, clock)
     cloud = CloudStackCloud(client)
@@ -107,26 +125,45 @@ async def desk_of(journal: Journal, folder: Path) -> Desk:
     )  # fmt: skip
 
 
-async def main(bootstrap: str, topic: str, folder: Path) -> None:
-    journal = Journal(f"sqlite:///{folder / 'journal.db'}", SystemClock())
-    await journal.open()
-    saturation = Saturation(
-        await desk_of(journal, folder), _Roll(), RULE, Source.KAFKA, _nobody, Hosts(enough=999)
-    )
-    settings = settings_of(bootstrap, topic)
-    metrics = CpuMetrics(CollectorRegistry())
-    letters = DeadLetterTopic(lambda: producer(settings), settings.dead_letters)
-    read = ReadSettings(
-        topic, window_s=RULE.window_s, again_s=RULE.window_s, max_records=500,
-        commit_interval_s=0.2, retry_min_s=0.05,
+def read_of(topic: str, again_s: float) -> ReadSettings:
+    return ReadSettings(
+        topic, window_s=RULE.window_s, again_s=again_s, max_records=500, commit_interval_s=0.2,
+        retry_min_s=0.05,
     )  # fmt: skip
-    await Intake(
+
+
+async def cpu(desk: Desk, settings: KafkaSettings, letters: DeadLetterTopic) -> Intake:
+    saturation = Saturation(desk, _Roll(), RULE, Source.KAFKA, _nobody, Hosts(enough=999))
+    metrics = CpuMetrics(CollectorRegistry())
+    return Intake(
         lambda: consumer(settings),
-        IntakeSettings(read, reconnect_min_s=0.1),
+        IntakeSettings(read_of(settings.topic, RULE.window_s), reconnect_min_s=0.1),
         CpuSettler(saturation, letters, metrics, CpuSettings(RULE)),
         metrics=metrics,
-    ).run()
+    )
+
+
+async def bus(desk: Desk, settings: KafkaSettings, letters: DeadLetterTopic) -> Intake:
+    ours = OurMachines(desk.cloud, desk.clock)
+    await ours.refresh()
+    metrics = IntakeMetrics(CollectorRegistry())
+    return Intake(
+        lambda: consumer(settings),
+        IntakeSettings(read_of(settings.topic, 0.0), reconnect_min_s=0.1),
+        Triage(Incidents(desk).hear, letters, metrics, ours=ours),
+        metrics=metrics,
+    )
+
+
+async def main(what: str, bootstrap: str, topic: str, folder: Path) -> None:
+    journal = Journal(f"sqlite:///{folder / 'journal.db'}", SystemClock())
+    await journal.open()
+    settings = settings_of(bootstrap, topic)
+    letters = DeadLetterTopic(lambda: producer(settings), settings.dead_letters)
+    make, world = (bus, dead_world()) if what == "bus" else (cpu, busy_world())
+    intake = await make(await desk_of(journal, folder, world), settings, letters)
+    await intake.run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4])))
