@@ -98,16 +98,15 @@ async def play(
     """
     async with house(named=scenario.watched, watched=scenario.watched) as home:
         scenario.prepare(home)
-        statements = refuse(home, statement)
         first = len(home.cloud.effects)
         home.engine.death = home.death = death
         home.wire.at, home.wire.trouble = at, trouble
         home.wire.calls.clear()
-        ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
+        with refusing(home, statement) as statements:
+            ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
         calls, steps = tuple(home.wire.calls), home.store.recorded
         home.later(1800.0)  # what is still under way in the cloud comes to its end
         effects = [one for one in home.cloud.effects[first:] if _is_a_change(one)]
-        heard = len(statements)
         told = [note for note in await home.journal.notes(ended.id) if note.kind == "ended"]
         assert len(told) == 1, "an operation ends once"
         assert (await home.journal.verify())[1] == ""
@@ -122,7 +121,7 @@ async def play(
             ),
             calls=calls,
             steps=steps,
-            statements=heard,
+            statements=len(statements),
             deaths=home.deaths,
             is_as_planned=scenario.as_planned(home),
             is_as_before=scenario.as_before(home),
@@ -213,8 +212,9 @@ async def journal_sweep(scenario: Scenario, every: int = 1) -> Counter[Outcome]:
     return ends
 
 
-def refuse(home: House, at: int) -> list[str]:
-    """Let the database refuse statement number `at` of the change, once; return what it hears.
+@contextmanager
+def refusing(home: House, at: int) -> Iterator[list[str]]:
+    """Let the database refuse statement number `at` of the change, once; tell what it hears.
 
     What the door and the test itself read does not count: whoever stands there is told at once.
     """
@@ -226,8 +226,11 @@ def refuse(home: House, at: int) -> list[str]:
             if len(heard) == at + 1:
                 raise sqlite3.OperationalError("disk I/O error")
 
-    event.listen(home.journal._database, "before_cursor_execute", before)
-    return heard
+    event.listen(home.database, "before_cursor_execute", before)
+    try:
+        yield heard
+    finally:
+        event.remove(home.database, "before_cursor_execute", before)
 
 
 @dataclass
