@@ -27,6 +27,9 @@ T = TypeVar("T")
 _ROW: TypeAdapter[Operation] = TypeAdapter(Operation)
 _NESTED = ("wish", "requested_by")
 STOP = "stop"
+_ONE = sa.select(operation).where(operation.c.id == sa.bindparam("id"))
+_STOPPED = sa.select(switch.c.reason).where(switch.c.name == STOP)
+"""Built once: every step asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,8 @@ class Journal:
 
     async def operation(self, operation_id: str) -> Operation | None:
         """Return one operation."""
-        found = await self.operations(operation.c.id == operation_id, limit=1)
-        return found[0] if found else None
+        row = await self._run(lambda c: c.execute(_ONE, {"id": operation_id}).first())
+        return _from_row(row) if row else None
 
     async def operations(
         self, *conditions: sa.ColumnElement[bool], limit: int = 50
@@ -149,8 +152,7 @@ class Journal:
 
     async def stop_reason(self) -> str:
         """Return why everything is stopped, `""` where it is not."""
-        query = sa.select(switch.c.reason).where(switch.c.name == STOP)
-        row = await self._run(lambda c: c.execute(query).first())
+        row = await self._run(lambda c: c.execute(_STOPPED).first())
         return row.reason if row else ""
 
     async def set_stop(self, reason: str, by: str) -> None:
