@@ -122,13 +122,13 @@ def _new(
 def _then(period: Period, new: tuple[int, int], open_: int) -> Period:
     known_s, count = new
     is_quiet = known_s > 0 and count <= 0 and open_ == 0
-    return replace(
-        period,
+    return Period(
+        period.counts, period.tried, period.since,
         known_s=period.known_s + known_s,
         new=period.new + count,
         open=open_,
         quiet_s=period.quiet_s + known_s if is_quiet else 0,
-    )
+    )  # fmt: skip
 
 
 def _not_below_zero(periods: Sequence[Period]) -> tuple[Period, ...]:
