@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from bot.engine.database import open_database
-from bot.services.migrating import migrate
+from tests.services.journals import with_tables
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +58,7 @@ def disk() -> Iterator[tuple[Path, sa.Engine]]:
     """Lend a folder, and an engine on a new database in it."""
     with TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
         file = Path(folder) / "journal.db"
-        file.write_bytes(_with_tables())
+        file.write_bytes(with_tables())
         drive = _IDLE.pop() if _IDLE else _Drive(file)
         drive.file = file
         try:
@@ -67,14 +66,3 @@ def disk() -> Iterator[tuple[Path, sa.Engine]]:
         finally:
             drive.engine.dispose()
             _IDLE.append(drive)
-
-
-@cache
-def _with_tables() -> bytes:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "new.db"
-        engine = open_database(f"sqlite:///{file}")
-        with engine.begin() as connection:
-            migrate(connection)
-        engine.dispose()  # the last one to close folds the write-ahead log into the file
-        return file.read_bytes()
