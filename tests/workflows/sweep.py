@@ -128,13 +128,23 @@ async def play(
         )
 
 
+_CALM: dict[Scenario, Story] = {}
+
+
+async def undisturbed(scenario: Scenario) -> Story:
+    """Return what an undisturbed run leaves; all sweeps of a scenario compare with the same one."""
+    if scenario not in _CALM:
+        _CALM[scenario] = await play(scenario)
+    return _CALM[scenario]
+
+
 async def crash_sweep(scenario: Scenario, *, in_turn: bool = False, every: int = 1) -> int:
     """Die at every step and point of `ask` and `apply`, boot and go on: nothing may differ.
 
     Returns how often the bot died. With `in_turn` each step dies at one point, and the next step
     at the next: long runbooks repeat their verbs. One of `every` does.
     """
-    calm, wrong = await play(scenario), Complaints()
+    calm, wrong = await undisturbed(scenario), Complaints()
     found = product(range(calm.steps), Point)
     deaths = [one for one in found if not in_turn or one[0] % len(Point) == POINTS.index(one[1])]
     for step, point in deaths[::every]:
@@ -159,7 +169,7 @@ async def call_crash_sweep(
     Returns how often the bot died. It dies in calls of `commands`; with `begun`, in those
     from the first change on; in one of `every`.
     """
-    calm, wrong, deaths = await play(scenario), Complaints(), 0
+    calm, wrong, deaths = await undisturbed(scenario), Complaints(), 0
     for at, trouble in islice(_each(calm.calls, deaths_in, commands, begun), 0, None, every):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
             story = await play(scenario, at=at, trouble=trouble)
@@ -183,7 +193,7 @@ async def fault_sweep(
     Returns how often it ended how. Calls of `commands` meet it; with `begun`, those from the first
     change on; one of `every` does.
     """
-    calm, wrong = await play(scenario), Complaints()
+    calm, wrong = await undisturbed(scenario), Complaints()
     ends: Counter[Outcome] = Counter()
     for at, trouble in islice(_each(calm.calls, troubles, commands, begun), 0, None, every):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
@@ -200,7 +210,7 @@ async def journal_sweep(scenario: Scenario, every: int = 1) -> Counter[Outcome]:
 
     Returns how often it ended how. `every` takes only each so many-th statement.
     """
-    calm, wrong = await play(scenario), Complaints()
+    calm, wrong = await undisturbed(scenario), Complaints()
     ends: Counter[Outcome] = Counter()
     for number in range(0, calm.statements, every):
         with wrong.about(f"{scenario.name}: statement {number} refused"):
