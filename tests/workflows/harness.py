@@ -56,7 +56,7 @@ from tests.directory.nameservers import in_process
 from tests.services.vantage import Scripted
 from tests.workflows.disk import InPlace, disk
 from tests.workflows.seeing import Seeing
-from tests.workflows.wire import Wire
+from tests.workflows.wire import Straight, Wire
 
 ANA = "U-ANA"
 BRUNO = "U-BRUNO"
@@ -342,7 +342,7 @@ async def house(
         given["vantage"] = Seeing(cloud=cloud)
     wire = Wire(cloud)
     with disk() as (folder, database):
-        async with httpx.AsyncClient(transport=wire) as http:
+        async with Straight(transport=wire) as http:
             one = House(folder, database, clock, cloud, wire, http, **given)
             await one.boot()
             try:

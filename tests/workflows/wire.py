@@ -64,6 +64,20 @@ def _command(form: bytes) -> str:
     return found[1].decode()
 
 
+class Straight(httpx.AsyncClient):
+    """Hands a request to its transport as it is.
+
+    Redirects, cookies and log lines, which CloudStack's API has no use for, are for the tests of
+    the client; here they would be a tenth of a run.
+    """
+
+    async def send(self, request: httpx.Request, **_: Any) -> httpx.Response:
+        """Return what the transport answers."""
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        return response
+
+
 @dataclass
 class Wire(httpx.AsyncBaseTransport):
     """A transport to the pretend cloud; the call number `at` (from 0) meets `trouble`, once.
@@ -124,4 +138,4 @@ class Wire(httpx.AsyncBaseTransport):
             "headers": request.headers.raw,
         }
         answer = await respond(self.cloud, Request(scope, receive))
-        return httpx.Response(answer.status_code, headers=answer.raw_headers, content=answer.body)
+        return httpx.Response(answer.status_code, headers=answer.raw_headers, content=bytes(answer.body))
