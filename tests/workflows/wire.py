@@ -138,4 +138,6 @@ class Wire(httpx.AsyncBaseTransport):
             "headers": request.headers.raw,
         }
         answer = await respond(self.cloud, Request(scope, receive))
-        return httpx.Response(answer.status_code, headers=answer.raw_headers, content=bytes(answer.body))
+        return httpx.Response(
+            answer.status_code, headers=answer.raw_headers, content=bytes(answer.body)
+        )
