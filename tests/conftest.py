@@ -31,7 +31,7 @@ _CONTROLLER = pytest.StashKey[Controller]()
 # No deadline: two shared cores make a slow example a busy neighbour, not a bug.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
-settings.register_profile("quick", deadline=None, max_examples=25)  # for `make check`
+settings.register_profile("quick", deadline=None, max_examples=15)  # for `make check`
 settings.load_profile("ci" if IN_CI else "here")
 
 
