@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from bench.kafka_live import HINTS
+from bench.kafka_bot import HINTS
+from bench.kafka_bot import Took as BotTook
 from bench.kafka_load import BusLoad, CpuLoad
 from bench.kafka_run import Job, Took
 from bench.kafka_send import make_topic, send
@@ -50,7 +51,7 @@ def measure() -> Iterator[Table]:
         with _broker() as bootstrap:
             yield _ratios(bootstrap, size)
             yield _lag(bootstrap, size)
-            yield _live(bootstrap)
+            yield _bot(bootstrap, size)
             yield _memory(bootstrap, size)
     except Lacking as lack:
         yield Table(f"Kafka: not measured: {lack}", (), ())
@@ -70,8 +71,7 @@ def _ratios(bootstrap: str, size: Size) -> Table:
         ("CPU samples, all ours", "cpu", CpuLoad(1_000)),
         ("CPU samples, 95 % not ours", "cpu", CpuLoad(50, 19)),
         ("event bus, all ours", "bus", BusLoad(300)),
-        ("event bus, 95 % not ours, most new", "bus", BusLoad(45, 19)),
-        ("event bus, 95 % not ours, most known", "bus", BusLoad(45, 19, lives=300)),
+        ("event bus, 95 % not ours", "bus", BusLoad(45, 19)),
     )
     rows = tuple(_ratio(bootstrap, size, *load) for load in loads)
     headings = ("bare", "whole", "bare / whole", "of the fastest", "incidents")
@@ -108,14 +108,17 @@ def _lag(bootstrap: str, size: Size) -> Table:
     return Table(title, headings, tuple(rows))
 
 
-def _live(bootstrap: str) -> Table:
-    topic = f"live-{uuid.uuid4().hex[:8]}"
-    make_topic(bootstrap, topic)
-    took = json.loads(_output_of("bench.kafka_live", bootstrap, topic))
-    rows = (Row("event bus", (f"{HINTS}", *map(_ms, took))),)
-    return Table(
-        "Kafka: from sending a hint to its first call", ("hints", "p50", "p99", "max"), rows
+def _bot(bootstrap: str, size: Size) -> Table:
+    read = size.backlog // 50, size.backlog // 2
+    told = _output_of("bench.kafka_bot", bootstrap, *map(str, read))
+    took = BotTook(**json.loads(told))
+    rows = (
+        Row("acknowledged, backlog", (f"{took.commands}", *map(_ms, took.ack_behind_ms))),
+        Row("acknowledged, idle", ("-", *map(_ms, took.ack_idle_ms))),
+        Row("hint sent to first call", (f"{HINTS}", *map(_ms, took.call_ms))),
     )
+    title = f"Kafka: the whole bot, {took.backlog:,} records behind, read in {took.wall_s:.1f} s"
+    return Table(title, ("times", "p50", "p99", "max"), rows)
 
 
 def _memory(bootstrap: str, size: Size) -> Table:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
+
 from bench.bus import RECORDINGS, WIRE
-from bot.domain.bus import classify
+from bot.domain.bus import Fields, classify
 from bot.domain.load import CpuSample
 from bot.domain.observation import observe
 from bot.services.cpu_format import encode
@@ -18,6 +20,9 @@ PARTITIONS = 4
 Sent = tuple[int, bytes | None, bytes]
 """Partition, key and value of a record."""
 
+Percentiles = tuple[float, float, float]
+"""The 50th, the 99th, and the largest, in ms."""
+
 _TICK_S = 10
 _TICKS = 200
 """Samples of each machine: two times busy, each for 40 of them."""
@@ -25,6 +30,7 @@ _BUSY = range(30, 70)
 _PERIOD = 100
 _EVERY_BUSY = 20
 STRANGERS = 5_000
+_OURS = ("InternalLbVm", "DomainRouter")
 
 
 def machine_id(number: int) -> str:
@@ -58,10 +64,9 @@ class CpuLoad:
         """How many incidents are in it."""
         return len(range(0, self.machines, _EVERY_BUSY)) * (_TICKS // _PERIOD)
 
-    def keys(self) -> frozenset[bytes] | None:
-        """Return the keys that are ours, None where all are."""
-        if not self.strangers:
-            return None
+    @property
+    def ours(self) -> frozenset[bytes]:
+        """The keys of our machines."""
         return frozenset(machine_id(number).encode() for number in range(self.machines))
 
     def records(self) -> Iterator[Sent]:
@@ -98,13 +103,12 @@ class BusLoad:
     """CloudStack's event bus: what was recorded, again and again, between the lives of strangers.
 
     For each recorded record there are `strangers` about user VMs that are none of ours, made
-    from what was recorded of one: its states, actions, jobs and what was billed. There are
-    `lives` of these VMs: with few most of them were heard of before.
+    from what was recorded of one: its states, actions, jobs and what was billed. With them our
+    machines are listed, and what has another key is none of ours.
     """
 
     rounds: int
     strangers: int = 0
-    lives: int = STRANGERS
 
     @property
     def count(self) -> int:
@@ -113,10 +117,25 @@ class BusLoad:
 
     @property
     def incidents(self) -> int:
-        """How many hints about others than user VMs are in it."""
-        hints = (observe(classify(key, value)) for key, value in _recorded())
-        users = user_vms()
-        return self.rounds * sum(one is not None and one.target_id not in users for one in hints)
+        """How many hints of ours are in it, of all that have another key without strangers."""
+        ours = self.ours
+        hints = (
+            observe(classify(key, msgspec.convert(value, Fields)))
+            for key, value in _recorded()
+            if not self.strangers or not key or key.encode() in ours
+        )
+        return self.rounds * sum(one is not None for one in hints)
+
+    @property
+    def ours(self) -> frozenset[bytes]:
+        """The keys of the ILB VMs and routers that were recorded."""
+        jobs = (value for _, value in _recorded() if "jobId" in value)
+        actions = (value for _, value in _recorded() if "entity" in value)
+        named = {
+            *(one.get("instanceUuid") for one in jobs if one["instanceType"] in _OURS),
+            *(one.get("entityuuid") for one in actions if one["entity"] in _OURS),
+        }
+        return frozenset(str(one).encode() for one in named if one)
 
     def records(self) -> Iterator[Sent]:
         """Return the records in the order in which they are sent, each a second after the other."""
@@ -137,7 +156,7 @@ class BusLoad:
         told = _life_of_a_user_vm()
         at = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime())
         while True:
-            for number in range(self.lives):
+            for number in range(STRANGERS):
                 other = stranger_id(number)
                 for text in told:
                     said = text.replace("{id}", other).replace("{at}", at)
@@ -151,15 +170,6 @@ def _recorded() -> list[tuple[str | None, dict[str, object]]]:
         for line in (WIRE / name).read_text("utf-8").splitlines()[1:]
     ]
     return [(line["key"], line["value"]) for line in lines]
-
-
-def user_vms() -> frozenset[str]:
-    """Return the ids of the user VMs that were recorded: no hint about them matters."""
-    return frozenset(
-        str(value["instanceUuid"])
-        for _, value in _recorded()
-        if value.get("instanceType") == "VirtualMachine" and "instanceUuid" in value
-    )
 
 
 def _life_of_a_user_vm() -> list[str]:
@@ -177,3 +187,10 @@ def _life_of_a_user_vm() -> list[str]:
         for key, value in rows
         if key == one
     ]
+
+
+def percentiles(seconds: list[float]) -> Percentiles:
+    """Return them in ms."""
+    ordered = sorted(seconds)
+    at = [ordered[int(len(ordered) * share)] * 1e3 for share in (0.5, 0.99)]
+    return at[0], at[1], ordered[-1] * 1e3

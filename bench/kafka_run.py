@@ -6,6 +6,7 @@ One process for each reading, so that none inherits another's memory or warm cac
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 import sys
@@ -20,17 +21,16 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from prometheus_client import CollectorRegistry
 
-from bench.kafka_load import PARTITIONS, STRANGERS, BusLoad, CpuLoad, stranger_id, user_vms
+from bench.kafka_load import PARTITIONS, BusLoad, CpuLoad, Percentiles, percentiles
 from bot.adapters.kafka import KafkaSettings, consumer
 from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.observation import Observation
+from bot.services.our_machines import Known
 from handlers.kafka import Intake, IntakeSettings, ReadSettings, Settler, Start
 from handlers.kafka_cpu import CpuSettings, CpuSettler
 from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
 from handlers.kafka_triage import Triage, TriageSettings
 
-Percentiles = tuple[float, float, float]
-"""The 50th, the 99th, and the largest."""
 _TICK_S = 0.002
 _ACK_S = 0.02
 _BUSY_S = 4.0
@@ -140,14 +140,26 @@ class Watchman:
 
 
 class Sink:
-    """Who is told of hints, and only counts those that are not about user VMs."""
+    """Who is told of hints, and only counts them."""
 
     def __init__(self) -> None:
         self.heard = 0
-        self._strangers = {stranger_id(number) for number in range(STRANGERS)} | user_vms()
 
     async def hear(self, seen: Observation) -> None:
-        self.heard += seen.target_id not in self._strangers
+        self.heard += 1
+
+
+class Listed:
+    """Our machines, listed once."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def known(self) -> Known:
+        return self._known
+
+    async def since(self, at: float) -> Known:
+        return self._known
 
 
 class NoLetters:
@@ -186,14 +198,17 @@ async def whole(job: Job, watch: Watch) -> int:
     """Read everything as the bot does, but for what is decided at the end."""
     watchman, sink, load = Watchman(), Sink(), job.load
     settler: Settler
+    keys = load.ours if load.strangers else None
     if isinstance(load, CpuLoad):
         metrics = CpuMetrics(CollectorRegistry())
-        keys, settings = load.keys(), CpuSettings(Rule(), max_age_s=1e6)
+        settings = CpuSettings(Rule(), max_age_s=1e6)
         settler = CpuSettler(watchman, NoLetters(), metrics, settings, ours=lambda: keys)
         intake = intake_of(job, Counted(settler, watch), metrics)
     else:
         of_bus = IntakeMetrics(CollectorRegistry())
-        settler = Triage(sink.hear, NoLetters(), of_bus, TriageSettings(max_age_s=1e9))
+        listed = None if keys is None else Listed(Known(keys, time.time()))
+        triaged = TriageSettings(max_age_s=1e9)
+        settler = Triage(sink.hear, NoLetters(), of_bus, triaged, ours=listed)
         intake = intake_of(job, Counted(settler, watch), of_bus)
     reading = asyncio.create_task(intake.run())
     ended = asyncio.create_task(watch.ended.wait())
@@ -234,13 +249,6 @@ class Others:
         self._acks.append(self._loop.time() - asked)
 
 
-def percentiles(seconds: list[float]) -> Percentiles:
-    """Return them in ms."""
-    ordered = sorted(seconds)
-    at = [ordered[int(len(ordered) * share)] * 1e3 for share in (0.5, 0.99)]
-    return at[0], at[1], ordered[-1] * 1e3
-
-
 async def busy(others: Others) -> Took:
     """Only work for a millisecond a turn: what the machine itself lets a loop have."""
     others.begin()
@@ -264,4 +272,5 @@ async def main(job: Job) -> Took:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    gc.freeze()  # as the bot does
     print(json.dumps(asdict(asyncio.run(main(Job(**json.loads(sys.argv[1])))))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from confluent_kafka import Producer
@@ -11,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from bench.kafka_load import PARTITIONS, Sent
 
 _AT_ONCE = 1_000
+_BEHIND_S = 300
 
 
 def make_topic(bootstrap: str, topic: str) -> None:
@@ -22,7 +24,8 @@ def make_topic(bootstrap: str, topic: str) -> None:
 
 
 def send(bootstrap: str, topic: str, records: Iterator[Sent]) -> None:
-    """Send everything and return when the broker has it."""
+    """Send everything, as what has been behind for a while, and return when the broker has it."""
+    told_ms = int((time.time() - _BEHIND_S) * 1000)
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -34,7 +37,7 @@ def send(bootstrap: str, topic: str, records: Iterator[Sent]) -> None:
     for number, (partition, key, value) in enumerate(records):
         while True:
             try:
-                producer.produce(topic, value, key, partition)
+                producer.produce(topic, value, key, partition, timestamp=told_ms)
                 break
             except BufferError:
                 producer.poll(0.1)

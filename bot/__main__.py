@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bot import logs
 from bot.cli.around import read_spec_file, settings_of, until_told, with_books, with_core
 from bot.errors import IlbotError, Refused
-
-if TYPE_CHECKING:
-    pass
 
 cli = typer.Typer(
     name="ilbot",
@@ -53,7 +51,9 @@ def run(config: Config = None) -> None:
     from bot.app import App
 
     logs.configure(calm=CalmLog())
-    until_told(App(settings_of(config)).run)
+    app = App(settings_of(config))
+    gc.freeze()  # what is loaded stays; each full look at it would stop the loop for 0.1 s
+    until_told(app.run)
 
 
 @cli.command()

@@ -32,8 +32,9 @@ from bot.services.change_curve import ChangePlots
 from bot.services.children import JournalChildren
 from bot.services.cloud_news import CloudNews
 from bot.services.cloud_watch import CloudWatch
+from bot.services.cpu_after import CpuAfter
 from bot.services.cpu_case import Hosts
-from bot.services.cpu_reading import CpuWatch, OurMachines
+from bot.services.cpu_reading import CpuWatch
 from bot.services.dispatcher import Dispatcher
 from bot.services.drift import DriftWatch
 from bot.services.drift_report import DriftReport
@@ -42,6 +43,7 @@ from bot.services.incidents import Desk, Incidents
 from bot.services.journal import Journal
 from bot.services.lifecycle import Lifecycle, Office
 from bot.services.operations import Door, Operations
+from bot.services.our_machines import OurMachines
 from bot.services.policy_file import PolicyFile
 from bot.services.probing import ProbeDesk
 from bot.services.progress import Progress
@@ -220,12 +222,13 @@ class App:
         self._spawn("waiting changes", waiting.run())
         self._spawn("cloud news", told.run())
         self._report_drift(core, chat)
+        ours = self._list_machines(core)
         desk = Desk(
             core.journal, operations, core.fleet, core.cloud, core.policies, core.clock, watch,
-            self._settings.poll.health_every_s,
+            self._settings.poll.health_every_s, ours.known,
         )  # fmt: skip
-        self._watch_cpu(desk, chat)
-        await self._let_wishes_in(core, operations, Incidents(desk), cards)
+        self._watch_cpu(desk, chat, ours, ring)
+        await self._let_wishes_in(core, operations, Incidents(desk), cards, ours)
         log.info("started", can_write=self._settings.can_write, policies=core.policies().version)
 
     async def stop(self) -> None:
@@ -285,15 +288,29 @@ class App:
             CardSettings(slack.channel, self._settings.bot.card_interval_s, plot=plots),
         )
 
+    def _list_machines(self, core: Core) -> OurMachines:
+        """Keep the list by whose keys records of Kafka are passed over unread."""
+        ours, cpu = OurMachines(core.cloud, core.clock), self._settings.cpu
+        if self._settings.kafka.enabled or cpu.source == "kafka":
+            poller = Poller("machines", ours.refresh, self._settings.poll.interval_s)
+            self._parts["machines"] = poller.health
+            self._spawn("machines", poller.run())
+        return ours
+
     async def _let_wishes_in(
-        self, core: Core, operations: Operations, incidents: Incidents, cards: Cards
+        self,
+        core: Core,
+        operations: Operations,
+        incidents: Incidents,
+        cards: Cards,
+        ours: OurMachines,
     ) -> None:
         poller = Poller("poller", incidents.sweep, self._settings.poll.interval_s)
         self._parts["poller"] = poller.health
         self._spawn("poller", poller.run())
         if self._settings.kafka.enabled:
             words = self._stack.enter_context(kafka_client.last_words())
-            intake = bus_intake(self._settings, incidents.hear, words)
+            intake = bus_intake(self._settings, incidents.hear, ours, words)
             self._parts["kafka"] = intake.health
             self._spawn("kafka", intake.run())
         slack = self._settings.slack
@@ -312,12 +329,18 @@ class App:
         self._parts["slack"] = handler.health
         self._stack.push_async_callback(handler.stop)
 
-    def _watch_cpu(self, desk: Desk, chat: SlackChat) -> None:
+    def _watch_cpu(self, desk: Desk, chat: SlackChat, ours: OurMachines, ring: Ring) -> None:
         cpu, rule = self._settings.cpu, connections.cpu_rule(self._settings.cpu)
         if cpu.source == "off":
             return
+        after = CpuAfter(desk, ring)
         news = AdviceNews(desk.journal, chat, self._settings.slack.channel)
-        told = Telling("advice news", news.tell)
+
+        async def tell() -> None:
+            await after.look()  # first: what it tells in a thread is not told in the channel
+            await news.tell()
+
+        told = Telling("advice news", tell)
         self._spawn("advice news", told.run())
         source = Source.KAFKA if cpu.source == "kafka" else Source.POLL
         hosts = Hosts(cpu.host_machines, cpu.host_window_s)
@@ -330,12 +353,8 @@ class App:
             self._spawn("cpu", poller.run())
             return
         words = self._stack.enter_context(kafka_client.last_words())
-        ours = OurMachines(desk.cloud)
-        if cpu.by_key:
-            machines = Poller("cpu machines", ours.refresh, cpu.interval_s)
-            self._parts["cpu machines"] = machines.health
-            self._spawn("cpu machines", machines.run())
-        intake = cpu_intake(self._settings, saturation, ours.keys, rule, words)
+        keys = ours.keys if cpu.by_key else lambda: None
+        intake = cpu_intake(self._settings, saturation, keys, rule, words)
         self._parts["cpu"] = intake.health
         self._spawn("cpu", intake.run())
 
@@ -346,7 +365,7 @@ class App:
         listener = self._stack.enter_context(http_handler.listener(http.host, http.port))
         more = probe_agents.routes(core.probes, agents)
         app = http_handler.create_app(self.health, numbers, more=more)
-        server = _Server(uvicorn.Config(app, log_level="warning"))
+        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         self._spawn("http", server.serve(sockets=[listener]))
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -46,3 +46,11 @@ class Away(Transient):
 
 class Permanent(IlbotError):
     """It failed and a repetition would fail again: a person must look."""
+
+
+class ServerFailed(Permanent):
+    """The other side failed at it, by its own account: CloudStack's 530.
+
+    It says so of a mistake of its own for good and of a moment's trouble alike. So what only reads
+    may try it again, a few times; what changes something may not.
+    """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from bot import connections
 from bot.adapters import kafka as client
 from bot.domain.detect import Rule
+from bot.services.our_machines import OurMachines
 from bot.settings import Settings
 from handlers.kafka import ClientMode, Intake, IntakeSettings, ReadSettings, Start
 from handlers.kafka_cpu import CpuSettings, CpuSettler, Watchman
@@ -15,7 +16,9 @@ from handlers.kafka_metrics import CpuMetrics, IntakeMetrics
 from handlers.kafka_triage import Sink, Triage, TriageSettings
 
 
-def bus_intake(settings: Settings, sink: Sink, words: client.LastWords) -> Intake:
+def bus_intake(
+    settings: Settings, sink: Sink, ours: OurMachines, words: client.LastWords
+) -> Intake:
     """Return what reads CloudStack's event bus, not started."""
     bus = connections.kafka(settings)
     read = ReadSettings(
@@ -26,7 +29,7 @@ def bus_intake(settings: Settings, sink: Sink, words: client.LastWords) -> Intak
     return Intake(
         lambda: client.consumer(bus),
         IntakeSettings(read),
-        Triage(sink, letters, metrics, TriageSettings(max_age_s=bus.max_age_s)),
+        Triage(sink, letters, metrics, TriageSettings(max_age_s=bus.max_age_s), ours=ours),
         metrics=metrics,
         explain=lambda error: client.advice(bus, error, words.last),
     )

@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord
 from bot.domain.bus import Unreadable
 from bot.domain.detect import Detector, Edge, Moment, Rule
 from bot.errors import IlbotError
-from handlers.kafka_cpu_records import CPU, plain_samples, samples_of
+from handlers.kafka_cpu_records import CPU, OwnSample, plain_samples, samples_of
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_decisions import Decisions
 from handlers.kafka_metrics import CpuMetrics, Outcome
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 _IDLE_TICK_S = 5.0
 _TURN_S = 0.002
 """Records that are slow to read are taken for no longer at once."""
+_TOGETHER = 64
+"""So many are decoded at once: where one leads to more, what was decoded after it is lost."""
 _PLAIN = (CPU, Outcome.NOTHING)
 """What nearly every record is."""
 _FOREIGN = (CPU, Outcome.FOREIGN)
@@ -140,9 +142,13 @@ class CpuSettler:
         The plain samples among them are decoded together, and fed to the detector together.
         """
         bounds, counted, taken = self._bounds(), Counter[tuple[str, Outcome]](), 0
-        samples, begin, ends_at = plain_samples(records, 0), 0, time.monotonic() + _TURN_S
+        samples, end, ends_at = list[OwnSample](), 0, time.monotonic() + _TURN_S
         while taken < len(records):
-            fed, edges = here.detector.feed_known(samples[taken - begin :], *bounds)
+            if taken >= end:
+                samples = plain_samples(records[taken : taken + _TOGETHER])
+                end = taken + len(samples)
+            left = samples[taken - end :] if taken < end else ()
+            fed, edges = here.detector.feed_known(left, *bounds)
             taken += fed
             counted[_PLAIN] += fed
             if edges:
@@ -153,8 +159,10 @@ class CpuSettler:
                     here.fed, here.fed_as = records[taken].offset, _PLAIN
                     break
                 continue
-            if taken == len(records) or time.monotonic() > ends_at:
+            if time.monotonic() > ends_at:
                 break
+            if fed and taken == end:
+                continue
             try:
                 settled = self._take(here, records[taken], bounds)
             except Unreadable:
@@ -165,8 +173,6 @@ class CpuSettler:
                 break
             taken += 1
             counted[settled] += 1
-            if taken > begin + len(samples):
-                samples, begin = plain_samples(records, taken), taken
         return taken, counted
 
     async def settle(self, record: ConsumerRecord) -> None:
@@ -251,10 +257,13 @@ class CpuSettler:
         """Tell what is owed, one after the other; `Hold` where that must wait."""
         outcome = None
         while here.owed:
-            hear = partial(self._watchman.hear, here.owed[0])
-            outcome = await self._decisions.take(record, hear)
+            outcome = await self._decisions.take(record, partial(self._hear, here.owed[0]))
             here.owed = here.owed[1:]
         return outcome
+
+    async def _hear(self, edge: Edge) -> Outcome:
+        await self._watchman.hear(edge)
+        return Outcome.OBSERVED
 
     async def _tell_without_record(self, here: _Partition) -> None:
         """Tell what time brought; what cannot be told now is told with the next record."""

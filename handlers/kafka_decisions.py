@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiokafka import ConsumerRecord
 
-from bot.errors import Permanent, Refused, Transient
+from bot.errors import Permanent, Refused, ServerFailed, Transient
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_metrics import Outcome
 from handlers.kafka_records import masked
@@ -28,8 +28,8 @@ class Decisions:
     """Has decisions taken, each stored when it returns; and buries what cannot be decided on.
 
     `Transient` means again later, for as long as it takes; `Refused` and `Permanent` condemn the
-    record; anything else is tried `poison_after` times first. `timeout_s` is for one decision,
-    well below the consumer's `max_poll_interval_ms`.
+    record; what the server failed at and anything else is tried `poison_after` times first.
+    `timeout_s` is for one decision, well below the consumer's `max_poll_interval_ms`.
     """
 
     def __init__(self, dead_letters: DeadLetters, *, timeout_s: float, poison_after: int) -> None:
@@ -38,24 +38,29 @@ class Decisions:
         self._poison_after = poison_after
         self._failures: dict[tuple[str, int], tuple[int, int]] = {}
 
-    async def take(self, record: ConsumerRecord, decide: Callable[[], Awaitable[None]]) -> Outcome:
+    async def take(
+        self, record: ConsumerRecord, decide: Callable[[], Awaitable[Outcome]]
+    ) -> Outcome:
         """Have it decided; `Hold` where the record must wait."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await decide()
+                return await decide()
         except Transient as error:
             raise Hold(str(error), retry_after_s=error.retry_after_s) from error
         except TimeoutError as error:
             raise Hold(f"no decision within {self._timeout_s:g} s") from error
+        except ServerFailed as error:
+            self._count_failure(record, error, str(error))
+            await self.bury(record, f"the decision failed: {error}")
+            return Outcome.DEAD_LETTER
         except (Refused, Permanent) as error:
             await self.bury(record, f"the decision failed: {error}")
             return Outcome.DEAD_LETTER
         except Exception as error:
             # A bug in deciding must not stop the bus, nor lose the record at the first stumble.
-            self._count_failure(record, error)
+            self._count_failure(record, error, f"deciding failed: {type(error).__name__}")
             await self.bury(record, f"deciding failed: {type(error).__name__}")
             return Outcome.DEAD_LETTER
-        return Outcome.OBSERVED
 
     async def bury(self, record: ConsumerRecord, reason: str) -> None:
         """Write it to the dead letters; `Hold` where that cannot be done now."""
@@ -75,7 +80,8 @@ class Decisions:
         """Let go of the dead letters."""
         await self._dead_letters.close()
 
-    def _count_failure(self, record: ConsumerRecord, error: Exception) -> None:
+    def _count_failure(self, record: ConsumerRecord, error: Exception, why: str) -> None:
+        """Count it, and raise `Hold` unless it was often enough."""
         place = (record.topic, record.partition)
         offset, failures = self._failures.get(place, (record.offset, 0))
         failures = failures + 1 if offset == record.offset else 1
@@ -89,4 +95,4 @@ class Decisions:
             exc_info=error,
         )
         if failures < self._poison_after:
-            raise Hold(f"deciding failed: {type(error).__name__}") from error
+            raise Hold(why) from error

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     DEAD_LETTER = "dead_letter"
     FOREIGN = "foreign"
-    """Its key says that it is about none of our machines."""
+    """It is about none of our machines, by its key or by what it names."""
 
 
 class IntakeMetrics:

@@ -1,4 +1,4 @@
-"""Turns a record's bytes into a mapping, or into a copy from which secrets are gone.
+"""Turns a record's bytes into its fields, or into a copy from which secrets are gone.
 
 A job record of CloudStack's bus carries the API key and signature of whoever called
 (`ApiServer.handleAsyncJobPublishEvent`), so nothing of a record is logged, stored or
@@ -10,19 +10,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NoReturn
 
-from msgspec import MsgspecError
+from msgspec import MsgspecError, ValidationError
 from msgspec.json import Decoder
 
-from bot.domain.bus import Unreadable
+from bot.domain.bus import LONGEST_TEXT, Fields, Unreadable
 
 _DEEPEST = 32
 _LONGEST_NUMBER = 20
 _LARGEST = 10**_LONGEST_NUMBER
 _LONGEST_COPY = 65_536
 _MASK = "***"
+_fields_of = Decoder(Fields).decode
 _DROPPED = ("cmdinfo", "jobresult")
 _SECRET_NAME = re.compile(
     r"api_?key|secret|signature|passw|sessionkey|token|credential|private_?key|authorization",
@@ -36,22 +37,30 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9+/_=%.-]{20,}")
 _PLAIN_WORD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z.]+|[A-Z.]+", re.I)
 
 
-def decode(raw: bytes | None, *, limit: int) -> Mapping[str, object]:
-    """Return the record's JSON object, or raise `Unreadable` with a reason that quotes nothing."""
+def decode(raw: bytes | None, *, limit: int) -> Fields:
+    """Return what is read of a record, or raise `Unreadable` with a reason that quotes nothing."""
     if raw is None:
         raise Unreadable("a tombstone: the record has no value", kind="tombstone")
     if len(raw) > limit:
         raise Unreadable(f"{len(raw)} bytes, the limit is {limit}", kind="oversized")
     try:
-        # In a fifth of the time; whatever it refuses is read again, which says why.
-        value = _read_fast(raw)
-    except (MsgspecError, UnicodeDecodeError, RecursionError, Unreadable):
-        value = _parse(raw)
-    if not isinstance(value, dict):
-        raise Unreadable("JSON, but not an object")
-    if not all(type(one) is str for one in value.values()):  # as most have nothing else
-        _check_inside(value)
-    return value
+        return _fields_of(raw)
+    except ValidationError as error:
+        raise Unreadable(_why_not_valid(str(error))) from None
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
+        _parse(raw)  # which knows why
+        raise Unreadable("not JSON, or a text in it that is not Unicode") from None
+
+
+def _why_not_valid(error: str) -> str:
+    """Say in our words what msgspec says of a field; it names it and quotes nothing."""
+    what, _, name = error.partition(" - at `$.")
+    if not name:
+        return "JSON, but not an object"
+    name = name.rstrip("`")
+    if "length" in what:
+        return f"{name} is longer than {LONGEST_TEXT} characters"
+    return f"{name} is not a text"
 
 
 def decode_key(raw: bytes | None) -> str | None:
@@ -124,9 +133,6 @@ def _fraction(digits: str) -> float:
     if math.isinf(number):
         raise Unreadable("a number too large to hold")
     return number
-
-
-_read_fast = Decoder(float_hook=_fraction).decode
 
 
 def _check_inside(value: object) -> None:

@@ -6,15 +6,17 @@ A record that cannot be settled now raises `Hold`: it is neither skipped nor com
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
 from aiokafka import ConsumerRecord
 
 from bot.domain.bus import Unreadable, classify, kind_of
-from bot.domain.observation import Observation, observe
-from bot.domain.strangers import stranger_in
+from bot.domain.observation import Observation, TargetType, observe
+from bot.services.our_machines import Known
 from handlers.kafka_dead_letters import DeadLetters
 from handlers.kafka_decisions import Decisions, Hold
 from handlers.kafka_metrics import IntakeMetrics, Outcome
@@ -27,6 +29,8 @@ _TURN_S = 0.002
 """Records are read at once for no longer: nothing else is done meanwhile."""
 _UNREAD = "unread"
 """The kind of a record that was not decoded."""
+_MACHINES = frozenset({TargetType.ILB_VM, TargetType.ROUTER, TargetType.MACHINE})
+_NOBODY = Known(frozenset(), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,7 @@ class TriageSettings:
     `max_bytes`: the largest record CloudStack was seen to write has 4 kB.
     `sink_timeout_s`: well below the consumer's `max_poll_interval_ms`.
     `poison_after`: attempts after which a failure nobody foresaw counts as the record's fault.
-    `strangers`: how many keys are kept that are known to be none of ours, and `strangers_s` for
-    how long at most: a record that lies about one silences it no longer.
+    `remembered`: how many decisions and how many keys are kept in mind.
     """
 
     max_age_s: float = 3_600.0
@@ -47,9 +50,7 @@ class TriageSettings:
     max_bytes: int = 262_144
     sink_timeout_s: float = 60.0
     poison_after: int = 5
-    remembered: int = 4_096
-    strangers: int = 65_536
-    strangers_s: float = 3_600.0
+    remembered: int = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,26 @@ class Settled:
     outcome: Outcome
 
 
+class Machines(Protocol):
+    """Knows which machines are worth a look."""
+
+    def known(self) -> Known | None:
+        """Return them as last listed, None where that is not known."""
+        ...
+
+    async def since(self, at: float) -> Known | None:
+        """Return them as listed at that time (unix seconds) or later."""
+        ...
+
+
 class Triage:
     """Reads a record, and hands the hint in it to the sink.
 
     The sink returns only after its decision is stored. `Transient` from it means again later,
-    for as long as it takes; `Refused` and `Permanent` condemn the record; anything else is
-    tried a few times first.
+    for as long as it takes; `Refused` and `Permanent` condemn the record; what CloudStack
+    itself failed at (530), and anything else, is tried a few times first. With `ours` a record
+    whose key is none of those machines' is settled before it is decoded, or at least before the
+    sink hears of it.
     """
 
     def __init__(
@@ -75,9 +90,11 @@ class Triage:
         metrics: IntakeMetrics,
         settings: TriageSettings | None = None,
         *,
+        ours: Machines | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._sink = sink
+        self._ours = ours
         self._metrics = metrics
         self._settings = settings or TriageSettings()
         self._decisions = Decisions(
@@ -87,13 +104,15 @@ class Triage:
         )
         self._now = now
         self._settled: OrderedDict[str, None] = OrderedDict()
-        self._strangers: dict[bytes, None] = {}
-        self._strangers_since = 0.0
+        self._heard: dict[bytes, float] = {}
+        """When each key was first heard, of those that were not known to be ours."""
+        self._batch: Sequence[ConsumerRecord] = ()
+        self._came = 0.0
+        """The batch at work, and when it came."""
         self._ahead: tuple[ConsumerRecord, str, Observation] | None = None
 
     async def begin(self) -> None:
-        """Forget who is a stranger: partitions were given out again, and it is soon learned."""
-        self._strangers.clear()
+        """Nothing is known of partitions."""
 
     async def idle(self) -> None:
         """Nothing follows from silence on the bus."""
@@ -101,37 +120,45 @@ class Triage:
     def skim(self, records: Sequence[ConsumerRecord], first: int, news_from: int) -> int:
         """Settle records up to one on which to decide, or that cannot be read.
 
-        Those about strangers are not decoded: nearly all, on the bus of a large cloud. A record
-        without a key always is.
+        CloudStack's bus tells of everything in the cloud, keyed by the resource's uuid
+        (`KafkaEventBus`). A key that was there before our machines were last listed and is none
+        of theirs names something else for as long as there is a cloud. A record with a newer
+        key, with an empty one or without one is always decoded.
         """
+        if self._ahead is not None and self._ahead[0] is records[first]:
+            return 0  # read already, and to be decided on
         now, ends_at = self._now(), time.monotonic() + _TURN_S
-        if now - self._strangers_since > self._settings.strangers_s:
-            self._strangers.clear()
-            self._strangers_since = now
-        strangers, number, foreign = self._strangers, first, 0
-        counted = Counter[tuple[str, Outcome]]()
-        for record in records[first:] if first else records:
-            if record.key in strangers:
+        if records is not self._batch:
+            self._batch, self._came = records, now
+        known, heard = (self._ours and self._ours.known()) or _NOBODY, self._heard
+        if len(heard) > self._settings.remembered:
+            heard.clear()
+        keys, listed = known.keys, known.settled
+        listed_ms, foreign = listed * 1e3, 0
+        counted = dict[tuple[str, Outcome], int]()
+        for record in islice(records, first, None):
+            key = record.key
+            if (key and key not in keys) and (
+                0 < record.timestamp < listed_ms or heard.setdefault(key, now) < listed
+            ):
                 foreign += 1
-            else:
-                try:
-                    kind, observation = self._read(record, now)
-                except Unreadable:
-                    break
-                outcome = self._settled_already(observation, now)
-                if outcome is None:
-                    assert observation is not None, "there is something to decide on"
-                    self._ahead = record, kind, observation
-                    break
-                counted[kind, outcome] += 1
-                if time.monotonic() > ends_at:
-                    number += 1
-                    break
-            number += 1
+                continue
+            try:
+                kind, observation = self._read(record, now)
+            except Unreadable:
+                break
+            outcome = self._settled_already(observation, now)
+            if outcome is None:
+                assert observation is not None, "there is something to decide on"
+                self._ahead = record, kind, observation
+                break
+            counted[kind, outcome] = counted.get((kind, outcome), 0) + 1
+            if time.monotonic() > ends_at:
+                break
         if foreign:
             counted[_UNREAD, Outcome.FOREIGN] = foreign
         self._metrics.count(counted)
-        return number - first
+        return sum(counted.values())
 
     async def close(self) -> None:
         """Let go of the dead letters."""
@@ -168,28 +195,42 @@ class Triage:
         return Outcome.DUPLICATE if observation.dedupe in self._settled else None
 
     def _read(self, record: ConsumerRecord, now: float) -> tuple[str, Observation | None]:
-        value = decode(record.value, limit=self._settings.max_bytes)
-        found = classify(decode_key(record.key), value)
+        said = decode(record.value, limit=self._settings.max_bytes)
+        found = classify(decode_key(record.key), said)
         observation = observe(found)
-        if observation is None:
-            self._note_stranger(record.key, stranger_in(found))
-        elif observation.at.timestamp() - now > self._settings.max_ahead_s:
+        if (
+            observation is not None
+            and observation.at.timestamp() - now > self._settings.max_ahead_s
+        ):
             raise Unreadable("its event time lies in the future")
         return kind_of(found), observation
 
-    def _note_stranger(self, key: bytes | None, stranger: str) -> None:
-        """Keep the key of what can be none of ours; keys must be what CloudStack makes them."""
-        if not key or not stranger or key != stranger.encode():
-            return
-        while len(self._strangers) >= self._settings.strangers:
-            del self._strangers[next(iter(self._strangers))]
-        self._strangers[key] = None
-
     async def _pass_on(self, record: ConsumerRecord, observation: Observation) -> Outcome:
-        outcome = await self._decisions.take(record, lambda: self._sink(observation))
+        outcome = await self._decisions.take(record, lambda: self._decide(record, observation))
         if outcome is Outcome.OBSERVED:
             self._remember(observation.dedupe)
         return outcome
+
+    async def _decide(self, record: ConsumerRecord, observation: Observation) -> Outcome:
+        if await self._is_strangers(record, observation):
+            return Outcome.FOREIGN
+        await self._sink(observation)
+        return Outcome.OBSERVED
+
+    async def _is_strangers(self, record: ConsumerRecord, seen: Observation) -> bool:
+        """Whether a machine is none of ours, by a list that is newer than the record.
+
+        One list does for a whole batch, as when a host takes all its user VMs down.
+        """
+        if self._ours is None or seen.target_type not in _MACHINES:
+            return False
+        called = {one.encode() for one in (seen.target_id, seen.target_name) if one}
+        known = self._ours.known()
+        if known is not None and not known.keys.isdisjoint(called):
+            return False
+        if known is None or not 0 < record.timestamp < known.settled * 1e3:
+            known = await self._ours.since(self._came)
+        return known is not None and known.keys.isdisjoint(called)
 
     def _remember(self, dedupe: str) -> None:
         """Spare the sink what it has stored; its own unique key is what counts after a restart."""

@@ -55,6 +55,10 @@ class Halves:
             return router_ways.left_to_do(seen, planned, self.router_work)
         return ilb_ways.left_to_do(seen, planned, self.ilb_work)
 
+    def unproven(self, seen: Seen, planned: Plan) -> str:
+        """Say why a change that is as planned is not proven, `""` where it is."""
+        return router_ways.unproven(seen, planned) if isinstance(seen, RouterView) else ""
+
     def unsafe(self, seen: Seen, planned: Plan) -> str:
         """Say why a failed change must not be left alone."""
         if isinstance(seen, RouterView):

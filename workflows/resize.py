@@ -10,7 +10,8 @@ started (`changeServiceForRouter`). What is done depends on what carries the tra
   move the name back, take the twin away. The address stays.
 - A single ILB whose clients have the address: the honest outage of a stop and a start.
 - A pair of routers: the standby first, proven; then the primary, whose stop is the hand-over.
-- A single router: the honest outage of a stop and a start.
+- A single router: the honest outage of a stop and a start; then its health checks must pass, and
+  without any the outcome is unverified.
 
 Where a machine does not come up with the new offering, or an ILB does not answer with it, it gets
 the old one back. A machine that is deployed again comes with the default offering.
@@ -64,6 +65,7 @@ RUNBOOK = Runbook(
     apply=_HALVES.apply,
     left_to_do=_HALVES.left_to_do,
     unsafe=_HALVES.unsafe,
+    unproven=_HALVES.unproven,
     acts=acts,
     probed=_HALVES.probed,
     not_measured="Traffic was not measured.",

@@ -2,7 +2,8 @@
 
 In which order, and what is proven between, is in `router_ways`. A router that does not start with
 the new offering gets the old one back. One that has started keeps it: a standby may be all that
-lives by then, and nothing here stops it a second time.
+lives by then, and nothing here stops it a second time. That the offering changed is CloudStack's
+word alone: whether a lone one is well with it, its health checks tell.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bot.domain.zone import Offering, Router
 from bot.engine.api import Run, StepFailed
 from workflows import resize_words, router_ways
 from workflows.router_ways import Wording, Work
-from workflows.steps import offering, router
+from workflows.steps import offering, power
 
 NAME = "resize"
 
@@ -52,7 +53,7 @@ async def _take_back(run: Run, machine: Fitted) -> None:
 
     A Running one may carry all of the traffic, its own peer's included.
     """
-    state = await run.step(router.router_settled, machine.id, router.AT_REST)
+    state = await power.rest(run, offering.OF_ROUTERS, machine.id)
     if state is VmState.RUNNING:
         text = f"take back the offering of {machine.name}: it is Running, and is not stopped again"
         raise StepFailed("take_back", "permanent", text, in_doubt=False)
@@ -81,4 +82,5 @@ def _words(view: RouterView, due: Sequence[Router], new: Offering) -> Wording:
         check=f"has the offering {new.name}",
         parameters=resize_words.parameters(due, new),
         warnings=resize_words.warnings(due, new, view.offerings),
+        by_checks=True,
     )

@@ -9,7 +9,9 @@ A pair:
 4. See both roles and prove the standby once more, then do the same to the primary: that is the
    hand-over. See both in their new roles, and what the work is for.
 
-A lone router: stop, work, start; expect what the work is for.
+A lone router: stop, work, start; expect what the work is for. Where that says nothing of the guest,
+wait until its health checks were collected again, and expect none to fail that did not before.
+Without checks nothing is proven.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from bot.domain.router_acts import forbidden
 from bot.domain.router_view import RouterView
 from bot.domain.topology import router_target_of
 from bot.domain.zone import Role, Router
-from bot.engine.api import Run
+from bot.engine.api import Run, StepFailed
 from bot.errors import Refused
 from workflows.steps import router
 from workflows.steps.redundant import planned_look, roles_proven
@@ -33,6 +35,9 @@ from workflows.steps.redundant import planned_look, roles_proven
 _CUT_ONCE = "open connections and requests in flight through the pair, once, at the hand-over"
 PAIR, LONE = "pair", "lone"
 """The ways: which routers a place has."""
+CHECKS, SHOWN, NONE = "checks", "shown", "none"
+"""The parameter of a plan that says whether CloudStack shows checks of a lone router, where only
+they tell whether it is well."""
 Restart = Callable[[Run, Plan, str, str], Awaitable[None]]
 
 
@@ -58,7 +63,8 @@ class Wording:
 
     `starts` are the steps that follow a stop, `hand_over` says what is done to the primary. The
     work is for this `subject` and `value`: version 4.22.0; `check` is what is seen of a lone
-    router, after "check that it". `parameters` are the runbook's own.
+    router, after "check that it". `parameters` are the runbook's own. With `by_checks` only health
+    checks tell whether a lone one is well afterwards.
     """
 
     runbook: str
@@ -70,6 +76,7 @@ class Wording:
     check: str
     parameters: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...] = ()
+    by_checks: bool = False
 
 
 def plan(view: RouterView, due: Sequence[Router], words: Wording) -> Plan:
@@ -80,10 +87,10 @@ def plan(view: RouterView, due: Sequence[Router], words: Wording) -> Plan:
         target=view.target,
         summary=words.summary,
         facts=view.facts(),
-        steps=_pair_steps(view, due, words) if is_pair else _lone_steps(due[0], words),
+        steps=_pair_steps(view, due, words) if is_pair else _lone_steps(view, due[0], words),
         exposure=_exposure(view, due),
         blast_radius=router_target_of(view).blast_radius(),
-        warnings=(*_warnings(view), *words.warnings),
+        warnings=(*_warnings(view, words), *words.warnings),
         parameters=(
             ("way", PAIR if is_pair else LONE),
             *words.parameters,
@@ -91,6 +98,7 @@ def plan(view: RouterView, due: Sequence[Router], words: Wording) -> Plan:
             ("names", " ".join(f"{one.id}={one.name}" for one in view.routers)),
             ("primary", next((one.id for one in due if one.role is Role.PRIMARY), "")),
             ("empty", "yes" if view.is_empty else ""),
+            *(_checks(view) if words.by_checks and not is_pair else ()),
         ),
         by_person="" if is_pair else f"everything behind {due[0].name} is cut off meanwhile",
     )
@@ -106,6 +114,7 @@ async def apply(run: Run, planned: Plan, work: Work) -> None:
             run.stage(f"Stop and start {name}")
             await work.restart(run, planned, router_id, name)
             await work.expect(run, planned, router_id)
+            await _expect_checks(run, planned, router_id, name)
         elif router_id == planned.parameter("primary"):
             await _hand_over(run, planned, work, names)
         else:
@@ -119,6 +128,18 @@ async def apply(run: Run, planned: Plan, work: Work) -> None:
             await router.standby_proven(run, router_id, version, empty=is_empty)
         run.commit(f"{name} was {work.done}")
         run.reopen()
+
+
+async def _expect_checks(run: Run, planned: Plan, router_id: str, name: str) -> None:
+    if planned.parameter(CHECKS) != SHOWN:
+        return
+    run.stage(f"Wait until the health checks of {name} are collected again")
+    is_empty = bool(planned.parameter("empty"))
+    before = planned.parameter("ill").split()
+    ill = await run.step(router.failing_since, router_id, is_empty)
+    if new := [one for one in ill if one not in before]:
+        text = f"check router {name}: {in_words(new)} fails since its start, and did not before"
+        raise StepFailed("failing_since", "permanent", text, in_doubt=False)
 
 
 async def _hand_over(run: Run, planned: Plan, work: Work, names: Mapping[str, str]) -> None:
@@ -145,6 +166,16 @@ def left_to_do(view: RouterView, planned: Plan, work: Work) -> tuple[str, ...]:
     if planned.parameter("way") == PAIR and not left and not view.is_healthy_pair:
         left += [f"{one.name} is {one.role}" for one in view.routers]
     return tuple(left) if view.routers else (f"{view.name} are gone",)
+
+
+def unproven(view: RouterView, planned: Plan) -> str:
+    """Say why nothing shows that a lone router which is as planned is well, `""` where it does."""
+    if not planned.parameter(CHECKS):
+        return ""
+    [one] = view.routers
+    if any(check.updated for check in view.collected(one)):
+        return ""
+    return f"no health check of {one.name} was collected since its start"
 
 
 def unsafe(view: RouterView, planned: Plan) -> str:
@@ -210,12 +241,22 @@ def _pair_steps(view: RouterView, due: Sequence[Router], words: Wording) -> tupl
     return tuple(steps)
 
 
-def _lone_steps(one: Router, words: Wording) -> tuple[PlannedStep, ...]:
+def _lone_steps(view: RouterView, one: Router, words: Wording) -> tuple[PlannedStep, ...]:
+    waits = words.by_checks and dict(_checks(view))[CHECKS] == SHOWN
+    text = "Wait until CloudStack has collected its health checks again, and see none fail by it"
     return (
         PlannedStep(f"Stop {one.name}", undo="start it again"),
         *words.starts(one),
         PlannedStep(f"Check that it {words.check}"),
+        *((PlannedStep(text),) if waits else ()),
     )
+
+
+def _checks(view: RouterView) -> tuple[tuple[str, str], ...]:
+    """Return what a plan keeps of a lone router's checks: whether there are any, and what fails."""
+    shown = any(check.updated for check in view.checks)
+    ill = [check.name for one in view.routers for check in view.failing(one)]
+    return ((CHECKS, SHOWN if shown else NONE), ("ill", " ".join(ill)))
 
 
 def _exposure(view: RouterView, due: Sequence[Router]) -> Exposure:
@@ -229,8 +270,13 @@ def _exposure(view: RouterView, due: Sequence[Router]) -> Exposure:
     return Exposure(_CUT_ONCE, None, "not known: no earlier hand-over of it was measured")
 
 
-def _warnings(view: RouterView) -> tuple[str, ...]:
+def _warnings(view: RouterView, words: Wording) -> tuple[str, ...]:
     warnings = ["ILB VMs are not touched; clients of other tiers reach them through the routers."]
     if len(view.routers) == 2:
         warnings.append("A hand-over moves the addresses once: established connections are reset.")
+    elif words.by_checks and dict(_checks(view))[CHECKS] == NONE:
+        warnings.append(
+            "CloudStack shows no health check of it, so nothing tells whether it is well "
+            "afterwards: the outcome will be unverified."
+        )
     return tuple(warnings)

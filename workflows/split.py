@@ -11,8 +11,9 @@
    c. See that its names still lead to the new ILB, and delete its old rules.
 4. Watch all of them.
 
-Every step is undone: old rules are created again, names led back once the old address answers,
-and the new ILBs go when their clients have gone. The original keeps a service, so its address and
+Every step is undone: an original that died by itself is started first, as `recover` would, old
+rules are created again, names led back once the old address answers, and the new ILBs go when their
+clients have gone. The original keeps a service, so its address and
 its machine stay (CloudStack destroys an ILB VM with the last rule of its VIP).
 """
 
@@ -31,11 +32,11 @@ from bot.domain.probing import Watched
 from bot.domain.question import Question
 from bot.domain.splitting import Do, Passage, Splitting, Stage, stages
 from bot.domain.view import ports_in
-from bot.engine.api import Run, StepFailed
+from bot.engine.api import Run, StepFailed, Stopped
 from bot.services.runbooks import Probing, Runbook
 from bot.services.splittable import SPLITTABLE, Seen, splitting_of
 from workflows import split_plans
-from workflows.steps import directory, host, lb_rule, person, probe, twin
+from workflows.steps import directory, host, lb_rule, person, probe, revival, twin
 
 NAME = "split"
 
@@ -71,10 +72,14 @@ async def apply(run: Run, planned: Plan) -> None:
     """Do what the plan's stages say, in their order, as the module's docstring numbers them."""
     found = splitting_of(planned)
     split = _Split(run, planned, found)
-    for stage in stages(found):
-        await split.does[stage.do](stage)
-    run.stage("Watch all of them")
-    await probe.bake(run)
+    try:
+        for stage in stages(found):
+            await split.does[stage.do](stage)
+        run.stage("Watch all of them")
+        await probe.bake(run)
+    except (StepFailed, Stopped):
+        run.undo(f"{planned.target.name} started", split.start_the_original)  # before all else
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,27 @@ class _Split:
     planned: Plan
     found: Splitting
     hosts: list[str] = field(default_factory=list)
+    moment: _Moment = field(default_factory=_Moment)
+
+    async def start_the_original(self) -> bool:
+        """Start it where it died, say whether that was so: what stays is served by it alone.
+
+        Before any name has moved, the new ILBs go even where it stays dead.
+        """
+        self.run.stage(f"See {self.found.vip} serve")
+        is_started = False
+        try:
+            await self._look(self.moment)
+            is_started = await revival.see_it_serve(self.run, self.planned, self.found.vip)
+        except StepFailed:
+            if self.moment.led:
+                raise
+        self.run.stage("Take it back")
+        return is_started
+
+    async def _look(self, moment: _Moment) -> None:
+        self.moment = moment
+        await probe.watch(self.run, self._places(moment))
 
     @property
     def does(self) -> Mapping[Do, Callable[[Stage], Awaitable[None]]]:
@@ -124,7 +150,7 @@ class _Split:
 
     async def _prove(self, stage: Stage) -> None:
         self.run.stage(f"Prove that {stage.vip} answers")
-        await probe.watch(self.run, self._places(_Moment()))
+        await self._look(_Moment())
         await twin.prove(self.run, self.planned, stage.vip)
 
     async def _publish(self, stage: Stage) -> None:
@@ -137,10 +163,10 @@ class _Split:
         await twin.prove(run, self.planned, passage.vip)
         await probe.within_budget(run)
         self._goes_back(passage, before)
-        await probe.watch(run, self._places(both))
+        await self._look(both)
         for move in passage.moves:
             await directory.publish(run, move.before, move.after)
-        await probe.watch(run, self._places(self._moved(passage)))
+        await self._look(self._moved(passage))
         await probe.bake(run)
 
     def _goes_back(self, passage: Passage, before: _Moment) -> None:
@@ -186,7 +212,8 @@ class _Split:
         question = Question(f"{run.next_step:03d}", text, (*old, *lines), deadline_at)
 
         async def serves() -> None:
-            await twin.carries(run, self.planned, passage.vip, f"wait for who still uses {old[0]}")
+            for vip in (passage.vip, self.found.vip):
+                await twin.carries(run, self.planned, vip, f"wait for who still uses {old[0]}")
             await probe.within_budget(run)
 
         if not await person.ask(run, question, serves):
@@ -210,9 +237,7 @@ class _Split:
         await self._still_built(passage)
         await probe.within_budget(run)
         moment = self._moved(passage)
-        await probe.watch(
-            run, self._places(_Moment(moment.led, moment.left, moment.gone | {passage.label}))
-        )
+        await self._look(_Moment(moment.led, moment.left, moment.gone | {passage.label}))
         for change in passage.removes:
             await lb_rule.carry_out(run, self.found.tier_id, change)
 

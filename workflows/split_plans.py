@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain import split_words
 from bot.domain.acts import Act
 from bot.domain.cloud import VmState
+from bot.domain.comparison import RuleChange
 from bot.domain.ilb_acts import forbidden
 from bot.domain.operation import Wish
 from bot.domain.page import duration
@@ -192,7 +195,12 @@ def unsafe(seen: Seen, planned: Plan) -> str:
         return ""
     found = splitting_of(planned)
     if why := _not_running(seen, found.vip):
-        return why
+        stays = in_words(found.parts[0].labels)
+        text = (
+            f"{why}, so {stays} {'is' if len(found.parts[0].labels) == 1 else 'are'} not served: "
+            f"`recover {found.vip}`, or start it in CloudStack where somebody stopped it"
+        )
+        return "; ".join([text, *_half_way(seen, found)])
     for one in found.passages:
         for move in one.moves:
             addresses = seen.record(move.after.name).addresses
@@ -202,6 +210,28 @@ def unsafe(seen: Seen, planned: Plan) -> str:
                 if why := _not_running(seen, address) or _not_served(seen, address, one.ports):
                     return f"{move.after.name} leads to {address}, and {why}"
     return ""
+
+
+def _half_way(seen: ServiceView, found: Splitting) -> list[str]:
+    """Say of each service that is between two addresses what finishes its way, or leads it back."""
+    left = []
+    for one in found.passages:
+        olds, news = _places(seen, one.removes), _places(seen, one.builds)
+        names = in_words([move.after.name for move in one.moves])
+        if not all(seen.record(move.after.name).addresses == (one.vip,) for move in one.moves):
+            if news:
+                left.append(f"{in_words(news)} serves no client yet: delete what was built there")
+        elif olds:
+            left.append(
+                f"{names} leads to {one.vip}, which serves it: delete {in_words(olds)} to finish, "
+                f"or publish {names} as {found.vip} again and delete {in_words(news)} after that"
+            )
+    return left
+
+
+def _places(seen: ServiceView, changes: Sequence[RuleChange]) -> list[str]:
+    """Return those places of changes at which there is a rule."""
+    return [f"{one.vip}:{one.port}" for one in changes if seen.site.rule_at(one.vip, one.port)]
 
 
 def _not_running(seen: ServiceView, vip: str) -> str:

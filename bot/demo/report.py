@@ -19,6 +19,7 @@ from bot.errors import IlbotError
 from bot.sandbox.slack.script import ScriptError
 from bot.services.journal import Journal
 from bot.services.progress import Progress
+from bot.services.relief import relief_in
 from bot.services.traffic import evidence_in
 
 DEADLINE_S = 90.0
@@ -70,7 +71,8 @@ async def _document(stage: Stage) -> dict[str, Any]:
         stack.push_async_callback(journal.close)
         progress = Progress(journal, lambda _: None)
         operations = [
-            await _operation(one, progress) | {"measured": await _measured(one, journal)}
+            await _operation(one, progress)
+            | {"measured": await _measured(one, journal), "load": await _load(one, journal)}
             for one in reversed(await journal.operations())
         ]
         sound, broken = await journal.verify()
@@ -118,6 +120,18 @@ async def _measured(found: Operation, journal: Journal) -> dict[str, Any] | None
         "resets": seen.resets,
         "longest_gap_s": seen.longest_gap_s,
         "not_valid": seen.not_valid,
+    }
+
+
+async def _load(found: Operation, journal: Journal) -> dict[str, Any] | None:
+    """Return how busy the machines were that it was for, None where it was no matter of load."""
+    seen = relief_in(await journal.notes(found.id))
+    if seen is None:
+        return None
+    after = seen.after.machines if seen.after else ()
+    return {
+        when: {one.name: one.cpu_percent for one in machines}
+        for when, machines in (("before", seen.before.machines), ("after", after))
     }
 
 

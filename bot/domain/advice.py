@@ -7,18 +7,17 @@ more capacity: docs/ADVICE.md has the rules with their sources, and how often th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain import remedies
 from bot.domain.demand import (
     BACKLOG,
-    CPU_TARGET_PERCENT,
     SEVERAL,
     Demand,
     ServiceLoad,
     Size,
-    percent,
 )
+from bot.domain.demand_words import in_seconds
 from bot.domain.plan import in_words
 from bot.domain.remedies import Option, Remedy
 
@@ -67,11 +66,6 @@ def advise(demand: Demand) -> Advice:
             ("a longer window",),
         )
     return chosen
-
-
-def numbers(demand: Demand) -> tuple[str, ...]:
-    """Say every number that an advice looked at, what is not known included."""
-    return tuple(_numbers(demand))
 
 
 def _missing(demand: Demand) -> Iterator[str]:
@@ -138,24 +132,19 @@ def _on_a_full_host(demand: Demand, is_slow_to_connect: bool) -> Advice:
 
 def _strained(demand: Demand, lean: int) -> Advice:
     """The machine has too little CPU."""
-    if demand.is_standby and not (demand.host and demand.host.is_full):
-        return _unknown(
-            "It is the standby, which forwards nothing: something else in it takes the CPU.",
-            ("what runs in the machine",),
-        )
-    if _is_unexplained(demand):
-        return _unknown(
-            "Such traffic does not explain so much CPU: something else in the machine takes it.",
-            ("what runs in the machine",),
-        )
+    if why := _not_its_traffic(demand):
+        return _unknown(why, ("what runs in the machine",))
+    found = remedies.options(demand)
+    is_of_host = _is_a_matter_of_the_host(demand)
+    if not is_of_host and (slow := _clients_wait_for(demand)):
+        return _members_first(demand, slow, found, lean)
     if remedies.may_split(demand) and not demand.is_counted:
         return _unknown(
             "Whether a split helps depends on which service takes how much.",
             ("connections of each rule (HAProxy's stats page)",),
         )
-    found = remedies.options(demand)
     enough = [one for one in found if _left(demand, one, lean) <= 1]
-    if _is_a_matter_of_the_host(demand):
+    if is_of_host:
         enough = [one for one in found if one.remedy is Remedy.MIGRATE and one.factor] or enough
     if demand.larger is None and not enough:
         return _unknown("Without a resize nothing is enough.", ("the system offerings",))
@@ -164,6 +153,41 @@ def _strained(demand: Demand, lean: int) -> Advice:
         return _nothing_possible(demand, found)
     best = min(enough, key=_cost) if enough else min(possible, key=_factor)
     return _more_cpu(demand, best, found)
+
+
+def _not_its_traffic(demand: Demand) -> str:
+    """Say why its load is none that more of anything would help, `""` where it may be one."""
+    if demand.is_standby and not (demand.host and demand.host.is_full):
+        return "It is the standby, which forwards nothing: something else in it takes the CPU."
+    if _is_unexplained(demand):
+        return "Such traffic does not explain so much CPU: something else in the machine takes it."
+    return ""
+
+
+def _clients_wait_for(demand: Demand) -> list[ServiceLoad]:
+    """Return the services whose members are slow, where most clients meet those, not the CPU.
+
+    A machine that does all it can makes members look slow too, so there its CPU comes first.
+    """
+    if demand.is_saturated or _connect_s(demand.services) >= SLOW_CONNECT_S:
+        return []
+    slow = [one for one in demand.services if _is_slow(demand, one)]
+    met = sum(one.per_s or 0.0 for one in slow)
+    return slow if met > sum(one.per_s or 0.0 for one in demand.services) / 2 else []
+
+
+def _members_first(
+    demand: Demand, slow: list[ServiceLoad], found: tuple[Option, ...], lean: int
+) -> Advice:
+    """Both are too much: more CPU answers nobody sooner, and lets more through to the members."""
+    advice = _members(demand, slow)
+    quick = f"HAProxy connects to them in {in_seconds(_connect_s(demand.services))}"
+    enough = [one for one in found if _left(demand, one, lean) <= 1]
+    best = min(enough, key=_cost) if enough else None
+    then = f": {best.remedy}. {best.reason}" if best else "."
+    cpu = f"Its CPU is too high as well, and comes next{then}"
+    why_not = f"{quick}: more CPU would answer nobody sooner, and let more through to the members."
+    return replace(advice, against=_adding_cpu(why_not), also=(cpu, *advice.also))
 
 
 def _is_a_matter_of_the_host(demand: Demand) -> bool:
@@ -246,7 +270,8 @@ def _members(demand: Demand, slow: list[ServiceLoad]) -> Advice:
     text = f"{what[0].upper()}{what[1:]}, while the CPU is at {demand.used_percent:.0f} %."
     why_not = "The machine waits for its members: more of it would wait as well."
     also = tuple(
-        f"{one.down} member{'s' if one.down > 1 else ''} of port {one.port} are down."
+        f"{one.down} member{'s' if one.down > 1 else ''} of port {one.port} "
+        f"{'are' if one.down > 1 else 'is'} down."
         for one in slow
         if one.down
     )
@@ -259,8 +284,8 @@ def _slowness(one: ServiceLoad) -> str:
     if latency.queued or latency.queue_s:
         return f"{latency.queued} requests wait for a member of port {one.port}"
     if latency.member_s and latency.member_s >= latency.connect_s:
-        return f"the members of port {one.port} take {_seconds(latency.member_s)}"
-    return f"the members of port {one.port} take {_seconds(latency.connect_s)} to connect"
+        return f"those of port {one.port} take {in_seconds(latency.member_s)}"
+    return f"those of port {one.port} take {in_seconds(latency.connect_s)} to connect"
 
 
 def _is_slow(demand: Demand, one: ServiceLoad) -> bool:
@@ -300,60 +325,6 @@ def _is_unexplained(demand: Demand) -> bool:
     if demand.cpu.is_from_inside:
         cpus *= (demand.size.percent(demand.host_mhz) or 100.0) / 100
     return cpus > UNEXPLAINED * sum(one.cpu for one in demand.services)
-
-
-def _numbers(demand: Demand) -> Iterator[str]:
-    yield _cpu_words(demand)
-    if demand.size:
-        yield f"Size: {demand.size}."
-    if demand.host:
-        known = demand.host.cpu_percent
-        how = "its CPU is not known" if known is None else f"at {known:.0f} % CPU"
-        busy = f", busy on it: {in_words(list(demand.host.busy))}" if demand.host.busy else ""
-        yield f"Host {demand.host.name}: {how}{busy}."
-    for one in demand.services:
-        yield _service_words(demand, one)
-    bits = sum(one.bits_per_s for one in demand.services)
-    if bits >= 1e6:
-        yield f"Together {_mbit(bits)}; a vCPU carries roughly 500 to 1000 Mbit/s."
-
-
-def _cpu_words(demand: Demand) -> str:
-    cpu, used = demand.cpu, demand.used_percent
-    if cpu is None:
-        return "CPU: not known."
-    peak = f", 95th percentile {cpu.p95_percent:.0f} %" if cpu.p95_percent is not None else ""
-    text = f"CPU: {cpu.mean_percent:.0f} % of its vCPUs{peak}"
-    if cpu.is_from_inside:
-        text += " as its own health check saw it once"
-    if used is not None and abs(used - cpu.mean_percent) >= 1:
-        text += f", which is {used:.0f} % of what its cap lets it have"
-    window = f" over {cpu.window_s / 60:.0f} min" if cpu.window_s >= 60 else ""
-    return f"{text}{window}; up to {CPU_TARGET_PERCENT:.0f} % is well."
-
-
-def _service_words(demand: Demand, one: ServiceLoad) -> str:
-    name = f"Port {one.port}" + (f" ({one.name})" if one.name else " (no name)")
-    if one.per_s is None:
-        return f"{name}: not counted."
-    text = f"{name}: {one.per_s:.0f} new connections/s, {one.open} open"
-    if one.bits_per_s >= 1e6:
-        text += f", {_mbit(one.bits_per_s)}"
-    if len(demand.services) > 1 and one.cpu:
-        text += f", about {percent(demand.share((one,)))} of the load"
-    if one.latency and one.latency.member_s is not None:
-        text += f", members take {_seconds(one.latency.member_s)}"
-    if one.latency and one.latency.queued:
-        text += f", {one.latency.queued} queued"
-    return f"{text}."
-
-
-def _mbit(bits: float) -> str:
-    return f"{bits / 1e6:.0f} Mbit/s"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _unknown(text: str, missing: tuple[str, ...]) -> Advice:

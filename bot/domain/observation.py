@@ -82,8 +82,8 @@ class Observation:
         The source is part of it: `VM.STOP` is published before CloudStack has stored that the
         machine is stopped, so who looked then must look again when the state record comes.
         """
-        moment = self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return f"bus:{self.source}:{self.incident}:{moment}"
+        moment = self.at.astimezone(UTC).isoformat()[:19]
+        return f"bus:{self.source}:{self.incident}:{moment}Z"
 
 
 def observe(record: BusRecord) -> Observation | None:

@@ -116,6 +116,11 @@ class Operation:
         return self.state is not State.ENDED
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether its reason was gone before anybody decided on it."""
+        return self.outcome is Outcome.STALE and not self.decided_at
+
+    @property
     def ask_run(self) -> str:
         """The id of the engine run that plans and asks."""
         return f"{self.id}:ask"

@@ -6,8 +6,9 @@ of one service, whatever names they have.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.cloud import LbRule
 from bot.domain.names import DirectoryKind
@@ -52,7 +53,21 @@ def units_of(seen: ServiceView) -> tuple[Unit, ...]:
         tied = [group for group in groups if any(mine & _ties(other) for other in group)]
         groups = [group for group in groups if group not in tied]
         groups.append([*(one for group in tied for one in group), rule])
-    return tuple(sorted((_unit(seen, group) for group in groups), key=lambda one: one.ports))
+    units = sorted((_unit(seen, group) for group in groups), key=lambda one: one.ports)
+    return _told_apart(tuple(units))
+
+
+def _told_apart(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    """Give those that would be called alike their lowest port: a service may be named anything."""
+    alike = Counter(one.label for one in units)
+    if len(alike) == len(units):
+        return units
+    return _told_apart(
+        tuple(
+            replace(one, label=f"{one.label}-{one.ports[0]}") if alike[one.label] > 1 else one
+            for one in units
+        )
+    )
 
 
 def find_unit(units: Iterable[Unit], typed: str) -> Unit:

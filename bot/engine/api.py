@@ -261,7 +261,10 @@ class Run:
         return await self.checkpoints.patched(name)
 
     def undo(self, words: str, act: Callable[[], Awaitable[object]]) -> None:
-        """Register how to take back what the next steps do; half-done steps are taken back too."""
+        """Register how to take back what the next steps do; half-done steps are taken back too.
+
+        An act that returns False found nothing to take back, and is not told as an undoing.
+        """
         self._undo.append((words, act))
 
     def stage(self, words: str) -> None:
@@ -294,10 +297,11 @@ class Run:
         while self._undo:
             words, act = self._undo.pop()
             try:
-                await act()
+                was_there = await act()
             except StepFailed as failure:
                 return tuple(undone), f"{words}: {failure}"
-            undone.append(words)
+            if was_there is not False:
+                undone.append(words)
         return tuple(undone), ""
 
 

@@ -23,6 +23,21 @@ Python 3.12 and later, where an older SQLite would store NULL and refuse to laun
 _PRAGMAS = ("busy_timeout=30000", "foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
 
 
+_LATER = frozenset({"25006", "25P03", "25P04"})
+"""Of a server that became a standby, and of a transaction that took too long: psycopg counts them
+as internal errors (PostgreSQL, appendix A). A deadlock and a serialization failure are operational.
+"""
+
+
+def may_pass(error: sa.exc.SQLAlchemyError) -> bool:
+    """Whether the same again may work later: nobody there, a lost connection, a lock, no room."""
+    if isinstance(error, sa.exc.DBAPIError):
+        code = getattr(error.orig, "sqlstate", None)
+        is_passing = isinstance(error, sa.exc.OperationalError) or code in _LATER
+        return is_passing or error.connection_invalidated
+    return isinstance(error, sa.exc.TimeoutError)  # of the pool
+
+
 def sqlite_module() -> ModuleType:
     """Return the SQLite binding that can hold our state; `Refused` where there is none."""
     if sys.version_info < (3, 12) or sqlite3.sqlite_version_info >= _SUBSECOND_CLOCK:

@@ -29,6 +29,7 @@ from bot.engine.database import (
     OneProcess,
     OneReplica,
     is_sqlite,
+    may_pass,
     open_database,
     sqlite_path,
 )
@@ -192,10 +193,11 @@ def _in_our_words(what: str) -> Iterator[None]:
     """Translate what DBOS and its database raise; what DBOS retries by itself does not get here."""
     try:
         yield
-    except sa.exc.OperationalError as exc:
-        raise Transient(
-            f"{what}: the engine's database refused ({type(exc.orig).__name__})", in_doubt=True
-        ) from exc
+    except sa.exc.SQLAlchemyError as exc:
+        if not may_pass(exc):
+            raise
+        why = type(getattr(exc, "orig", None) or exc).__name__
+        raise Transient(f"{what}: the engine's database refused ({why})", in_doubt=True) from exc
     except error.DBOSNonExistentWorkflowError as exc:
         raise Permanent(f"{what}: the engine has no such run") from exc
 

@@ -12,6 +12,7 @@ from bot.services.episodes import FLAPS
 from bot.services.operations import plan_of, standing
 from bot.services.progress import Step, share_of
 from bot.services.questions import ANSWERED, ASKED, CLOSED
+from bot.services.relief import relief_in
 from bot.services.step_words import step_words, took
 from bot.services.traffic import evidence_in, in_lines
 
@@ -39,6 +40,7 @@ def account_of(
         _flaps(notes),
         _helped(notes),
         _traffic(notes),
+        _load(found, notes),
         _share(found, notes, steps),
         _outcome(found),
         *_texts(found),
@@ -143,6 +145,11 @@ def _step(number: int, step: Step) -> Row:
 def _traffic(notes: tuple[Entry, ...]) -> Section:
     measured = evidence_in(notes)
     return Section("Traffic", tuple((line,) for line in in_lines(measured)) if measured else ())
+
+
+def _load(found: Operation, notes: tuple[Entry, ...]) -> Section:
+    relief = relief_in(notes) if found.started_at and not found.is_open else None
+    return Section("Load", tuple((line,) for line in relief.lines) if relief else ())
 
 
 def _share(found: Operation, notes: tuple[Entry, ...], steps: tuple[Step, ...]) -> Section:

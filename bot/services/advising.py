@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bot.domain.advice import Advice, advise, numbers
+from bot.domain.advice import Advice, advise
 from bot.domain.demand import Cpu, cpu_of_samples
+from bot.domain.demand_words import numbers
 from bot.domain.load import Load, Proposal
 from bot.domain.page import Code, Page, Row, Section, Strong
 from bot.domain.plan import in_words
@@ -58,8 +59,7 @@ class Advising:
         if advice.missing:
             first.append((f"Missing: {in_words(list(advice.missing))}.",))
         if runbook := self._runbook(advice):
-            said = " ".join(f"{name}={value}" for name, value in _parameters(advice))
-            wish = f"{command} {runbook} {found.machine} {said}".rstrip()
+            wish = f"{command} {runbook} {found.machine} {_said(advice, found)}".rstrip()
             first.append((Code(wish), " plans it."))
         elif advice.remedy in RUNBOOKS:
             first.append(("This bot has no runbook for it.",))
@@ -117,11 +117,22 @@ def _parameters(advice: Advice) -> tuple[tuple[str, str], ...]:
     return ()
 
 
+def _said(advice: Advice, found: Wanting) -> str:
+    """Return the options as a person gives them: an offering by its name, if that is one alone."""
+    size = advice.size
+    if size is None or not (given := _parameters(advice)):
+        return ""
+    called = [one for one in found.demand.larger or () if one.name == size.name]
+    is_plain = len(called) == 1 and '"' not in size.name
+    return " ".join(f'{name}="{size.name}"' if is_plain else f"{name}={id}" for name, id in given)
+
+
 def _why_not(advice: Advice) -> list[tuple[str, str]]:
     """Return each reason once, with all the remedies that it speaks against."""
     reasons: dict[str, list[str]] = {}
     for remedy, why in advice.against:
-        reasons.setdefault(why, []).append(_SHORT.get(remedy, remedy.value))
+        if why not in advice.reason:  # that was said
+            reasons.setdefault(why, []).append(_SHORT.get(remedy, remedy.value))
     return [(f"Not {_or(remedies)}", why) for why, remedies in reasons.items()]
 
 

@@ -10,6 +10,7 @@ from bot.domain.card import Button, Card, Tone
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.plan import Plan
 from bot.domain.question import Question
+from bot.domain.relief import Relief
 from bot.domain.share import Share
 from bot.services.child_words import lines_of_waves
 from bot.services.operations import plan_of
@@ -49,6 +50,8 @@ ENDINGS = {
     Outcome.PARKED: ":rotating_light: Parked: a person must look",
     Outcome.UNVERIFIED: ":grey_question: Unverified",
 }
+WITHDRAWN = ":arrows_counterclockwise: Withdrawn before anybody decided"
+"""Of what is stale because its reason is gone: nobody need ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Telling:
     `asked` is what a change waits for a person to do. `measured` are the lines about its traffic,
     none where nobody looked. `outage_s` is the time from its stop to the sight of Running.
     `share` is the bot's own part of it, once it has ended.
-    `children` are the operations that are parts of it.
+    `children` are the operations that are parts of it. `relief` is about the load that it was
+    opened for, where it changed something and is over.
     """
 
     steps: tuple[Step, ...] = ()
@@ -67,6 +71,12 @@ class Telling:
     outage_s: float | None = None
     share: Share | None = None
     children: tuple[Operation, ...] = ()
+    relief: Relief | None = None
+
+    @property
+    def load(self) -> tuple[str, ...]:
+        """The lines about the load before and after, none where it was no matter of load."""
+        return self.relief.lines if self.relief else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +88,14 @@ class CardWriter:
 
     def card(self, found: Operation, telling: Telling) -> Card:
         """Return the card of an operation as it stands."""
-        status = ENDINGS[found.outcome] if found.outcome else STATUS[found.state]
+        status = _ended(found) if found.outcome else STATUS[found.state]
         status = ASKS if telling.asked else status
         title = _title(found)
         asks = (self.question(found, telling.asked),) if telling.asked else ()
         return Card(
             title=title,
             summary=f"{title}: {mrkdwn.plain(status)}",
-            body=(f"*{status}*", *self._body(found, telling), *asks),
+            body=(f"*{status}*", *self._body(found, telling), *_load(telling), *asks),
             facts=_facts(found, telling.asked),
             buttons=_buttons(found, telling.asked),
             footer=f"{found.id}" + (f" · plan `{found.fingerprint[:12]}`" if found.plan else ""),
@@ -110,10 +120,14 @@ class CardWriter:
             requested_by=mrkdwn.Safe(_asker(found)), decided_by=mrkdwn.mention(found.decided_by),
             fingerprint=found.fingerprint, steps=lines_of(telling.steps),
             outage_s=telling.outage_s if cut else None,
-            traffic=self._traffic(found, telling),
+            load=telling.load, traffic=self._traffic(found, telling),
             share=telling.share.text if telling.share else "",
             children=lines_of_waves(planned, telling.children),
         )  # fmt: skip
+
+    def load_after(self, told: Relief) -> str:
+        """Tell the load after a change, which nobody knew when its receipt was written."""
+        return "\n\n".join((mrkdwn.strong(told.title), "\n".join(map(mrkdwn.escape, told.lines))))
 
     def _body(self, found: Operation, telling: Telling) -> tuple[str, ...]:
         if not found.plan:
@@ -149,6 +163,15 @@ class CardWriter:
 
     def _render(self, planned: Plan, part: str, **values: object) -> str:
         return self.words.render(planned.runbook, part, **values)
+
+
+def _ended(found: Operation) -> str:
+    assert found.outcome is not None, "it ended"
+    return WITHDRAWN if found.is_withdrawn else ENDINGS[found.outcome]
+
+
+def _load(telling: Telling) -> tuple[str, ...]:
+    return (mrkdwn.escape("\n".join(telling.load)),) if telling.load else ()
 
 
 def _facts(found: Operation, asked: Question | None) -> tuple[tuple[str, str], ...]:

@@ -12,12 +12,14 @@ import structlog
 from bot.domain import mrkdwn
 from bot.domain.card import Card, Picture
 from bot.domain.operation import Operation, Outcome, State
+from bot.domain.relief import Relief
 from bot.errors import IlbotError, Refused, Transient
 from bot.ports import Chat, Posted
 from bot.services.card_writer import CardWriter, Telling, Words
 from bot.services.journal import Journal
 from bot.services.progress import Progress
 from bot.services.questions import Questions
+from bot.services.relief import relief_in
 from bot.services.runbooks import Runbooks
 from bot.services.schema import operation as table
 from bot.services.traffic import evidence_in, in_lines
@@ -28,6 +30,7 @@ NOT_TOLD = frozenset({Outcome.REFUSED})
 LONGEST_WAIT_S = 3600.0
 FINAL = "card final"
 """The note that an ended operation's card and thread say all there is."""
+RECEIPT, LOAD_TOLD = "receipt told", "load told"
 
 
 Plot = Callable[[str], Awaitable[Picture | None]]
@@ -172,7 +175,7 @@ class Cards:
             await self._chat.update(at, card)
         self._shown[operation_id] = card
         await self._thread(found, root or at, telling)
-        if not found.is_open:
+        if not found.is_open and (telling.relief is None or telling.relief.is_final):
             await self._close(found)
 
     async def _root(self, found: Operation) -> Posted | None:
@@ -198,9 +201,10 @@ class Cards:
         if found.state is State.APPLYING:
             newest = await self._questions.newest(found.id)
             asked = newest.question if newest is not None and newest.is_open else None
-        measured = None
+        measured, relief = None, None
         if found.started_at and not found.is_open:
-            measured = evidence_in(await self._journal.notes(found.id))
+            notes = await self._journal.notes(found.id)
+            measured, relief = evidence_in(notes), relief_in(notes)
         return Telling(
             steps=await self._progress.steps(found.id),
             asked=asked,
@@ -208,6 +212,7 @@ class Cards:
             outage_s=await self._progress.outage_s(found.id),
             share=await self._progress.share(found),
             children=await self._journal.operations(table.c.parent == found.id, limit=1000),
+            relief=relief,
         )
 
     async def _thread(self, found: Operation, at: Posted, telling: Telling) -> None:
@@ -228,10 +233,24 @@ class Cards:
             await self._once(found.id, f"question {telling.asked.key} told", reply)
         is_quiet = bool(found.parent) and found.outcome is Outcome.DONE
         if found.started_at and not found.is_open and not is_quiet:
+            stands = await self._journal.has_note(found.id, "", RECEIPT)
             text = self._writer.receipt(found, telling)
             title = f"Receipt of {found.id}"
-            await self._once(found.id, "receipt told", self._reply(at, title, text))
+            await self._once(found.id, RECEIPT, self._reply(at, title, text))
             await self._once(found.id, "plot told", lambda: self._show_plot(found.id, at))
+            if telling.relief is not None and telling.relief.after is not None:
+                await self._tell_load(found.id, at, telling.relief, in_receipt=not stands)
+
+    async def _tell_load(
+        self, operation_id: str, at: Posted, known: Relief, *, in_receipt: bool
+    ) -> None:
+        """Tell the load after a change, unless its receipt could tell it; and that it is over."""
+        what = f"{LOAD_TOLD}: over" if known.is_final else LOAD_TOLD
+        if in_receipt:
+            await self._journal.note(operation_id, "", what, {})
+            return
+        reply = self._reply(at, known.title, self._writer.load_after(known))
+        await self._once(operation_id, what, reply)
 
     async def _show_plot(self, operation_id: str, at: Posted) -> None:
         """Show the plot of what was seen; a chat that takes no pictures is told of instead.

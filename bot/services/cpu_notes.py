@@ -14,7 +14,7 @@ from bot.services.journal import Journal
 
 log = structlog.get_logger(__name__)
 BUSY, UNKNOWN, OVER = "cpu busy", "cpu unknown", "cpu over"
-CALM = "calm again"
+CALM, GONE = "calm again", "the machine is gone"
 _LOOKED_AT = 2_000
 """So many notes back an open incident is found."""
 
@@ -68,7 +68,7 @@ class CpuNotes:
         """Note the end of an incident whose machine is no longer there: no sample will end it."""
         data = {
             "target": began.data["target"], "at": at, "cpu_percent": began.data["cpu_percent"],
-            "words": "the machine is gone",
+            "words": GONE,
         }  # fmt: skip
         if await self._journal.note(began.operation, "", OVER, data):
             log.info("cpu_over", incident=began.operation, **data)

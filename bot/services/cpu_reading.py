@@ -45,23 +45,6 @@ class CpuReading:
         return fresh
 
 
-class OurMachines:
-    """Knows the keys under which records about our machines come: their ids and their names."""
-
-    def __init__(self, cloud: CloudReader) -> None:
-        self._cloud = cloud
-        self._keys: frozenset[bytes] | None = None
-
-    def keys(self) -> frozenset[bytes] | None:
-        """Return the keys as last read, None before that."""
-        return self._keys
-
-    async def refresh(self) -> None:
-        """Read which machines there are."""
-        found = await machines_of(self._cloud)
-        self._keys = frozenset(text.encode() for one in found for text in (one.id, one.name))
-
-
 class CpuWatch:
     """Finds busy machines by reading, where no topic has their samples."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from bot.domain.cloud import IlbVm, LbRule, VmState
@@ -52,9 +53,9 @@ class _Notes:
 
     troubles: list[str] = field(default_factory=list)
 
-    async def __call__(self, reading: Awaitable[T], otherwise: T) -> T:
+    async def __call__(self, read: Callable[[], Awaitable[T]], otherwise: T) -> T:
         try:
-            return await reading
+            return await read()
         except IlbotError as error:
             self.troubles.append(str(error).rstrip("."))
             return otherwise
@@ -95,8 +96,8 @@ class DemandReader:
         rules = [rule for rule in ilb.rules if rule.is_active]
         services, offerings, chosen, host = await asyncio.gather(
             self._services(ilb.vip, rules, notes),
-            notes(self._cloud.system_offerings(), None),
-            notes(self._cloud.setting(OFFERING_SETTING), None),
+            notes(self._cloud.system_offerings, None),
+            notes(partial(self._cloud.setting, OFFERING_SETTING), None),
             self._host(vm, busy, twin.host_id if twin else "", notes),
         )
         new = _named(offerings, chosen or DEFAULT_OFFERING)
@@ -123,7 +124,7 @@ class DemandReader:
         _refuse_what_does_not_run(router)
         peer = next((one.host_id for one in target.routers if one.id != router.id), "")
         offerings, host = await asyncio.gather(
-            notes(self._cloud.system_offerings(), None),
+            notes(self._cloud.system_offerings, None),
             self._host(router, busy, peer, notes),
         )
         return Demand(
@@ -141,7 +142,7 @@ class DemandReader:
     ) -> tuple[ServiceLoad, ...]:
         nothing: Mapping[int, Span] = {}
         ports = [one.source_port for one in rules]
-        spans = await notes(self._count(vip, ports), nothing) if ports else nothing
+        spans = await notes(partial(self._count, vip, ports), nothing) if ports else nothing
         return tuple(_service(rule, spans.get(rule.source_port)) for rule in rules)
 
     async def _host(
@@ -150,15 +151,15 @@ class DemandReader:
         if not machine.host_id:
             return None
         use, choices = await asyncio.gather(
-            notes(self._cloud.host_use(machine.host_id), None),
-            notes(self._cloud.hosts_for_migration(machine.id), None),
+            notes(partial(self._cloud.host_use, machine.host_id), None),
+            notes(partial(self._cloud.hosts_for_migration, machine.id), None),
         )
         return _host_load(machine, use, busy, _spare(choices, peers_host))
 
     async def _checked(self, machine_id: str, notes: _Notes, *, is_router: bool) -> Cpu | None:
         read = self._cloud.router_checks if is_router else self._cloud.ilb_checks
         nothing: tuple[CheckResult, ...] = ()
-        checks = await notes(read(machine_id), nothing)
+        checks = await notes(partial(read, machine_id), nothing)
         own = (one.details for one in checks if one.name == CPU_CHECK)
         return next((cpu for cpu in map(cpu_of_check, own) if cpu), None)
 

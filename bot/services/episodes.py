@@ -19,6 +19,7 @@ from bot.services.audit import Entry
 from bot.services.breaker import mode_now
 from bot.services.incident_desk import Desk
 from bot.services.operations import standing
+from bot.services.overtaken import News, waiting_for, what_is_in_the_way
 
 log = structlog.get_logger(__name__)
 BEGAN, OVER = "failing", "no longer failing"
@@ -56,9 +57,9 @@ class Episodes:
 
     async def _begin(self, found: Finding, episode: Episode, because: str) -> None:
         """Note it before anything is opened: its name is the key by which that happens once."""
-        again = f" (time {episode.times} in this incident: it flaps)" if episode.flaps else ""
+        decision = f"{found.words}{_again(episode)}"
         data = {
-            "target": found.target.name, "hint": because, "decision": f"{found.words}{again}",
+            "target": found.target.name, "hint": because, "decision": decision,
             "incident": episode.incident, "times": episode.times, "began_at": episode.began_at,
             "checks": list(episode.checks), "evidence": list(found.evidence),
         }  # fmt: skip
@@ -69,6 +70,9 @@ class Episodes:
         minutes = (self._desk.clock.now() - float(last.data["began_at"])) / 60
         decision = f"over after {minutes:.0f} min: {words}"
         data = {**last.data, "hint": SWEPT, "decision": decision}
+        if last.data["times"] == 1:  # what flaps is not over when it passes once more
+            for one in await waiting_for(self._desk, [last.operation]):
+                await self._desk.operations.withdraw(one, decision)
         if await self._desk.journal.note(last.operation, last.step, OVER, data):
             log.info("no_longer_failing", target=last.data["target"], words=words)
         return decision
@@ -86,10 +90,15 @@ class Episodes:
         policy = self._desk.policies().for_incident(found.kind, Scope.of_target(found.target))
         if policy is None:
             return f"no policy for {found.kind.value}: {found.words}"
-        for one in await self._desk.operations.open_ones(found.target.id):
-            if one.wish.runbook == policy.runbook:
-                return f"{found.words}; operation {one.id} on it {standing(one)}"
         mode, why = await mode_now(self._desk, policy, found.target.id)
+        key = _key(found, episode, self._desk.clock.now())
+        is_dead = found.kind is IncidentKind.ROUTER_STOPPED  # what runs, a person may have to cut
+        news = News(
+            found.target.id, policy.runbook, found.about, key, found.words, episode.began_at,
+            repairs=is_dead and mode is Mode.AUTOMATIC,
+        )  # fmt: skip
+        if one := await what_is_in_the_way(self._desk, news):
+            return f"{found.words}; operation {one.id} on it {standing(one)}"
         opened, is_new = await self._open(found, episode, source, because, (policy, mode, why))
         if is_new:
             return f"opened operation {opened.id} ({why})"
@@ -112,12 +121,12 @@ class Episodes:
     ) -> tuple[Operation, bool]:
         """Open it once for each incident; again only where the plan went stale meanwhile."""
         policy, mode, why = how
-        wish = Wish(policy.runbook, found.target.id, because=found.words)
+        wish = Wish(policy.runbook, found.target.id, because=f"{found.words}{_again(episode)}")
         evidence = {
             "incident": found.kind.value, "cause": found.words, "hint": because, "mode": why,
             "evidence": list(found.evidence), "policy": self._desk.policies().version,
         }  # fmt: skip
-        key = f"{found.about}:{episode.key(self._desk.clock.now())}"
+        key = _key(found, episode, self._desk.clock.now())
         for stale in count():
             opened, is_new = await self._desk.operations.open_for_incident(
                 wish, source, mode, dedupe=f"{key}:{stale}" if stale else key, evidence=evidence
@@ -140,6 +149,14 @@ def _episode(last: Entry | None) -> Episode | None:
         last.step, data["incident"], data["began_at"], last.at if last.kind == OVER else 0.0,
         data["times"], tuple(data["checks"]),
     )  # fmt: skip
+
+
+def _key(found: Finding, episode: Episode, now: float) -> str:
+    return f"{found.about}:{episode.key(now)}"
+
+
+def _again(episode: Episode) -> str:
+    return f" (time {episode.times} in this incident: it flaps)" if episode.flaps else ""
 
 
 def checks_of(last: Entry | None) -> tuple[str, ...]:

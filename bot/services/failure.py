@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bot.domain.operation import Outcome
 from bot.domain.plan import in_words
+from bot.errors import ServerFailed, Transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,12 @@ def weighed(failure: Failure, unsafe: str) -> tuple[Outcome, str]:
     if failure.kind == "stopped" and not undone:
         return Outcome.REJECTED, f"{failure.text}; nothing was changed"
     return (Outcome.ROLLED_BACK if undone else Outcome.FAILED), f"{failure.text}{undone}"
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let a step that only reads try again, within its bounds, what the server failed at."""
+    try:
+        yield
+    except ServerFailed as error:
+        raise Transient(str(error)) from error

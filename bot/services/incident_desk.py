@@ -16,11 +16,16 @@ from bot.services.cloud_watch import CloudWatch
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations
+from bot.services.our_machines import Known
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What incidents are decided with; `health_every_s` is how often all results are read."""
+    """What incidents are decided with.
+
+    `health_every_s` is how often all results are read. `known` are our machines as last listed,
+    None where nobody lists them.
+    """
 
     journal: Journal
     operations: Operations
@@ -30,6 +35,7 @@ class Desk:
     clock: Clock
     watch: CloudWatch
     health_every_s: float = 0.0
+    known: Callable[[], Known | None] = lambda: None
 
 
 class _Machine(Protocol):

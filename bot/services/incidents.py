@@ -6,6 +6,7 @@ policy for that incident decides how far to go. Decisions not to act are kept wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -13,7 +14,7 @@ import structlog
 from bot.domain.cause import Cause, why_not_running
 from bot.domain.cloud import IlbVm, VmState
 from bot.domain.observation import Hint, Observation, TargetType
-from bot.domain.operation import Source, Wish
+from bot.domain.operation import Mode, Source, Wish
 from bot.domain.policy import IncidentKind, Scope
 from bot.domain.view import View
 from bot.errors import Refused
@@ -21,6 +22,7 @@ from bot.services.breaker import mode_now
 from bot.services.failing import Failing
 from bot.services.incident_desk import Desk, decide_once, ilb_vm_named
 from bot.services.operations import standing
+from bot.services.overtaken import News, waiting_for, what_is_in_the_way
 
 __all__ = ["Desk", "Incidents"]
 
@@ -29,6 +31,11 @@ STUCK_AFTER_S = 120.0
 """How long a VM may be Stopping before that is an incident: power sync takes about a minute."""
 
 _OURS = frozenset({TargetType.ILB_VM, TargetType.MACHINE})
+_KINDS = (
+    IncidentKind.ILB_MISSING.value,
+    IncidentKind.ILB_STUCK_STOPPING.value,
+    IncidentKind.ILB_STOPPED.value,
+)
 _WORTH_A_LOOK = frozenset({Hint.MACHINE_STOPPED, Hint.MACHINE_GONE})
 
 
@@ -58,6 +65,7 @@ class Incidents:
         await self._desk.watch.look()
         ilbs, _ = await self._desk.fleet.ilbs()
         await self._desk.watch.count_outdated([ilb.vm for ilb in ilbs if ilb.vm is not None])
+        await self._withdraw_what_is_over([ilb.vm for ilb in ilbs if ilb.vm is not None])
         for ilb in ilbs:
             if ilb.vm is not None and ilb.vm.state is VmState.RUNNING:
                 self._stopping_since.pop(ilb.vm.id, None)
@@ -69,6 +77,18 @@ class Incidents:
                 log.info("incident_not_decided", target=target_id, reason=str(no))
         await self._failing.sweep([ilb.vm for ilb in ilbs if ilb.vm is not None])
 
+    async def _withdraw_what_is_over(self, vms: Sequence[IlbVm]) -> None:
+        """Nobody need bring back what runs, however it came to."""
+        running = {vm.id: vm.name for vm in vms if vm.state is VmState.RUNNING}
+        for one in await waiting_for(self._desk, _KINDS):
+            if one.target_id in running:
+                over = f"{running[one.target_id]} is Running again"
+                await self._desk.operations.withdraw(one, over)
+
+    async def _withdraw(self, target_id: str, reason: str) -> None:
+        for one in await waiting_for(self._desk, [f"{kind}:{target_id}" for kind in _KINDS]):
+            await self._desk.operations.withdraw(one, reason)
+
     async def look(self, target_id: str, source: Source, *, because: str) -> str:
         """Read a target again and decide; return the decision in words."""
         view = await self._desk.fleet.view(target_id)
@@ -79,15 +99,19 @@ class Incidents:
         key = _key(kind, view)
         if cause.on_purpose:
             await self._leave_alone(view, key, cause, because)
+            await self._withdraw(view.target.id, cause.reason)
             return f"left alone: {cause.reason}"
         policy = self._desk.policies().for_incident(kind, _scope(view))
         if policy is None:
             return f"no policy for {kind.value}: {cause.reason}"
-        for one in await self._desk.operations.open_ones(view.target.id):
-            # A second one would be refused, and the incident with it: its key counts once.
-            if one.wish.runbook == policy.runbook:
-                return f"{cause.reason}; operation {one.id} on it {standing(one)}"
         mode, why = await mode_now(self._desk, policy, view.target.id)
+        news = News(
+            view.target.id, policy.runbook, key, key, cause.reason, _began_at(view),
+            repairs=mode is Mode.AUTOMATIC,
+        )  # fmt: skip
+        if one := await what_is_in_the_way(self._desk, news):
+            # A second one would be refused, and the incident with it: its key counts once.
+            return f"{cause.reason}; operation {one.id} on it {standing(one)}"
         wish = Wish(policy.runbook, target_id, because=cause.reason)
         evidence = {
             "incident": kind.value, "cause": cause.reason, "hint": because, "mode": why,
@@ -122,6 +146,10 @@ def _key(kind: IncidentKind, view: View) -> str:
     """One incident: this target in this state since that start or stop."""
     since = view.last_move.id if view.last_move else "?"
     return f"{kind.value}:{view.target.id}:{since}"
+
+
+def _began_at(view: View) -> float:
+    return view.last_move.created.timestamp() if view.last_move else 0.0
 
 
 def _scope(view: View) -> Scope:

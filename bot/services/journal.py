@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from bot.domain.operation import Operation, Outcome, Source, State
-from bot.engine.database import open_database, sqlite_module
+from bot.engine.database import may_pass, open_database, sqlite_module
 from bot.errors import Transient
 from bot.ports import Clock
 from bot.services import audit as chain
@@ -172,13 +172,16 @@ class Journal:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, transaction)
-        except sa.exc.OperationalError as exc:
+        except sa.exc.SQLAlchemyError as exc:
+            if not may_pass(exc):
+                raise
             raise Transient(f"use the journal: the database refused ({_why(exc)})") from exc
 
 
-def _why(error: sa.exc.OperationalError) -> str:
+def _why(error: sa.exc.SQLAlchemyError) -> str:
     """Return SQLite's few words as they are; a server's may name hosts and users."""
-    own = str(error.orig) if isinstance(error.orig, sqlite_module().Error) else ""
+    orig = getattr(error, "orig", None)
+    own = str(orig) if isinstance(orig, sqlite_module().Error) else ""
     return own or type(error).__name__
 
 

@@ -22,7 +22,7 @@ from bot.ports import Clock, World
 from bot.services import proof, traffic
 from bot.services.children import Parents
 from bot.services.cloud_watch import Pause
-from bot.services.failure import Failure, weighed
+from bot.services.failure import Failure, reading, weighed
 from bot.services.fleet import Fleet
 from bot.services.journal import Journal
 from bot.services.operations import Operations, plan_of, scope_of, standing
@@ -127,7 +127,8 @@ class Lifecycle:
         found = await self._operation(operation_id)
         if found.state is State.ASKED:
             try:
-                await self._plan(found)
+                with reading():
+                    await self._plan(found)
             except Refused as no:
                 await self._end(found, (State.ASKED,), Outcome.REFUSED, str(no))
             self._office.changed(operation_id)
@@ -168,7 +169,8 @@ class Lifecycle:
             text = "its turn did not come while the approval held; nothing was changed"
             await self._end(found, (State.APPROVED,), Outcome.EXPIRED, text)
             return ""
-        outcome, reason = await self._still_holds(found)
+        with reading():
+            outcome, reason = await self._still_holds(found)
         if outcome is not None:
             await self._end(found, (State.APPROVED,), outcome, reason)
             return ""
@@ -188,7 +190,8 @@ class Lifecycle:
         if not found.is_open:
             return str(found.outcome)
         failure = _FAILURE.validate_json(failure_text)
-        outcome, reason = await self._judge(world, found, failure)
+        with reading():
+            outcome, reason = await self._judge(world, found, failure)
         data = {"calls": asdict(tally.until_now())}
         await self._office.journal.note(found.id, "", ENDED_WITH, data)
         await self._end(found, (State.APPLYING,), outcome, reason)
@@ -346,6 +349,8 @@ class Lifecycle:
             return proof.judge(measured, world.proof, unsafe)
         if probing.judged and (lost := proof.loss(measured, world.proof)):
             return proof.judge_loss(lost, unsafe)
+        if why := runbook.unproven(seen, planned):
+            return Outcome.UNVERIFIED, f"it is as planned, but not proven: {why}"
         return Outcome.DONE, ""
 
     async def _measured(self, world: World, found: Operation, probing: Probing) -> Evidence:

@@ -32,6 +32,7 @@ from bot.errors import Refused
 from bot.ports import Clock, CloudReader
 from bot.services.demand import DemandReader, Wanting
 from bot.services.lists import Lists
+from bot.services.moves import events_of, restarts_around
 from bot.services.placing import read_placing
 from bot.services.release import Release
 from bot.services.routers import Place, read_routers
@@ -45,10 +46,6 @@ from bot.services.service_view import (
 )
 from bot.services.site import read_site
 from bot.services.snapshot import Allowed
-
-_EVENT_KINDS = ("InternalLbVm", "DomainRouter", "VirtualMachine")
-"""Resource types under which `listEvents` files an ILB VM's rows: what the router commands do to it
-under the second, an out-of-band stop under the third (CloudStack `ApiCommandResourceType`)."""
 
 
 class History(Protocol):
@@ -231,23 +228,10 @@ class Look:
     async def _events(self, vm: IlbVm | None) -> tuple[CloudEvent, ...]:
         if vm is None:
             return ()
-        lists = await asyncio.gather(
-            *(self._cloud.events(resource_id=vm.id, resource_type=kind) for kind in _EVENT_KINDS)
-        )
-        return _newest_first([event for events in lists for event in events])
+        return await events_of(self._cloud, vm.id)
 
     async def _restarts(self, tier: Tier, vm: IlbVm | None) -> tuple[CloudEvent, ...]:
         """Read them where they may be why it is down; of one that runs nobody asks."""
         if vm is not None and vm.state is VmState.RUNNING:
             return ()
-        vpc, network = await asyncio.gather(
-            self._cloud.events(event_type="VPC.RESTART", limit=20),
-            self._cloud.events(event_type="NETWORK.RESTART", limit=20),
-        )
-        here = {tier.vpc_id, tier.id}
-        return _newest_first([event for event in (*vpc, *network) if event.resource_id in here])
-
-
-def _newest_first(events: Sequence[CloudEvent]) -> tuple[CloudEvent, ...]:
-    unique = {event.id: event for event in events}
-    return tuple(sorted(unique.values(), key=lambda event: event.created, reverse=True))
+        return await restarts_around(self._cloud, tier.id, tier.vpc_id)

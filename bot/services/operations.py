@@ -114,6 +114,19 @@ class Operations:
         word = "approved" if approve else "rejected"
         return Verdict(True, f"You {word} {found.id}.")
 
+    async def withdraw(self, found: Operation, reason: str) -> bool:
+        """End what nobody decided on, since its reason is gone; whether it was still so."""
+        withdrawn = await self._door.journal.move(
+            found.id, (State.WAITING,), "withdrawn",
+            state=State.ENDED, outcome=Outcome.STALE, reason=reason,
+            ended_at=self._door.clock.now(),
+        )  # fmt: skip
+        if withdrawn:
+            self._door.changed(found.id)
+            with contextlib.suppress(IlbotError):  # it is stored: the run sees it at its deadline
+                await self._door.engine.notify(found.ask_run, "decision", {"approved": False})
+        return withdrawn
+
     async def answer(self, operation_id: str, person_id: str, key: str = "") -> Verdict:
         """Take a person's word that what a running change asked for is done.
 

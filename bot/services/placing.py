@@ -39,7 +39,7 @@ async def read_placing(cloud: CloudReader, view: View | RouterView, router_id: s
     if machine is None or machine.state is not VmState.RUNNING:
         return Placing(view, machine, peers)
     choices = await cloud.hosts_for_migration(machine.id)
-    hosts = await seen(cloud.hosts(), _NO_HOSTS)
+    hosts = await seen(cloud.hosts, _NO_HOSTS)
     zone_id = machine.zone_id
     own = tuple(one for one in hosts if one.zone_id == zone_id)
     return Placing(view, machine, peers, choices, own)

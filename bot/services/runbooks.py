@@ -32,6 +32,11 @@ class Probing:
     judged: bool = False
 
 
+def proven(_seen: object, _planned: Plan) -> str:
+    """Say that what can be read of a change is all there is to prove."""
+    return ""
+
+
 def not_probed(_planned: Plan) -> Probing:
     """Probe nothing: the change touches no traffic, or says that it was not measured."""
     return Probing()
@@ -42,8 +47,9 @@ class Runbook(Generic[S]):
     """One thing the bot can do to one kind of subject.
 
     `plan` is called three times: to plan, at apply to see whether the plan still holds, and
-    through `left_to_do` to verify. `left_to_do` returns what is not as the plan promised, and
-    `unsafe` why a failed change must not be left alone, `""` where it may be.
+    through `left_to_do` to verify. `left_to_do` returns what is not as the plan promised,
+    `unproven` why one that is as it promised is unverified all the same, and `unsafe` why a failed
+    change must not be left alone, each `""` where there is none.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Runbook(Generic[S]):
     acts: Callable[[Plan], tuple[Act, ...]]
     """What a plan does to its target, in the words of the topology."""
     probed: Callable[[Plan], Probing] = not_probed
+    unproven: Callable[[S, Plan], str] = proven
     covers: Callable[[Plan, Plan], str] | None = None
     """Of one that opens changes of single targets: why an approval of its plan (the first) is none
     of such a change's plan (the second), `""` where it is."""

@@ -25,6 +25,7 @@ from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
 from bot.services.operations import standing
+from bot.services.relief import load_before
 from bot.services.schema import operation as table
 
 log = structlog.get_logger(__name__)
@@ -142,6 +143,9 @@ class Saturation:
             )
 
     async def _decision(self, edge: Edge) -> _Decision:
+        known = self._desk.known()
+        if known is not None and known.lacks(edge.target_id, edge.since):
+            return _Decision(called(edge), "left alone: no ILB VM or router of that id or name")
         case = await self._look.at(edge)
         if isinstance(case, LeftAlone):
             return _Decision(case.name, f"left alone: {case.why}")
@@ -188,9 +192,15 @@ class Saturation:
         for note in await self._desk.journal.newest_notes(DECIDED, limit=_LOOKED_AT):
             if note.at < since:
                 return ""
-            if note.data.get("subject") == subject and note.operation != incident:
+            is_same = note.data.get("subject") == subject and note.operation != incident
+            if is_same and not await self._was_withdrawn(note.operation):
                 return str(note.data["decision"])
         return ""
+
+    async def _was_withdrawn(self, incident: str) -> bool:
+        """Whether what was proposed stands no more, since it was calm before anybody decided."""
+        opened = await self._desk.journal.operations(table.c.dedupe == incident, limit=1)
+        return any(one.is_withdrawn for one in opened)
 
     def _load(self, case: Case) -> Load:
         """Return how busy it has been since it became so: its calm before is no part of that."""
@@ -205,6 +215,12 @@ class Saturation:
             samples=tuple((one.at, one.cpu_percent) for one in since),
             busy_beside=tuple(one.target_name for one in others),
         )
+
+    def _kept(self, kind: IncidentKind, case: Case, incident: str) -> Mapping[str, object]:
+        """Return the load as it is kept with what is opened, or done by people, for it."""
+        follow_s = 2 * self._rule.dwell_s + self._rule.lateness_s
+        is_host = kind is IncidentKind.HOST_HOT
+        return load_before(case, incident, follow_s, is_host=is_host)
 
     async def _open(
         self, kind: IncidentKind, case: Case, incident: str, proposal: Proposal
@@ -225,6 +241,7 @@ class Saturation:
             "incident": kind.value, "cause": proposal.reason,
             "hint": f"CPU at {case.now_percent:.0f} %", "mode": f"the policy says {policy.mode}",
             "evidence": [*case.numbers, *proposal.numbers], "policy": policies.version,
+            **self._kept(kind, case, incident),
         }  # fmt: skip
         try:
             opened, is_new = await self._desk.operations.open_for_incident(
@@ -251,6 +268,7 @@ class Saturation:
         data = {
             "incident": kind.value, "target": case.machine.name, "host": case.machine.host_name,
             "reason": reason, "numbers": list(numbers), "since": case.edge.since,
+            "about": case.target_id, **self._kept(kind, case, incident),
         }  # fmt: skip
         if await self._desk.journal.note(incident, "", ADVICE, data):
             self._advised()

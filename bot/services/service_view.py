@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.domain.cloud import LbRule
 from bot.domain.counted import Load
@@ -48,7 +49,7 @@ async def read_service(
     """Read it around an ILB and its twin; what a role may not see of hosts is left out."""
     view, twin = twins
     hosts, offerings, vantage_points = await asyncio.gather(
-        seen(scope.if_hosts(cloud.hosts), ()),
+        seen(partial(scope.if_hosts, cloud.hosts), ()),
         scope.if_offerings(lists.offerings),
         outlook.probe.vantage_points(),
     )
@@ -88,7 +89,7 @@ async def _with_its_rules(
 async def _with_room(cloud: CloudReader, lists: Lists, found: ServiceView) -> ServiceView:
     """Add what tells which addresses are free, and what a new ILB VM comes with."""
     routers, offering = await asyncio.gather(
-        seen(lists.routers(), ()), seen(_default_offering(cloud, lists), None)
+        seen(lists.routers, ()), seen(partial(_default_offering, cloud, lists), None)
     )
     tier_id = found.ilb.tier.id
     taken = tuple(a for router in routers for net, a in router.addresses if net == tier_id)
@@ -128,7 +129,7 @@ async def read_twin(
     cloud: CloudReader, lists: Lists, outlook: Outlook, view: View, twin: View
 ) -> TwinView:
     """Read what is around one of twins; a directory that does not answer is told, not raised."""
-    offering = None if view.vm else await seen(_default_offering(cloud, lists), None)
+    offering = None if view.vm else await seen(partial(_default_offering, cloud, lists), None)
     records: tuple[Record, ...] = ()
     trouble = ""
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from bot.domain.cloud import LbRule, Tier
@@ -20,6 +21,7 @@ STATS_PORT = "network.loadbalancer.haproxy.stats.port"
 _DEFAULT_STATS_PORT = 8081
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 async def read_site(
@@ -39,9 +41,9 @@ async def read_site(
         stats_port(cloud),
     )
     providers, acl_lists, routers = await asyncio.gather(
-        seen(cloud.providers(), ()),
-        seen(_lists(cloud, tier.vpc_id), ()),
-        seen(lists.routers(), ()),
+        seen(cloud.providers, ()),
+        seen(partial(_lists, cloud, tier.vpc_id), ()),
+        seen(lists.routers, ()),
     )
     own = tuple(rule for rule in rules if rule.tier_id == tier_id)
     return Site(
@@ -70,10 +72,13 @@ def _provider(providers: tuple[Provider, ...], tier: Tier) -> Provider | None:
     return next(on_it, None)
 
 
-async def seen(listing: Awaitable[T], otherwise: T) -> T:
-    """Return what is read, or nothing where the key's role may not read it (432)."""
+async def seen(read: Callable[[], Awaitable[T]], otherwise: U) -> T | U:
+    """Return what is read, or nothing where the key's role may not read it (432).
+
+    The reading begins here: one that was begun for a look that is cancelled is never awaited.
+    """
     try:
-        return await listing
+        return await read()
     except Refused:
         return otherwise
 

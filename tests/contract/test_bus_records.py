@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from bot.domain.bus import BusRecord, JobRecord, RecordKind, classify, kind_of
+from bot.domain.bus import BusRecord, JobRecord, RecordKind, kind_of
 from bot.domain.observation import Observation, observe
+from tests.handlers.bus_records import classified
 
 WIRE = Path(__file__).with_name("wire")
 ILB, ROUTER = "7747a5cc-0516-4562-b5c7-2bd6e7a81633", "cf33cc31-1bce-4192-9a20-0644a50484f7"
@@ -17,7 +19,7 @@ def recorded(name: str, after: str = "") -> list[BusRecord]:
     """All records of a recording, in order; the first line is a header."""
     lines = (WIRE / name).read_text().splitlines()[1:]
     rows = [json.loads(line) for line in lines]
-    return [classify(row["key"], row["value"]) for row in rows if after in ("", row["after"])]
+    return [classified(row["value"], row["key"]) for row in rows if after in ("", row["after"])]
 
 
 def hints(records: list[BusRecord]) -> list[Observation]:
@@ -105,3 +107,20 @@ def test_health_alerts_and_health_actions_name_the_same_targets() -> None:
     assert by_source["alert"] == {
         *("r-17-VM", "r-27-VM", "r-34-VM", "r-28-VM", "b-31-VM", "r-37-VM", "r-38-VM")
     }
+
+
+def test_what_a_demo_publishes_was_recorded() -> None:
+    known = [
+        (row["key"], row["value"])
+        for name in ("event-bus.jsonl", "event-bus-crash.jsonl")
+        for row in map(json.loads, (WIRE / name).read_text().splitlines()[1:])
+    ]
+    records = resources.files("bot.demo") / "records"
+    played = [
+        (row["key"], row["value"])
+        for file in records.iterdir()
+        if file.name.endswith(".jsonl")
+        for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    ]
+    assert len(played) > 10
+    assert all(one in known for one in played)

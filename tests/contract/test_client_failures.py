@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from bot.adapters.cloudstack.answers import EventRow, NetworkRow
 from bot.adapters.cloudstack.client import Call, Client
 from bot.adapters.cloudstack.failures import ApiFailed, ApiRefused
-from bot.errors import Away, IlbotError, Permanent, Refused, Transient
+from bot.errors import Away, IlbotError, Permanent, Refused, ServerFailed, Transient
 from tests.contract.client_calls import LOOK, STOP, look
 from tests.contract.client_setup import (
     ENDPOINT,
@@ -142,6 +142,20 @@ async def test_secrets_are_in_no_error_and_in_no_log() -> None:
         shown = f"{read.value}{read.value!r}{changed.value}{logs}{client!r}"
         for secret in (*secrets, "abc", "d%3D", "hush", "u:pw"):
             assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (530, ServerFailed), (535, ServerFailed), (401, Refused), (431, Refused), (432, Refused),
+        (531, Refused), (537, Refused), (503, Transient),
+    ],
+)  # fmt: skip
+async def test_only_the_servers_own_failure_is_none_of_ours(
+    code: int, kind: type[IlbotError]
+) -> None:
+    with pytest.raises(kind):
+        await look(client_of(Server([an_error(code, "no")])))
 
 
 async def test_a_long_foreign_text_is_cut_and_on_one_line() -> None:

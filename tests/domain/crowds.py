@@ -12,6 +12,8 @@ from bot.domain.counted import Load
 from bot.domain.names import DirectoryKind, Record
 from bot.domain.service_view import ServiceView
 from bot.domain.spec import NAME_TAG, SERVICE_TAG
+from bot.domain.splitting import Splitting, Wanted, splitting
+from bot.domain.units import units_of
 from tests.domain.views import HTTP, VIP, service, view
 
 ZONE = "shop.internal"
@@ -68,3 +70,19 @@ def crowds(draw: st.DrawFn) -> ServiceView:
         carried.append(Carried(port, draw(words), name and f"{name}.{ZONE}", draw(loads)))
     elsewhere = draw(st.sets(st.sampled_from([f"web.{ZONE}", f"ops.{ZONE}"]), max_size=1))
     return crowd(*carried, elsewhere=sorted(elsewhere))
+
+
+@st.composite
+def divided(draw: st.DrawFn) -> tuple[ServiceView, Splitting]:
+    """Any crowd, divided as it is proposed or as somebody says."""
+    seen = draw(crowds())
+    units = units_of(seen)
+    free = [unit.label for unit in units if not unit.why_stays]
+    if draw(st.booleans()):
+        staying = [unit.label for unit in units if unit.why_stays]
+        return seen, splitting(seen, Wanted(into=draw(st.integers(2, len(free) + bool(staying)))))
+    moved = draw(st.lists(st.sampled_from(free), min_size=1, max_size=len(free) - 1, unique=True))
+    marks = draw(st.lists(st.sampled_from("|,"), min_size=len(moved), max_size=len(moved)))
+    stays = next(label for label in free if label not in moved)
+    text = f"{stays}|" + "".join(map("".join, zip(moved, marks, strict=True)))[:-1]
+    return seen, splitting(seen, Wanted(groups=text))

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.advice import Advice, advise, numbers
+from bot.domain.advice import Advice, advise
 from bot.domain.counted import MemberTimes
 from bot.domain.demand import Cpu, Demand, HostLoad, ServiceLoad, Size
+from bot.domain.demand_words import numbers
 from bot.domain.remedies import Remedy
 
 SMALL = Size(1, 256, name="System Offering For Internal LB VM")
@@ -224,8 +225,8 @@ def test_slow_members_behind_an_idle_machine_are_the_bottleneck() -> None:
     slow = service(per_s=50.0, latency=MemberTimes(0.0, 0.001, 1.8))
     found = advise(demand(replace(slow, down=1), cpu=CALM))
     assert found.remedy is Remedy.MEMBERS
-    assert found.reason == "The members of port 80 take 1.8 s, while the CPU is at 22 %."
-    assert found.also == ("1 member of port 80 are down.",)
+    assert found.reason == "Those of port 80 take 1.8 s, while the CPU is at 22 %."
+    assert found.also == ("1 member of port 80 is down.",)
     assert against(found, Remedy.TWIN) == (
         "The machine waits for its members: more of it would wait as well."
     )
@@ -237,10 +238,53 @@ def test_a_queue_before_the_members_is_theirs() -> None:
     assert found.reason == ("12 requests wait for a member of port 80, while the CPU is at 22 %.")
 
 
-def test_members_that_look_slow_on_a_saturated_machine_come_second() -> None:
-    found = advise(demand(service(latency=MemberTimes(0.0, 0.01, 2.2))))
+SLOW_MEMBERS = service(latency=MemberTimes(0.0, 0.001, 1.8))
+
+
+def test_slow_members_come_before_cpu_that_nobody_waits_for() -> None:
+    found = advise(demand(SLOW_MEMBERS))
+    assert found.remedy is Remedy.MEMBERS
+    assert found.reason == "Those of port 80 take 1.8 s, while the CPU is at 92 %."
+    assert against(found, Remedy.RESIZE) == (
+        "HAProxy connects to them in 1 ms: more CPU would answer nobody sooner, and let more "
+        "through to the members."
+    )
+    assert found.also == (
+        "Its CPU is too high as well, and comes next: twin. A second ILB serves about half, since "
+        "clients look up a name; it survives a host too.",
+    )
+
+
+def test_a_service_that_is_slow_for_few_does_not_hide_what_the_rest_needs() -> None:
+    quick, slow = service(per_s=2900.0), replace(SLOW_MEMBERS, port=81, per_s=100.0)
+    found = advise(demand(quick, slow))
     assert found.remedy is Remedy.TWIN
-    assert found.also == ("Members look slow as well: the members of port 80 take 2.2 s.",)
+    assert found.also == ("Members look slow as well: those of port 81 take 1.8 s.",)
+
+
+def test_slow_members_come_first_where_nothing_gives_more_cpu() -> None:
+    found = advise(demand(SLOW_MEMBERS, larger=(), names_move=False))
+    assert (found.remedy, found.also) == (
+        Remedy.MEMBERS, ("Its CPU is too high as well, and comes next.",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("connect_s", [0.03, 0.4])
+def test_where_haproxy_waits_for_its_cpu_the_cpu_comes_first(connect_s: float) -> None:
+    found = advise(demand(service(latency=MemberTimes(0.0, connect_s, 2.2))))
+    assert found.remedy is Remedy.TWIN
+
+
+def test_of_a_hot_host_one_moves_though_its_members_are_slow() -> None:
+    host = replace(HOST, cpu_percent=96.0, busy=("b-2-VM", "b-3-VM"))
+    assert advise(demand(SLOW_MEMBERS, host=host)).remedy is Remedy.MIGRATE
+
+
+def test_members_that_look_slow_on_a_saturated_machine_come_second() -> None:
+    slow = service(latency=MemberTimes(0.0, 0.01, 2.2))
+    found = advise(demand(slow, cpu=Cpu(98.0, 99.0, 600.0)))
+    assert found.remedy is Remedy.TWIN
+    assert found.also == ("Members look slow as well: those of port 80 take 2.2 s.",)
 
 
 def test_with_room_and_quick_members_nothing_is_advised() -> None:

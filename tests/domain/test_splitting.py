@@ -1,134 +1,22 @@
-"""Splits of generated ILBs: the order never leaves a client without an answer."""
+"""Who goes where in a split: as proposed, as somebody said, and what cannot be divided."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.domain.names import DirectoryKind
 from bot.domain.service_view import ServiceView
 from bot.domain.spec import NAME_TAG, SERVICE_TAG
-from bot.domain.splitting import Basis, Do, Splitting, Stage, Wanted, splitting, stages
+from bot.domain.splitting import Basis, Splitting, Wanted, splitting
 from bot.domain.units import units_of
 from bot.errors import Refused
-from tests.domain.crowds import ZONE, Carried, crowd, crowds, one
+from tests.domain.crowds import ZONE, Carried, crowd, crowds, divided, one
 from tests.domain.views import VIP
 
 THREE = (one(80, "web", 70), one(8080, "api", 20), one(9090, "admin", 10))
-
-
-class RefusedClients(Exception):
-    """Somebody was sent where nobody answers."""
-
-
-@dataclass
-class Model:
-    """Clients of names and of the bare address, rules by place, and what was proven; not ours.
-
-    `used` are the addresses that clients of a name may still use: what they looked up before stays
-    with them until they are seen to be gone.
-    """
-
-    rules: set[tuple[str, int]]
-    ports: dict[str, set[int]]
-    bare: set[int]
-    led: dict[str, str] = field(default_factory=dict)
-    used: dict[str, set[str]] = field(default_factory=dict)
-    proven: set[str] = field(default_factory=lambda: {VIP})
-
-    def take(self, stage: Stage, found: Splitting) -> None:
-        """Do one stage, and see that every client is still answered."""
-        passage = stage.passage
-        match stage.do:
-            case Do.BUILD:
-                self.rules |= {(b.vip, b.port) for p in found.of(stage.vip) for b in p.builds}
-            case Do.PROVE:
-                self.proven.add(stage.vip)
-            case Do.PUBLISH:
-                assert passage is not None
-                for move in passage.moves:
-                    [self.led[move.after.name]] = move.after.addresses
-                    self.used[move.after.name] |= set(move.after.addresses)
-            case Do.QUIET:
-                assert passage is not None
-                for move in passage.moves:
-                    self.used[move.after.name] = {self.led[move.after.name]}
-            case Do.REMOVE:
-                assert passage is not None
-                self.rules -= {(r.vip, r.port) for r in passage.removes}
-        self.look()
-
-    def look(self) -> None:
-        """Raise where a client meets nobody."""
-        for name, addresses in self.used.items():
-            for address in addresses:
-                if address not in self.proven:
-                    raise RefusedClients(f"{name} leads to {address}, which was not proven")
-                for port in self.ports[name]:
-                    self.answers(address, port)
-        for port in self.bare:
-            self.answers(VIP, port)
-        if not any(vip == VIP for vip, _ in self.rules):
-            raise RefusedClients("the original lost its last rule, and so its machine")
-
-    def answers(self, address: str, port: int) -> None:
-        """Raise where no rule is on a place."""
-        if (address, port) not in self.rules:
-            raise RefusedClients(f"nobody answers at {address}:{port}")
-
-
-def model_of(seen: ServiceView) -> Model:
-    ports: dict[str, set[int]] = {}
-    bare = set()
-    for rule in seen.ilb.rules:
-        name = dict(rule.tags).get("ilbot.name", "")
-        if name and seen.record(name).addresses == (VIP,):
-            ports.setdefault(name, set()).add(rule.source_port)
-        else:
-            bare.add(rule.source_port)
-    made = {(VIP, rule.source_port) for rule in seen.ilb.rules}
-    names = dict.fromkeys(ports, VIP)
-    return Model(made, ports, bare, names, {name: {VIP} for name in names})
-
-
-def carried_out(seen: ServiceView, found: Splitting, order: Iterable[Stage]) -> Model:
-    world = model_of(seen)
-    for stage in order:
-        world.take(stage, found)
-    return world
-
-
-@st.composite
-def divided(draw: st.DrawFn) -> tuple[ServiceView, Splitting]:
-    """Any crowd, divided as it is proposed or as somebody says."""
-    seen = draw(crowds())
-    units = units_of(seen)
-    free = [unit.label for unit in units if not unit.why_stays]
-    if draw(st.booleans()):
-        staying = [unit.label for unit in units if unit.why_stays]
-        return seen, splitting(seen, Wanted(into=draw(st.integers(2, len(free) + bool(staying)))))
-    moved = draw(st.lists(st.sampled_from(free), min_size=1, max_size=len(free) - 1, unique=True))
-    marks = draw(st.lists(st.sampled_from("|,"), min_size=len(moved), max_size=len(moved)))
-    stays = next(label for label in free if label not in moved)
-    text = f"{stays}|" + "".join(map("".join, zip(moved, marks, strict=True)))[:-1]
-    return seen, splitting(seen, Wanted(groups=text))
-
-
-@given(divided())
-def test_no_client_is_ever_sent_where_nobody_answers(case: tuple[ServiceView, Splitting]) -> None:
-    seen, found = case
-    world = carried_out(seen, found, stages(found))
-    ports = sorted(rule.source_port for rule in seen.ilb.rules)
-    assert sorted(port for _, port in world.rules) == ports, "a port is served once"
-    for name, address in world.led.items():
-        assert all((address, port) in world.rules for port in world.ports[name])
-    for part in found.parts:
-        mine = {port for u in units_of(seen) if u.label in part.labels for port in u.ports}
-        assert {port for vip, port in world.rules if vip == part.vip} == mine
 
 
 @given(divided())
@@ -150,29 +38,6 @@ def test_every_service_has_one_ilb_and_the_original_keeps_one(
 def test_the_same_ilb_is_split_the_same_way(seen: ServiceView) -> None:
     backwards = replace(seen, ilb=replace(seen.ilb, tier_rules=seen.ilb.tier_rules[::-1]))
     assert splitting(backwards, Wanted()) == splitting(seen, Wanted())
-
-
-@pytest.mark.parametrize(
-    ("late", "early", "complaint"),
-    [
-        (Do.QUIET, Do.REMOVE, "nobody answers"),
-        (Do.PUBLISH, Do.REMOVE, "nobody answers"),
-        (Do.PROVE, Do.PUBLISH, "was not proven"),
-        (Do.BUILD, Do.PUBLISH, "nobody answers"),
-    ],
-)
-def test_the_model_refuses_clients_in_every_wrong_order(
-    late: Do, early: Do, complaint: str
-) -> None:
-    seen = crowd(*THREE)
-    found = splitting(seen, Wanted())
-    order = list(stages(found))
-    stage = next(each for each in order if each.do is late)
-    order.remove(stage)
-    first = [each.do for each in order].index(early)
-    order.insert(first + 1, stage)
-    with pytest.raises(RefusedClients, match=complaint):
-        carried_out(seen, found, order)
 
 
 def test_the_proposal_evens_out_what_was_counted_and_says_so() -> None:
@@ -221,6 +86,16 @@ def test_ports_of_one_name_move_together_however_their_tags_spell_it(spelled: st
         ("api+web", (80, 81), (name,)), ("admin", (82,), (f"admin.{ZONE}",)),
     ]  # fmt: skip
     assert [one.why_stays for one in units] == ["", ""]
+
+
+def test_services_that_would_be_called_alike_go_by_their_ports_too() -> None:
+    seen = crowd(
+        Carried(80, "web", f"a.{ZONE}", 50), Carried(81, "", "web", 30),
+        Carried(82, "port-83", f"b.{ZONE}", 20), Carried(83, "", ""),
+    )  # fmt: skip
+    assert [one.label for one in units_of(seen)] == ["web-80", "web-81", "port-83-82", "port-83-83"]
+    found = splitting(seen, Wanted(groups="web-80|web-81"))
+    assert [(one.label, one.ports) for one in found.passages] == [("web-81", (81,))]
 
 
 def test_a_name_that_is_empty_is_none() -> None:

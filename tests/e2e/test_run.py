@@ -55,8 +55,8 @@ async def test_it_tells_health_and_numbers_over_http() -> None:
         await until(is_ready, 30)
         told = (await http.get("/health/ready")).json()
         assert set(told["parts"]) == {
-            "engine", "policies", "poller", "cpu", "drift report", "kafka", "slack", "cards",
-            "probing",
+            "engine", "policies", "machines", "poller", "cpu", "drift report", "kafka", "slack",
+            "cards", "probing",
         }  # fmt: skip
         assert (await _numbers(http))["ilbot_operations_open waiting"] == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,19 @@ async def _played(name: str, database_url: str = "") -> Played:
 def _effects(played: Played, target: str = "b-32-VM") -> dict[str, int]:
     counted = Counter(e["kind"] for e in played.document["effects"] if e["target"] == target)
     return dict(counted)
+
+
+def _router_moves(played: Played) -> list[tuple[str, str]]:
+    return [
+        (effect["kind"], effect["target"])
+        for effect in played.document["effects"]
+        if effect["kind"] in {"router.stopped", "router.started"}
+    ]
+
+
+def test_every_scenario_is_played_here() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in SCENARIOS if f'"{name}"' not in text] == []
 
 
 @pytest.mark.parametrize("name", ["roll-approved", "crash", "crash-in-doubt", "cloud-restart"])
@@ -88,6 +102,15 @@ async def test_a_failed_check_is_proposed_once_and_mended_when_that_is_approved(
     assert (operation["runbook"], operation["source"]) == ("recover", "kafka")
     assert operation["approved_by"] == "Bruno"
     assert _effects(played, "b-31-VM")["ilb_vm.started"] == 1
+
+
+async def test_only_the_standby_whose_check_fails_is_rebooted_when_that_is_approved() -> None:
+    played = await _played("health-failed-router")
+    assert played.as_expected, played.document
+    (operation,) = played.document["operations"]
+    assert (operation["runbook"], operation["source"]) == ("recover", "kafka")
+    assert operation["approved_by"] == "Bruno"
+    assert _router_moves(played) == [("router.stopped", "r-5-VM"), ("router.started", "r-5-VM")]
 
 
 async def test_a_check_that_flaps_is_one_proposal_and_restarts_nothing() -> None:
@@ -206,12 +229,7 @@ async def test_the_lone_router_of_a_vpc_becomes_a_pair() -> None:
 async def test_routers_are_rolled_one_after_the_other() -> None:
     played = await _played("roll-pair")
     assert played.as_expected, played.document
-    moves = [
-        (effect["kind"], effect["target"])
-        for effect in played.document["effects"]
-        if effect["kind"] in {"router.stopped", "router.started"}
-    ]
-    assert moves == [
+    assert _router_moves(played) == [
         ("router.stopped", "r-5-VM"), ("router.started", "r-5-VM"),
         ("router.stopped", "r-4-VM"), ("router.started", "r-4-VM"),
     ]  # fmt: skip
@@ -259,6 +277,8 @@ async def test_samples_of_a_saturated_ilb_become_a_twin_and_its_load_is_told_aga
     (operation,) = played.document["operations"]
     assert (operation["runbook"], operation["source"]) == ("pair", "kafka")
     assert operation["approved_by"] == "Bruno"
+    name = operation["target"]
+    assert operation["load"] == {"before": {name: 97.0}, "after": {name: 54.0}}
 
 
 async def test_slow_members_are_advice_and_no_change() -> None:
@@ -272,3 +292,6 @@ async def test_busy_machines_of_one_host_are_one_incident_and_one_of_them_moves(
     assert played.as_expected, played.document
     (operation,) = played.document["operations"]
     assert (operation["runbook"], operation["source"]) == ("migrate", "kafka")
+    before, after = operation["load"]["before"], operation["load"]["after"]
+    assert (set(before.values()), set(after.values())) == ({96.0}, {40.0})
+    assert before.keys() == after.keys()

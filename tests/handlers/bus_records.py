@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+
+from bot.domain.bus import BusRecord, classify
+from handlers.kafka_records import decode
+
+
+def classified(value: Mapping[str, object], key: str | None = None) -> BusRecord:
+    """Return what a record is, read as the bus has it."""
+    return classify(key, decode(json.dumps(value).encode(), limit=1 << 20))
 
 
 def stopped(machine: str) -> bytes:

@@ -96,7 +96,7 @@ def test_what_is_decoded_together_is_what_is_decoded_one_by_one(
     fields: dict[str, Any], noise: bytes
 ) -> None:
     raw = json.dumps(fields, ensure_ascii=False).encode(errors="surrogatepass") + noise
-    for one in plain_samples(in_kafka(raw), 0):
+    for one in plain_samples(in_kafka(raw)):
         said = one.target, one.at, one.cpu_percent, one.name, one.host
         if TARGET_FORM.search(one.target):
             assert samples_of(raw, None) == ("cpu sample", (said,))
@@ -109,8 +109,8 @@ def test_decoding_together_ends_at_what_is_not_our_own_format() -> None:
     plain, other = record(), json.dumps(telegraf({"usage_idle": 1}, host="b-31-VM")).encode()
     for strange in (None, b"", b"{", other, record(at=None), record(more="x" * 262_144)):
         records = in_kafka(plain, plain, strange, plain)
-        assert [one.target for one in plain_samples(records, 1)] == [TARGET]
-        assert plain_samples(records, 2) == []
+        assert [one.target for one in plain_samples(records[1:])] == [TARGET]
+        assert plain_samples(records[2:]) == []
 
 
 @given(st.binary(max_size=200), st.none() | st.binary(max_size=20))

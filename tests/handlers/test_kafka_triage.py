@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from bot.domain.observation import Observation
-from bot.errors import Permanent, Refused, Transient
+from bot.errors import Permanent, Refused, ServerFailed, Transient
+from bot.services.our_machines import Known
 from handlers.kafka_metrics import IntakeMetrics, Outcome
 from handlers.kafka_triage import Hold, Settled, Triage, TriageSettings
 
@@ -50,8 +51,27 @@ class Decisions:
         self.stored.append(observation.dedupe)
 
 
+class Machines:
+    """Our machines, as listed so far and as they would be listed now."""
+
+    def __init__(self, known: Known | None) -> None:
+        self.listed, self.anew = known, known
+        self.asked: list[float] = []
+
+    def known(self) -> Known | None:
+        return self.listed
+
+    async def since(self, at: float) -> Known | None:
+        if self.listed is None or self.listed.at < at:
+            self.asked.append(at)
+            self.listed = self.anew
+        return self.listed
+
+
 class World:
-    def __init__(self, *failures: Exception, **settings: float) -> None:
+    def __init__(self, *failures: Exception, known: Known | None = None, **settings: float) -> None:
+        self.machines = Machines(known)
+        self.now = NOW
         self.letters, self.decisions = Letters(), Decisions(*failures)
         self.registry = CollectorRegistry()
         self.triage = Triage(
@@ -59,7 +79,8 @@ class World:
             self.letters,
             IntakeMetrics(self.registry),
             TriageSettings(**settings),  # type: ignore[arg-type]  # tests pass numbers only
-            now=lambda: NOW,
+            ours=self.machines,
+            now=lambda: self.now,
         )
 
     def counted(self) -> dict[tuple[str, str], float]:
@@ -199,6 +220,21 @@ async def test_a_record_that_trips_a_bug_is_tried_five_times_and_then_buried() -
 
     assert settled.outcome is Outcome.DEAD_LETTER
     assert world.letters.kept[0][1] == "deciding failed: ZeroDivisionError"
+
+
+async def test_what_the_server_failed_at_is_tried_again_and_buried_after_five_times() -> None:
+    failed = [ServerFailed("read b-31-VM: failed (530): CloudStack says “NPE”.")] * 5
+    world = World(*failed[:2])
+    for _ in range(2):
+        with pytest.raises(Hold, match=r"failed \(530\)"):
+            await world.triage.settle(record(stop()))
+    assert (await world.triage.settle(record(stop()))).outcome is Outcome.OBSERVED
+    world = World(*failed)
+    for _ in range(4):
+        with pytest.raises(Hold):
+            await world.triage.settle(record(stop()))
+    assert (await world.triage.settle(record(stop()))).outcome is Outcome.DEAD_LETTER
+    assert world.letters.kept[0][1].startswith("the decision failed: read b-31-VM: failed (530)")
 
 
 async def test_a_bug_at_one_record_does_not_count_against_the_next() -> None:

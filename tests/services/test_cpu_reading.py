@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.detect import Rule
+from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.load import CpuSample
 from bot.domain.operation import Mode, Source
 from bot.domain.policy import IncidentKind, IncidentPolicy
@@ -14,8 +14,9 @@ from bot.errors import Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.advice_news import AdviceNews
 from bot.services.advising import Advising
-from bot.services.cpu_reading import CpuReading, CpuWatch, OurMachines, Sampler
+from bot.services.cpu_reading import CpuReading, CpuWatch, Sampler
 from bot.services.incident_desk import Desk
+from bot.services.our_machines import OurMachines
 from bot.services.saturation import ADVICE, Saturation
 from tests.services.bulletin import CHANNEL, Bulletin
 from tests.workflows.harness import House, house, two_people
@@ -134,7 +135,7 @@ async def test_an_advice_without_an_operation_is_told_once_in_the_channel(home: 
     (card,) = chat.posts
     host = home.cloud.machine("b-31-VM").host
     assert host is not None
-    assert card.title == f"b-31-VM on host {host.name} is saturated"
+    assert card.title == f"b-31-VM on host {host.name} is busy"
     assert card.body[0].startswith("*Advice:* Resize: ")
     assert card.body[1].startswith("• CPU now 97 %, ")
 
@@ -174,15 +175,46 @@ async def test_many_advices_at_once_are_all_told(home: House) -> None:
         await home.journal.note(f"cpu:{number}", "", ADVICE, data)
     chat = Bulletin()
     await AdviceNews(home.journal, chat, CHANNEL).tell()
-    assert [card.title for card in chat.posts] == [f"b-{n}-VM is saturated" for n in range(25)]
+    assert [card.title for card in chat.posts] == [f"b-{n}-VM is busy" for n in range(25)]
 
 
 async def test_records_about_our_machines_are_known_by_id_and_by_name(home: House) -> None:
-    ours = OurMachines(home.fleet._cloud)
+    ours = OurMachines(home.fleet._cloud, home.clock)
     assert ours.keys() is None
     await ours.refresh()
-    keys = ours.keys()
+    known = ours.known()
     machine = home.cloud.machine("b-31-VM")
-    assert keys is not None
+    assert known is not None
+    assert known.at == home.clock.now()
+    keys = ours.keys()
+    assert keys == known.keys
     assert {machine.id.encode(), b"b-31-VM"} < keys
     assert home.cloud.machine("app-1").id.encode() not in keys
+
+
+async def test_who_may_not_list_all_machines_knows_none(home: House) -> None:
+    ours = OurMachines(home.fleet._cloud, home.clock)
+    await ours.refresh()
+    home.cloud.fail_next(Fault("listRouters", FaultKind.ERROR, status=432))
+    await ours.refresh()
+    assert ours.known() is None
+    assert ours.keys() is None
+
+
+async def test_a_busy_stranger_costs_cloudstack_nothing_once_our_machines_are_listed(
+    home: House,
+) -> None:
+    ours = OurMachines(home.fleet._cloud, home.clock)
+    await ours.refresh()
+    desk = Desk(
+        home.journal, home.operations, home.fleet, home.fleet._cloud, lambda: home.policies,
+        home.clock, home.watch, known=ours.known,
+    )  # fmt: skip
+    told = Saturation(desk, Advising(home.fleet, ()), RULE, Source.KAFKA, lambda: None)
+    now, asked = home.clock.now(), len(home.cloud.calls)
+    for since, calls in ((now - 61, 0), (now - 59, 4)):
+        busy = Edge(Moment.DUE, f"m-{since}", "i-2-7-VM", "", since, now, 97.0)
+        await told.hear(busy)
+        (note,) = [one for one in await home.journal.notes(busy.incident) if one.kind == "decided"]
+        assert note.data["decision"] == "left alone: no ILB VM or router of that id or name"
+        assert len(home.cloud.calls) - asked == calls

@@ -128,8 +128,8 @@ async def test_an_episode_is_over_when_it_is_read_to_pass_and_the_next_is_new(ho
     assert await told(home, OVER) == [
         f"over after 10 min: {VM}: no check fails that means anything there"
     ]
-    first = await home.approve((await opened(home))[0])
-    assert first.outcome is Outcome.NOTHING_TO_DO
+    (first,) = await opened(home)
+    assert (first.outcome, first.reason) == (Outcome.STALE, (await told(home, OVER))[0])
     home.later(FLAP_WINDOW_S)
     fails(home, VM)
     await desk.sweep()
@@ -142,7 +142,9 @@ async def test_what_flaps_is_one_incident_until_it_lasts(home: House) -> None:
         await fails_and_passes(home, desk)
     fails(home, VM)
     await desk.hear(hint(home, VM))
-    (one,) = await opened(home)
+    first, one = await opened(home)
+    assert (first.outcome, one.state) == (Outcome.STALE, State.WAITING)
+    assert one.wish.because == f"{VM} fails {HAPROXY} (time 2 in this incident: it flaps)"
     assert (await told(home, BEGAN))[0] == (
         f"{VM} fails {HAPROXY} (time 4 in this incident: it flaps)"
     )
@@ -161,7 +163,7 @@ async def test_what_flaps_is_one_incident_until_it_lasts(home: House) -> None:
     ] == f"{VM} fails {HAPROXY}: time 4 in one incident"
     home.later(LASTS_S)
     await desk.sweep()
-    assert [one.state for one in await opened(home)] == [State.ENDED, State.WAITING]
+    assert [one.state for one in await opened(home)] == [State.ENDED] * 2 + [State.WAITING]
 
 
 async def test_a_rejected_proposal_is_not_made_again_for_what_still_fails(home: House) -> None:
@@ -315,10 +317,7 @@ async def test_a_machine_that_dies_while_its_checks_are_decided_on_is_brought_ba
     home.cloud.power_off(VM)
     home.later(home.cloud.latencies.power_off_noticed_s + 1)
     await desk.sweep()
-    await opened(home)
-    stale = await home.approve(waiting)
+    stale, last = await opened(home)
+    assert stale.reason.startswith(f"overtaken: {VM} died by itself: ")
     assert stale.outcome is Outcome.STALE
-    home.later(60)
-    await desk.sweep()
-    last = (await opened(home))[-1]
     assert (last.state, last.wish.runbook) == (State.WAITING, "recover"), last.reason

@@ -181,6 +181,28 @@ async def test_an_approval_does_not_hold_for_ever(home: House) -> None:
     assert home.effects() == []
 
 
+async def test_what_the_server_failed_at_once_is_read_again(home: House) -> None:
+    """CloudStack's 530, in the middle of planning, of looking again and of proving."""
+    fault = Fault("listLoadBalancers", FaultKind.ERROR, status=530)
+    home.cloud.fail_next(fault)
+    asked = await home.ask("roll", VM)
+    assert asked.state is State.WAITING, asked.reason
+    home.cloud.fail_next(fault)
+    seen = 0
+
+    def before(command: str) -> None:
+        nonlocal seen
+        if command == fault.command and home.vm(VM).version == "4.22.0":
+            seen += 1
+            if seen == 2:  # the first is the last step's own look
+                home.cloud.fail_next(fault)
+
+    home.wire.before = before
+    ended = await home.approve(asked)
+    assert ended.outcome is Outcome.DONE, ended.reason
+    assert seen > 2
+
+
 @pytest.mark.parametrize("kind", [FaultKind.ERROR, FaultKind.DROP])
 async def test_a_cloud_that_cannot_be_read_ends_the_asking(home: House, kind: FaultKind) -> None:
     from_then_on(home, 3, Fault("*", kind, times=99))

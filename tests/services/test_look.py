@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import warnings
 from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.domain.operation import Wish
+from bot.services.lists import Lists
+from bot.services.scope import EVERYTHING
+from bot.services.service_view import read_service
 from bot.services.subjects import EITHER
 from tests.workflows.harness import RUNBOOKS, House, house
 
@@ -72,3 +78,20 @@ async def test_a_part_of_a_list_is_as_that_part_asked_for_alone(home: House) -> 
     await one.find(VM)
     shared = await one.view(f"{tier}/{VIP}")
     assert (shared.tier_vms, shared.tier_rules) == (alone.tier_vms, alone.tier_rules)
+
+
+async def test_a_look_that_is_given_up_leaves_no_reading_behind(home: House) -> None:
+    """What was not begun is not left unawaited, which Python says as a warning, some time later."""
+    cloud, outlook = home.fleet._cloud, home.fleet._senses.outlook
+    view = await home.fleet.view(home.cloud.machine(VM).id)
+    around = read_service(cloud, Lists(cloud), outlook, (view, None), EVERYTHING)
+    given_up = asyncio.ensure_future(around)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        del around, given_up
+        await asyncio.sleep(0)  # the loop holds what it woke us for until then
+        gc.collect()
+    assert [str(one.message) for one in told] == []

@@ -64,3 +64,11 @@ def leads_to_what_answers(home: House) -> bool:
     return all(
         PORTS[name] in ports_at(home, vip) for name in names for vip in published(home, name)
     )
+
+
+def state_of(home: House) -> tuple[object, ...]:
+    """What a split that was taken back leaves as it was."""
+    names = tuple((name, tuple(published(home, name))) for name in PORTS)
+    tier = home.tier("app-tier")
+    places = tuple(sorted((one.vip, one.source_port) for one in home.cloud.rules_of(tier)))
+    return names, places, rules_at(home, VIP), ports_at(home, VIP)

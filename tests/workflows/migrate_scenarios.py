@@ -1,4 +1,4 @@
-"""The scenarios of migrate: an ILB VM, which is swept, and the lone router of a VPC."""
+"""The scenarios of migrate: an ILB VM, and the lone router of a VPC."""
 
 from __future__ import annotations
 
@@ -37,4 +37,3 @@ MIGRATE_ROUTER = Scenario(
     lambda home: runs_on(lone_router(home)) == "kvm-a2",
     lambda home: runs_on(lone_router(home)) == "kvm-a1",
 )  # fmt: skip
-"""Its steps are those of an ILB VM: its history is kept, and it is not swept."""

@@ -7,6 +7,7 @@ import pytest
 from bot.sandbox.cloud.model import AclList, Kind, Machine, Refusal
 from tests.workflows.harness import House
 from tests.workflows.migrate_scenarios import MIGRATE
+from tests.workflows.other_ways import OTHER_WAYS
 from tests.workflows.paired import (
     TWIN,
     VIP,
@@ -23,7 +24,7 @@ from tests.workflows.paired import (
     published,
     routers_of,
 )
-from tests.workflows.resizes import ALIKE, RESIZES
+from tests.workflows.resizes import RESIZES
 from tests.workflows.splits import SPLIT
 from tests.workflows.sweep import Scenario
 
@@ -347,19 +348,8 @@ ALL = (
     ROUTER_STOPPED, ROUTER_FAILING, LONE_ROUTER_FAILING,
     PAIR, AGAIN, UNPAIR, BESIDE, TWINS, ROUTERS, ROUTER_PAIR,
     TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FAILING, FLEET, MIGRATE, SPLIT,
-    *RESIZES,
+    *RESIZES, *OTHER_WAYS,
 )  # fmt: skip
-FIRST = (ROLL, STOPPED, BUILD)
-"""One of each runbook: planning and looking again read the same in its other scenarios."""
-WHOLE = (ROLL, STOPPED)
-"""Every read of these meets everything; of the others every read meets one thing, in turn."""
-LONG = (
-    PAIR, AGAIN, UNPAIR, BESIDE, TWINS, TWIN_STOPPED, TWIN_MISSING, TWIN_FAILING, FLEET, SPLIT,
-    *ALIKE,
-)  # fmt: skip
-"""Those that take a second and more, made of verbs that the others have too: swept with less."""
-MANY_CHANGES = (BESIDE, TWINS, TWIN_FAILING)
-"""Of these a change meets some of what passes; what is left out of it comes to the next one."""
 
 every_scenario = pytest.mark.parametrize(
     "scenario",

@@ -17,12 +17,13 @@ from tests.workflows.harness import House
 from tests.workflows.sweep import Scenario
 
 
-def _is_split(home: House) -> bool:
+def is_split(home: House) -> bool:
+    """Whether each of the two services is served where it was to go, and led there."""
     led = (published(home, APP), published(home, GRPC)) == ([VIP], [NEW])
     return led and (ports_at(home, VIP), ports_at(home, NEW)) == ([80], [9090])
 
 
 SPLIT = Scenario(
-    "split an ILB", "split", VM, crowded, _is_split, leads_to_what_answers,
+    "split an ILB", "split", VM, crowded, is_split, leads_to_what_answers,
     (("weights", "app:3,grpc:1"),), watched=True,
 )  # fmt: skip

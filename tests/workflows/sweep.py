@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice, product
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy import event
 from bot.adapters.cloudstack.catalogue import COMMANDS
 from bot.domain.operation import Operation, Outcome, State
 from bot.engine.memory import Death, Point
+from bot.errors import Transient
 from bot.sandbox.cloud.control import snapshot
 from bot.sandbox.cloud.model import Effect
 from tests.workflows.harness import House, house
@@ -55,7 +56,8 @@ class Scenario:
 
     `as_planned` says whether the cloud is as a fulfilled wish leaves it, and `as_before` whether
     it is no worse than it was found; both are asked when everything under way has ended. Where it
-    is `watched`, services have names and a vantage point sees their traffic.
+    is `watched`, services have names and a vantage point sees their traffic. Where it is
+    `answered`, a person says that each thing the change asks for is done.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Scenario:
     as_before: Callable[[House], bool]
     parameters: tuple[tuple[str, str], ...] = ()
     watched: bool = False
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ async def play(
         home.wire.at, home.wire.trouble = at, trouble
         home.wire.calls.clear()
         with refusing(home, statement) as statements:
-            ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
+            ended = await carry_out(scenario, home)
         calls, steps = tuple(home.wire.calls), home.store.recorded
         home.later(1800.0)  # what is still under way in the cloud comes to its end
         effects = [one for one in home.cloud.effects[first:] if _is_a_change(one)]
@@ -136,6 +139,16 @@ async def undisturbed(scenario: Scenario) -> Story:
     if scenario not in _CALM:
         _CALM[scenario] = await play(scenario)
     return _CALM[scenario]
+
+
+async def carry_out(scenario: Scenario, home: House) -> Operation:
+    """Ask, approve, and answer whatever is asked; return the operation as it ended."""
+    found = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
+    while scenario.answered and found.is_open and await home.waits_for(found):
+        with suppress(Transient):  # whoever stands at the door is told, and says it again
+            await home.answer(found)
+        found = await home.look(found)
+    return found
 
 
 async def crash_sweep(scenario: Scenario, *, in_turn: bool = False, every: int = 1) -> int:

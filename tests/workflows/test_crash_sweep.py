@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.operation import Outcome
 from tests.workflows.harness import RUNBOOKS
-from tests.workflows.resizes import ALIKE
-from tests.workflows.scenarios import ALL, FIRST, LONG, WHOLE, every_scenario
+from tests.workflows.paces import pace_of
+from tests.workflows.scenarios import ALL, every_scenario
 from tests.workflows.sweep import (
     DEATHS_IN_A_CALL,
     Scenario,
@@ -33,23 +33,25 @@ async def test_undisturbed_it_is_done(scenario: Scenario) -> None:
 @pytest.mark.timeout(900)
 @every_scenario
 async def test_a_death_at_any_step_changes_nothing(scenario: Scenario) -> None:
-    every = 2 if scenario in ALIKE else 1
-    assert await crash_sweep(scenario, in_turn=scenario in LONG, every=every) > 10
+    pace = pace_of(scenario)
+    deaths = await crash_sweep(scenario, in_turn=pace.in_turn, every=pace.steps)
+    assert deaths > (10 if pace.steps < 4 else 1)
 
 
 @pytest.mark.timeout(300)
 @every_scenario
 async def test_a_death_around_a_change_changes_nothing(scenario: Scenario) -> None:
-    every = 5 if scenario in ALIKE else 1
-    assert await call_crash_sweep(scenario, CHANGES, every=every) >= 2
+    pace = pace_of(scenario)
+    assert await call_crash_sweep(scenario, CHANGES, every=pace.changes) >= min(2, pace.deaths)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @every_scenario
 async def test_a_death_in_any_read_changes_nothing(scenario: Scenario) -> None:
-    deaths_in = (Trouble.DIES_AFTER,) if scenario in LONG else DEATHS_IN_A_CALL
-    begun = scenario not in FIRST
-    every = 7 if scenario in LONG else 1 if scenario in WHOLE else 3
-    sweep = call_crash_sweep(scenario, READS, begun=begun, every=every, deaths_in=deaths_in)
-    assert await sweep > 2
+    pace = pace_of(scenario)
+    deaths_in = (Trouble.DIES_AFTER,) if pace.in_turn else DEATHS_IN_A_CALL
+    sweep = call_crash_sweep(
+        scenario, READS, begun=not pace.planned, every=pace.dying_reads, deaths_in=deaths_in
+    )
+    assert await sweep >= pace.deaths

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.operation import Outcome
-from tests.workflows.resizes import ALIKE
-from tests.workflows.scenarios import FIRST, LONG, MANY_CHANGES, ROLL, WHOLE, every_scenario
+from tests.workflows.paces import pace_of
+from tests.workflows.scenarios import ROLL, every_scenario
 from tests.workflows.sweep import CALL_TROUBLES, Scenario, fault_sweep, journal_sweep
 from tests.workflows.wire import CHANGES, JOB_TROUBLES, READS, Trouble
 
@@ -22,16 +22,16 @@ PASSING = tuple(
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_trouble_that_passes_is_outlasted(scenario: Scenario) -> None:
-    every = 5 if scenario in ALIKE else 3 if scenario in MANY_CHANGES else 1
-    ends = await fault_sweep(scenario, PASSING, CHANGES, every=every)
+    ends = await fault_sweep(scenario, PASSING, CHANGES, every=pace_of(scenario).passing)
     assert set(ends) == {Outcome.DONE}
 
 
 @pytest.mark.timeout(600)
 @every_scenario
 async def test_a_change_that_fails_is_told_as_it_is(scenario: Scenario) -> None:
-    ends = await fault_sweep(scenario, [Trouble.FAILED, Trouble.JOB_FAILS], CHANGES)
-    assert ends.total() >= 2
+    pace, troubles = pace_of(scenario), [Trouble.FAILED, Trouble.JOB_FAILS]
+    ends = await fault_sweep(scenario, troubles, CHANGES, every=pace.failing)
+    assert ends.total() >= min(2, pace.deaths)
 
 
 @pytest.mark.slow
@@ -52,8 +52,7 @@ async def test_a_journal_that_refuses_once_costs_no_operation_its_end() -> None:
 async def test_a_journal_that_refuses_anything_costs_no_operation_its_end(
     scenario: Scenario,
 ) -> None:
-    every = 1 if scenario in WHOLE else 7
-    ends = await journal_sweep(scenario, every=40 if scenario in LONG else every)
+    ends = await journal_sweep(scenario, every=pace_of(scenario).statements)
     assert ends[Outcome.DONE] > 0
 
 
@@ -67,7 +66,9 @@ async def test_a_roll_outlasts_a_restart_of_the_management_server_at_any_call() 
 @pytest.mark.timeout(900)
 @every_scenario
 async def test_any_failing_read_ends_truthfully(scenario: Scenario) -> None:
-    troubles = [Trouble.FAILED] if scenario in LONG else CALL_TROUBLES
-    every = 7 if scenario in LONG else 1 if scenario in WHOLE else 5
-    ends = await fault_sweep(scenario, troubles, READS, begun=scenario not in FIRST, every=every)
+    pace = pace_of(scenario)
+    troubles = [Trouble.FAILED] if pace.in_turn else CALL_TROUBLES
+    ends = await fault_sweep(
+        scenario, troubles, READS, begun=not pace.planned, every=pace.failing_reads
+    )
     assert ends[Outcome.DONE] > 0

@@ -203,9 +203,11 @@ async def test_a_twin_that_came_there_meanwhile_sends_it_back() -> None:
 async def test_a_migration_that_fails_leaves_it_where_it_was(home: House) -> None:
     home.cloud.fail_next(Fault(CALL, FaultKind.JOB_FAILS, times=3))
     ended = await home.do("migrate", VM)
-    assert ended.outcome is Outcome.ROLLED_BACK
+    assert ended.outcome is Outcome.FAILED, "nothing was moved, so nothing was taken back"
     assert runs_on(home.vm(VM)) == HERE
     assert "migrate b-31-VM to kvm-b1: " in ended.reason
+    assert "undone" not in ended.reason
+    assert moves(home) == []
 
 
 async def test_a_long_migration_whose_answer_was_lost_is_followed_to_its_end(home: House) -> None:

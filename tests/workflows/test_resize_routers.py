@@ -110,14 +110,55 @@ async def test_a_standby_that_takes_over_meanwhile_is_not_stopped_again(home: Ho
     assert len(stops) == 1
 
 
-async def test_a_lone_router_states_its_outage_and_asks_a_person(home: House) -> None:
+async def test_a_lone_router_states_its_outage_and_without_checks_is_unverified(
+    home: House,
+) -> None:
     network = isolated_network(home)
     asked = await home.ask("resize", network.name, offering=LARGE)
     assert asked.state is State.WAITING, asked.reason
     planned = plan_of(asked)
     assert "is cut off meanwhile" in planned.by_person
     assert planned.exposure.what == f"everything that enters or leaves network {network.name}"
+    assert any("CloudStack shows no health check" in one for one in planned.warnings)
+    ended = await home.approve(asked)
+    assert ended.outcome is Outcome.UNVERIFIED, ended.reason
+    assert "was collected since its start" in ended.reason
+
+
+CHECK = "haproxy_check.py"
+FAILS = (CHECK, "FAILED", "no answer on port 80")
+
+
+async def test_a_lone_router_is_done_once_its_checks_were_collected_and_pass(home: House) -> None:
+    [lone] = routers(home, "shop-stage").values()
+    home.cloud.set_check(lone, CHECK, "SUCCESS")
+    asked = await home.ask("resize", "shop-stage", offering=LARGE)
+    assert "health checks again" in plan_of(asked).steps[-1].text
+    began = home.clock.now()
     done = await home.approve(asked)
+    assert done.outcome is Outcome.DONE, done.reason
+    assert home.clock.now() - began >= home.cloud.latencies.checks_fetch_s
+    assert all(one.status == "SUCCESS" for one in home.vm(lone).checks)
+
+
+async def test_a_check_that_fails_since_the_start_is_told(home: House) -> None:
+    [lone] = routers(home, "shop-stage").values()
+    home.cloud.set_check(lone, CHECK, "SUCCESS")
+
+    def look(command: str) -> None:
+        if command == "changeServiceForRouter":
+            home.cloud.set_check(lone, *FAILS, heals=False)
+
+    home.wire.before = look
+    ended = await home.do("resize", "shop-stage", offering=LARGE)
+    assert ended.outcome is Outcome.FAILED, ended.reason
+    assert f"check router {lone}: haproxy_check.py fails since its start" in ended.reason
+
+
+async def test_a_check_that_failed_before_is_not_laid_to_the_resize(home: House) -> None:
+    [lone] = routers(home, "shop-stage").values()
+    home.cloud.set_check(lone, *FAILS, heals=False)
+    done = await home.do("resize", "shop-stage", offering=LARGE)
     assert done.outcome is Outcome.DONE, done.reason
 
 

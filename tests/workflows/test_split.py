@@ -27,6 +27,7 @@ from tests.workflows.crowded import (
     ports_at,
     published,
     rules_at,
+    state_of,
 )
 from tests.workflows.harness import House, house
 
@@ -48,14 +49,6 @@ async def three() -> AsyncIterator[House]:
         yield one
 
 
-def state_of(home: House) -> tuple[object, ...]:
-    """What a split that was taken back leaves as it was."""
-    names = tuple((name, tuple(published(home, name))) for name in PORTS)
-    tier = home.tier("app-tier")
-    places = tuple(sorted((one.vip, one.source_port) for one in home.cloud.rules_of(tier)))
-    return names, places, rules_at(home, VIP), ports_at(home, VIP)
-
-
 def rules_of(home: House, vip: str) -> list[Rule]:
     """Return the rules of a VIP, those half done too."""
     return [one for one in home.cloud.all(Rule) if one.vip == vip and not one.removed]
@@ -73,19 +66,6 @@ def when(home: House, command: str) -> list[float]:
     moments: list[float] = []
     home.wire.before = lambda sent: moments.append(home.clock.now()) if sent == command else None
     return moments
-
-
-def stop_at(home: House, command: str, nth: int) -> None:
-    """Stop everything when a command is sent for the nth time."""
-    sent_before = 0
-
-    def look(sent: str) -> None:
-        nonlocal sent_before
-        sent_before += sent == command
-        if sent == command and sent_before == nth:
-            (home.folder / "STOP").touch()
-
-    home.wire.before = look
 
 
 async def test_each_service_gets_its_ilb_and_no_connection_is_lost(home: House) -> None:
@@ -230,24 +210,6 @@ async def test_a_person_moves_names_where_people_do(home: House) -> None:
         assert done.outcome is Outcome.DONE, done.reason
 
 
-STOPS = [(CREATE, 1), (CREATE, 2), (DELETE, 1), (DELETE, 2)]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("command", "nth"), STOPS)
-async def test_a_stop_in_the_middle_leaves_all_as_before(
-    three: House, command: str, nth: int
-) -> None:
-    before = state_of(three)
-    stop_at(three, command, nth)
-    ended = await three.do("split", VM, into="3", weights="app:5,grpc:2,admin:1")
-    assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
-    assert state_of(three) == before
-    seen = evidence_in(await three.journal.notes(ended.id))
-    assert seen is not None
-    assert seen.lost == 0
-
-
 @pytest.mark.slow
 async def test_a_new_ilb_that_dies_before_its_name_moves_gets_no_client(home: House) -> None:
     before = state_of(home)
@@ -292,18 +254,6 @@ async def test_a_stop_while_a_person_is_asked_leaves_all_as_before(home: House) 
     ended = await stopped(home, await home.do("split", VM, weights=WEIGHTS))
     assert ended.outcome is Outcome.ROLLED_BACK, ended.reason
     assert state_of(home) == before
-
-
-@pytest.mark.slow
-async def test_a_name_is_not_led_back_to_an_address_that_died(home: House) -> None:
-    home.cloud.open_sessions(VIP, 9090, 3)
-    waits = await home.do("split", VM, weights=WEIGHTS)
-    home.cloud.stop_by_hand(VM)
-    home.later(60.0)
-    ended = await stopped(home, waits)
-    assert ended.outcome is Outcome.PARKED, ended.reason
-    assert f"{VIP}, which is to serve meanwhile, does not serve" in ended.reason
-    assert (published(home, GRPC), ports_at(home, NEW)) == ([NEW], [9090])
 
 
 async def test_unseen_it_is_unverified_and_a_person_says_when_rules_may_go() -> None:

@@ -44,7 +44,7 @@ def receipt(planned: Plan, **values: object) -> str:
     given: dict[str, object] = {
         "id": "op-1", "outcome": "done", "reason": "", "requested_by": Safe("<@U0ANA>"),
         "decided_by": Safe("<@U0BRUNO>"), "fingerprint": "f" * 8, "steps": STEPS[:2],
-        "outage_s": None, "traffic": [NOT_MEASURED], "share": "",
+        "outage_s": None, "traffic": [NOT_MEASURED], "load": (), "share": "",
     }  # fmt: skip
     return say(planned, "receipt", **given | values)
 

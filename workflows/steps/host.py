@@ -107,14 +107,16 @@ async def peer_on(world: World, peer_ids: Sequence[str], host_id: str) -> str:
     return ""
 
 
-async def to_host(run: Run, vm_id: str, name: str, to: Standing) -> None:
-    """Move a machine to a host and see it run there; nothing is called where it does already."""
+async def to_host(run: Run, vm_id: str, name: str, to: Standing) -> bool:
+    """Move a machine to a host and see it run there; whether anything had to be called for it."""
     what = f"migrate {name} to {to.host_name}"
+    is_called = False
     for _ in range(TRIES):
         job = await run.step(submit_migration, vm_id, to.host_id)
+        is_called = is_called or bool(job)
         end = await end_of(run, job)
         if await run.step(runs_on, vm_id, to.host_id):
-            return
+            return is_called
         if end.is_refused:
             raise StepFailed("to_host", "permanent", f"{what}: {end.text}", in_doubt=False)
     text = f"{what}: after {TRIES} tries it runs elsewhere"

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from bot.domain.cloud import IlbVm, VmState
+from bot.domain.offerings import ILB_TYPE
 from bot.domain.plan import Plan
 from bot.domain.version import is_same
 from bot.domain.view import rules_digest
-from bot.engine.api import Retry, Run, Settled, StepFailed, verb
+from bot.engine.api import Retry, Run, Settled, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
-from workflows.steps.jobs import PATIENT, at_rest, end_of
+from workflows.steps import power
+from workflows.steps.jobs import PATIENT, at_rest
+from workflows.steps.power import Power
 
 STOP = "INTERNALLBVM.STOP"
 START = "INTERNALLBVM.START"
-TRIES = 3
-"""How often a stop or start is submitted before a person is asked: once more after a job that a
-restart of the management server cut off, and once more after that."""
-AT_REST = ""
-"""Instead of a state to wait for: whatever it stays in."""
-AGAIN_S = 10.0
-"""The wait before a start that failed is tried again."""
 
 
 async def _vm(world: World, vm_id: str) -> IlbVm:
@@ -95,49 +91,22 @@ async def settled(world: World, vm_id: str, wanted: str) -> VmState:
     return await at_rest(world, state, wanted)
 
 
+POWER = Power("ILB VM", ILB_TYPE, STOP, START, newest, submit_stop, submit_start, settled)
+
+
 async def stop(run: Run, vm_id: str, name: str) -> None:
-    """Bring an ILB VM to Stopped; submitted again where a restart of CloudStack undid it."""
-    what = f"stop ILB VM {name}"
-    for _ in range(TRIES):
-        since = await run.step(newest, vm_id, STOP)
-        job = await run.step(submit_stop, vm_id, since)
-        end = await end_of(run, job)
-        state = await run.step(settled, vm_id, VmState.STOPPED.value)
-        if state is VmState.STOPPED:
-            return
-        if end.is_refused:
-            raise StepFailed("stop", "permanent", f"{what}: {end.text}", in_doubt=False)
-    text = f"{what}: after {TRIES} tries it is {state}"
-    raise StepFailed("stop", "permanent", text, in_doubt=state.is_moving)
+    """Bring an ILB VM to Stopped."""
+    await power.stop(run, POWER, vm_id, name)
 
 
 async def start(run: Run, vm_id: str, name: str) -> None:
-    """Bring an ILB VM to Running; whatever fails is tried again: nothing serves meanwhile."""
-    for tries_left in reversed(range(TRIES)):
-        try:
-            state, text = await _try_to_start(run, vm_id)
-        except StepFailed:
-            if not tries_left:
-                raise
-            await run.sleep(AGAIN_S)
-        else:
-            if state is VmState.RUNNING:
-                return
-    text = f"start ILB VM {name}: after {TRIES} tries it is {state}: {text}"
-    raise StepFailed("start", "permanent", text, in_doubt=state.is_moving)
-
-
-async def _try_to_start(run: Run, vm_id: str) -> tuple[VmState, str]:
-    since = await run.step(newest, vm_id, START)
-    job = await run.step(submit_start, vm_id, since)
-    end = await end_of(run, job)
-    return await run.step(settled, vm_id, VmState.RUNNING.value), end.text
+    """Bring an ILB VM to Running."""
+    await power.start(run, POWER, vm_id, name)
 
 
 async def put_back(run: Run, vm_id: str, name: str) -> None:
-    """Undo a stop, also one that is still under way: it would win over a start made too soon."""
-    await run.step(settled, vm_id, AT_REST)
-    await start(run, vm_id, name)
+    """Undo a stop of an ILB VM, also one that is still under way."""
+    await power.put_back(run, POWER, vm_id, name)
 
 
 @verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)

@@ -5,18 +5,18 @@ CloudStack changes only one that is Stopped (`changeServiceForRouter`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 from bot.domain.cloud import IlbVm, VmState
-from bot.domain.offerings import ILB_TYPE, ROUTER_TYPE, Fitted
+from bot.domain.offerings import ILB_TYPE, Fitted
 from bot.domain.zone import Router
 from bot.engine.api import Run, verb
 from bot.errors import Permanent, Refused
 from bot.ports import World
-from workflows.steps import ilb_vm, router
+from workflows.steps import ilb_vm, power, router
 from workflows.steps.jobs import PATIENT
+from workflows.steps.power import Power
 
 
 @verb(retry=PATIENT)
@@ -79,66 +79,44 @@ async def change(run: Run, vm_id: str, offering_id: str, kind: str) -> None:
     await run.step(has_offering, vm_id, offering_id, kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Power:
-    """How a kind of machine is stopped, started, and waited for until it is at rest."""
-
-    kind: str
-    stop: Callable[[Run, str, str], Awaitable[None]]
-    start: Callable[[Run, str, str], Awaitable[None]]
-    rest: Callable[[Run, str], Awaitable[object]]
+OF_ILB_VMS, OF_ROUTERS = ilb_vm.POWER, router.POWER
 
 
-def _ilb_vm_rests(run: Run, vm_id: str) -> Awaitable[object]:
-    return run.step(ilb_vm.settled, vm_id, ilb_vm.AT_REST)
-
-
-def _router_rests(run: Run, router_id: str) -> Awaitable[object]:
-    return run.step(router.router_settled, router_id, router.AT_REST)
-
-
-OF_ILB_VMS = Power(ILB_TYPE, ilb_vm.stop, ilb_vm.start, _ilb_vm_rests)
-OF_ROUTERS = Power(ROUTER_TYPE, router.stop, router.start, _router_rests)
-
-
-async def give(run: Run, power: Power, machine: Fitted, offering_id: str) -> None:
+async def give(run: Run, of: Power, machine: Fitted, offering_id: str) -> None:
     """Stop a machine, give it an offering, and start it."""
-    await power.stop(run, machine.id, machine.name)
-    await change(run, machine.id, offering_id, power.kind)
-    await power.start(run, machine.id, machine.name)
+    await power.stop(run, of, machine.id, machine.name)
+    await change(run, machine.id, offering_id, of.kind)
+    await power.start(run, of, machine.id, machine.name)
 
 
 async def exchange(
-    run: Run, power: Power, machine: Fitted, offering_id: str, back: Callable[[], None]
+    run: Run, of: Power, machine: Fitted, offering_id: str, back: Callable[[], None]
 ) -> None:
     """Do as `give`, to a machine that is in use.
 
     Until it is Stopped an undo starts it again. From then on a stop waits, and `back` registers
     what an undo does instead.
     """
-    run.undo(f"start {machine.name} again", partial(_put_back, run, power, machine))
-    await power.stop(run, machine.id, machine.name)
+    run.undo(
+        f"start {machine.name} again", partial(power.put_back, run, of, machine.id, machine.name)
+    )
+    await power.stop(run, of, machine.id, machine.name)
     run.commit()
     back()
-    await change(run, machine.id, offering_id, power.kind)
-    await power.start(run, machine.id, machine.name)
+    await change(run, machine.id, offering_id, of.kind)
+    await power.start(run, of, machine.id, machine.name)
 
 
-async def _put_back(run: Run, power: Power, machine: Fitted) -> None:
-    await power.rest(run, machine.id)
-    await power.start(run, machine.id, machine.name)
-
-
-async def take_back(run: Run, power: Power, machine: Fitted) -> None:
+async def take_back(run: Run, of: Power, machine: Fitted) -> None:
     """Bring a machine back to the offering that it had, wherever its change was left."""
-    await power.rest(run, machine.id)
-    if await run.step(offering_of, machine.id, power.kind) == machine.offering_id:
-        await power.start(run, machine.id, machine.name)
+    await power.rest(run, of, machine.id)
+    if await run.step(offering_of, machine.id, of.kind) == machine.offering_id:
+        await power.start(run, of, machine.id, machine.name)
     else:
-        await give(run, power, machine, machine.offering_id)
+        await give(run, of, machine, machine.offering_id)
 
 
-def taken_back(run: Run, power: Power, machine: Fitted) -> None:
+def taken_back(run: Run, of: Power, machine: Fitted) -> None:
     """Let an undo give a machine the offering back that it has now."""
     words = f"{machine.name} running with {machine.offering_name} again"
-    run.undo(words, partial(take_back, run, power, machine))
+    run.undo(words, partial(take_back, run, of, machine))

@@ -11,21 +11,21 @@ from datetime import datetime
 from functools import partial
 
 from bot.domain.cloud import VmState
-from bot.domain.health import failing
+from bot.domain.health import CheckResult, failing
+from bot.domain.offerings import ROUTER_TYPE
 from bot.domain.version import is_same
 from bot.domain.zone import Role, Router
-from bot.engine.api import Retry, Run, Settled, StepFailed, verb
+from bot.engine.api import Retry, Run, Settled, verb
 from bot.errors import Permanent, Refused, Transient
 from bot.ports import World
+from workflows.steps import power
 from workflows.steps.checks import what_still_fails
-from workflows.steps.jobs import PATIENT, at_rest, end_of, until
+from workflows.steps.jobs import PATIENT, at_rest, until
+from workflows.steps.power import Power
 
 STOP = "ROUTER.STOP"
 START = "ROUTER.START"
-TRIES = 3
 ROLE_POLL = "router.check.interval"
-AT_REST = ""
-"""Instead of a state to wait for: whatever it stays in."""
 
 
 async def _router(world: World, router_id: str) -> Router:
@@ -181,6 +181,25 @@ async def checked_again(world: World, router_id: str, names: Sequence[str]) -> s
     return await what_still_fails(world, read, since, names)
 
 
+@verb(retry=Retry(attempts=1), timeout_s=3600.0, waits=True)
+async def failing_since(world: World, router_id: str, empty: bool) -> tuple[str, ...]:
+    """Wait until the checks of a lone router were collected after its last start; name what fails.
+
+    Nothing makes them run afresh: at the deadline those count that were collected by then. `empty`
+    is a place where no tenant's VM runs, as in `expect_standby`.
+    """
+    since = await _last_start(world, router_id)
+    fresh: list[CheckResult] = []
+
+    async def all_fresh() -> bool | None:
+        every = [one for one in await world.cloud.router_checks(router_id) if one.updated]
+        fresh[:] = [one for one in every if one.is_since(since)]
+        return True if every and len(fresh) == len(every) else None
+
+    await until(world, world.pace.checks_deadline_s, all_fresh, world.pace.checks_every_s)
+    return tuple(one.name for one in failing(fresh, is_empty=empty))
+
+
 async def _last_start(world: World, router_id: str) -> datetime | None:
     events = await world.cloud.events(
         resource_id=router_id, resource_type="DomainRouter", event_type=START, limit=1
@@ -188,49 +207,25 @@ async def _last_start(world: World, router_id: str) -> datetime | None:
     return events[0].created if events else None
 
 
+POWER = Power(
+    "router", ROUTER_TYPE, STOP, START,
+    newest_of_router, submit_router_stop, submit_router_start, router_settled,
+)  # fmt: skip
+
+
 async def stop(run: Run, router_id: str, name: str) -> None:
-    """Bring a router to Stopped; submitted again where a restart of CloudStack undid it."""
-    for _ in range(TRIES):
-        since = await run.step(newest_of_router, router_id, STOP)
-        job = await run.step(submit_router_stop, router_id, since)
-        end = await end_of(run, job)
-        state = await run.step(router_settled, router_id, VmState.STOPPED.value)
-        if state is VmState.STOPPED:
-            return
-        if end.is_refused:
-            text = f"stop router {name}: {end.text}"
-            raise StepFailed("stop", "permanent", text, in_doubt=False)
-    text = f"stop router {name}: after {TRIES} tries it is {state}"
-    raise StepFailed("stop", "permanent", text, in_doubt=state.is_moving)
+    """Bring a router to Stopped."""
+    await power.stop(run, POWER, router_id, name)
 
 
 async def start(run: Run, router_id: str, name: str) -> None:
-    """Bring a router to Running; whatever fails is tried again."""
-    for tries_left in reversed(range(TRIES)):
-        try:
-            state, text = await _try_to_start(run, router_id)
-        except StepFailed:
-            if not tries_left:
-                raise
-            await run.sleep(10.0)
-        else:
-            if state is VmState.RUNNING:
-                return
-    text = f"start router {name}: after {TRIES} tries it is {state}: {text}"
-    raise StepFailed("start", "permanent", text, in_doubt=state.is_moving)
-
-
-async def _try_to_start(run: Run, router_id: str) -> tuple[VmState, str]:
-    since = await run.step(newest_of_router, router_id, START)
-    job = await run.step(submit_router_start, router_id, since)
-    end = await end_of(run, job)
-    return await run.step(router_settled, router_id, VmState.RUNNING.value), end.text
+    """Bring a router to Running."""
+    await power.start(run, POWER, router_id, name)
 
 
 async def put_back(run: Run, router_id: str, name: str) -> None:
-    """Undo a stop, also one that is still under way: it would win over a start made too soon."""
-    await run.step(router_settled, router_id, AT_REST)
-    await start(run, router_id, name)
+    """Undo a stop of a router, also one that is still under way."""
+    await power.put_back(run, POWER, router_id, name)
 
 
 @verb(retry=PATIENT)

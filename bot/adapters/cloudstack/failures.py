@@ -17,7 +17,7 @@ import httpx
 
 from bot.adapters.cloudstack.catalogue import Effect
 from bot.adapters.cloudstack.foreign import attributed
-from bot.errors import Away, IlbotError, Permanent, Refused, Transient
+from bot.errors import Away, IlbotError, Permanent, Refused, ServerFailed, Transient
 
 LONGEST_WAIT_S = 3600.0
 NOTABLE_SKEW_S = 120.0
@@ -39,7 +39,7 @@ class ApiRefused(Refused):
         self.cserrorcode = cserrorcode
 
 
-class ApiFailed(Permanent):
+class ApiFailed(ServerFailed):
     """CloudStack took the call and failed at it; `code` is its HTTP status."""
 
     def __init__(self, what: str, *, code: int) -> None:

@@ -9,6 +9,17 @@ from typing import Any
 from bot.domain.operation import Outcome
 from tests.workflows.harness import house
 from tests.workflows.migrate_scenarios import MIGRATE, MIGRATE_ROUTER
+from tests.workflows.other_ways import (
+    BOTH_FAILING,
+    LONE_STOPPED,
+    NETWORK_PAIR,
+    RESIZE_LONE,
+    RESIZE_NAMELESS,
+    ROLL_LONE,
+    ROLL_NAMELESS,
+    SPLIT_BY_WORD,
+    TWIN_STOPPING,
+)
 from tests.workflows.resizes import (
     RESIZE_BESIDE,
     RESIZE_OUTAGE,
@@ -25,6 +36,7 @@ from tests.workflows.scenarios import (
     LONE_ROUTER_FAILING,
     MISSING,
     PAIR,
+    REPAIR,
     REPLACE,
     ROLL,
     ROUTER_FAILING,
@@ -40,7 +52,7 @@ from tests.workflows.scenarios import (
     UNPAIR,
 )
 from tests.workflows.splits import SPLIT
-from tests.workflows.sweep import Scenario
+from tests.workflows.sweep import Scenario, carry_out
 
 HISTORIES = {
     "roll": ROLL,
@@ -72,6 +84,16 @@ HISTORIES = {
     "provision-new": BUILD,
     "provision-replace": REPLACE,
     "provision-acl": ACL,
+    "provision-repair": REPAIR,
+    "roll-nameless": ROLL_NAMELESS,
+    "roll-router-alone": ROLL_LONE,
+    "resize-nameless": RESIZE_NAMELESS,
+    "resize-router-alone": RESIZE_LONE,
+    "recover-routers-failing": BOTH_FAILING,
+    "recover-router-alone-stopped": LONE_STOPPED,
+    "recover-twin-stopping": TWIN_STOPPING,
+    "pair-network": NETWORK_PAIR,
+    "split-by-word": SPLIT_BY_WORD,
 }
 Steps = list[tuple[str, str]]
 """The engine's journal of one run: names, and values as JSON."""
@@ -81,7 +103,7 @@ async def record(scenario: Scenario) -> Steps:
     """Run a scenario undisturbed and return the journal of its `apply`."""
     async with house(named=scenario.watched, watched=scenario.watched) as home:
         scenario.prepare(home)
-        ended = await home.do(scenario.runbook, scenario.target, **dict(scenario.parameters))
+        ended = await carry_out(scenario, home)
         assert ended.outcome is Outcome.DONE, ended.reason
         return home.store.runs[ended.apply_run].journal
 
