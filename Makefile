@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# A hundred processes that the tests start would compile the house anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # A live server is for `make test-live` alone.
 test-live: export CLOUDSTACK_URL CLOUDSTACK_API_KEY CLOUDSTACK_SECRET_KEY
 test fast: export CLOUDSTACK_URL :=
@@ -44,7 +47,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
 fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "$(FAST)" $(PYTEST)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --hypothesis-profile=quick -m "$(FAST)" $(PYTEST)
 
 check-all: check ## check, then the fast tests on each other Python found here
 	deploy/dev/other-pythons "$(FAST)"

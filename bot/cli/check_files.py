@@ -6,16 +6,12 @@ import os
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from bot.cli.check_line import CheckLine, ok, refused, warning
 from bot.engine.database import is_sqlite, open_database, sqlite_path
 from bot.errors import Refused
-from bot.services import migrations
+from bot.services.migrating import is_known, newest_version, present_version
 from bot.settings import Settings
-
-VERSION_TABLE = "ilbot_version"
 
 
 def check_state_dir(settings: Settings) -> list[CheckLine]:
@@ -80,15 +76,12 @@ def check_stop_file(path: Path) -> list[CheckLine]:
 
 
 def _schema(connection: sa.Connection, shown: str) -> CheckLine:
-    script = ScriptDirectory(str(Path(migrations.__file__).parent))
-    options = {"version_table": VERSION_TABLE}
-    present = MigrationContext.configure(connection, opts=options).get_current_revision()
-    newest = script.get_current_head()
+    present, newest = present_version(connection), newest_version()
     if present is None:
         return ok("database", f"{shown} answers; the tables will be made at the first start")
     if present == newest:
         return ok("database", f"{shown} answers; its schema is this release's ({newest})")
-    if present in {revision.revision for revision in script.walk_revisions()}:
+    if is_known(present):
         return warning(
             "database",
             f"{shown}: its schema {present} is older than this release's ({newest})",

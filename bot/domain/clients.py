@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
 from bot.domain.counted import Clients, Counted, Drain, Period, Span
@@ -89,8 +89,32 @@ def _by_place(samples: Iterable[Sample]) -> dict[Place, _Seconds]:
     return found
 
 
+@dataclass(slots=True)
+class _Row:
+    """A row of seconds in which a place was watched alike, as it grows."""
+
+    kind: Kind
+    since: int
+    known_s: int = 0
+    new: int = 0
+    open: int = 0
+    quiet_s: int = 0
+
+    def add(self, new: tuple[int, int], open_: int) -> None:
+        known_s, count = new
+        is_quiet = known_s > 0 and count <= 0 and open_ == 0
+        self.known_s += known_s
+        self.new += count
+        self.open = open_
+        self.quiet_s = self.quiet_s + known_s if is_quiet else 0
+
+    def period(self) -> Period:
+        new = max(0, self.new)
+        return Period(*self.kind, self.since, self.known_s, new, self.open, self.quiet_s)
+
+
 def _course(place: Place, seen: _Seconds, kind: Callable[[int], Kind | None]) -> Clients:
-    periods: list[Period] = []
+    rows: list[_Row] = []
     restarts = 0
     read = seen.witness()
     for before, (second, now) in zip(itertools.chain([None], read), read, strict=False):
@@ -98,12 +122,12 @@ def _course(place: Place, seen: _Seconds, kind: Callable[[int], Kind | None]) ->
         how = kind(second)
         if how is None:
             continue
-        if not periods or (periods[-1].counts, periods[-1].tried) != how:
-            periods.append(Period(*how, since=second))
+        if not rows or rows[-1].kind != how:
+            rows.append(_Row(how, second))
         open_ = max(0, now.open - seen.held.get(second, 0))
-        periods[-1] = _then(periods[-1], _new(seen, before, (second, now)), open_)
+        rows[-1].add(_new(seen, before, (second, now)), open_)
     down = max((one.down for _, one in read), default=0)
-    return Clients(*place, _not_below_zero(periods), restarts, down)
+    return Clients(*place, tuple(row.period() for row in rows), restarts, down)
 
 
 def _new(
@@ -117,19 +141,3 @@ def _new(
     if before is None or now[0] - before[0] > NEAR_S or now[1].total < before[1].total:
         return 0, 0
     return now[0] - before[0], now[1].total - before[1].total - seen.ours(before[0], now[0])
-
-
-def _then(period: Period, new: tuple[int, int], open_: int) -> Period:
-    known_s, count = new
-    is_quiet = known_s > 0 and count <= 0 and open_ == 0
-    return replace(
-        period,
-        known_s=period.known_s + known_s,
-        new=period.new + count,
-        open=open_,
-        quiet_s=period.quiet_s + known_s if is_quiet else 0,
-    )
-
-
-def _not_below_zero(periods: Sequence[Period]) -> tuple[Period, ...]:
-    return tuple(replace(one, new=max(0, one.new)) for one in periods)

@@ -36,19 +36,16 @@ Place = tuple[str, int]
 class _Pile:
     """The samples of one vantage point at one place, in the order of their seconds."""
 
-    seen: Seen = field(default_factory=Seen)
+    samples: list[Sample] = field(default_factory=list)
     sure: int = 0
-    seconds: int = 0
-    held: int = 0
-    stretch: Stretch | None = None
 
-    def add(self, one: Sample, sure: int) -> None:
-        self.seen += one.seen
-        self.sure += sure
-        self.seconds += 1
-        self.held = max(self.held, one.held)
-        if one.stretch is not None:
-            self.stretch = self.stretch.then(one.stretch) if self.stretch else one.stretch
+    def tally(self, vantage: str, place: Place, counts: bool) -> Tally:
+        """Add them up."""
+        seen = Seen.total([one.seen for one in self.samples])
+        stretches = [one.stretch for one in self.samples if one.stretch is not None]
+        gap_s = reduce(Stretch.then, stretches).longest_s if stretches else 0.0
+        held = max(one.held for one in self.samples)
+        return Tally(vantage, *place, counts, seen, len(self.samples), held, gap_s, self.sure)
 
 
 def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float) -> Evidence:
@@ -59,7 +56,7 @@ def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float)
     """
     watch = _Watch(sorted(history, key=lambda one: one.since))
     piles: dict[tuple[str, Place, bool], _Pile] = defaultdict(_Pile)
-    by_second: dict[int, Seen] = defaultdict(Seen)
+    by_second: dict[int, list[Seen]] = defaultdict(list)
     seconds: dict[Place, set[int]] = defaultdict(set)
     newest: dict[tuple[str, Place], int] = {}
     of_time = [one for one in samples if one.second < until]
@@ -72,11 +69,13 @@ def add_up(history: Sequence[Watching], samples: Iterable[Sample], until: float)
         newest[one.vantage, one.at] = one.second
         counts, tried = kind
         if tried:
-            piles[one.vantage, one.at, counts].add(one, _sure(one, late[one.vantage]))
+            pile = piles[one.vantage, one.at, counts]
+            pile.samples.append(one)
+            pile.sure += _sure(one, late[one.vantage])
         if counts:
-            by_second[one.second] += one.seen
-    tallies = tuple(_tally(*key, pile) for key, pile in sorted(piles.items()))
-    series = tuple(_second(second, total) for second, total in sorted(by_second.items()))
+            by_second[one.second].append(one.seen)
+    tallies = tuple(piles[key].tally(*key) for key in sorted(piles))
+    series = tuple(_second(second, Seen.total(by_second[second])) for second in sorted(by_second))
     others = clients(watch.places(), of_time, watch.kind)
     return _evidence(tallies, series, others, watch.sight(seconds, newest, until))
 
@@ -164,11 +163,6 @@ def _sure(one: Sample, late: set[int]) -> int:
     return one.seen.lost - (one.seen.timed_out if late.intersection(waited) else 0)
 
 
-def _tally(vantage: str, place: Place, counts: bool, pile: _Pile) -> Tally:
-    gap_s = pile.stretch.longest_s if pile.stretch else 0.0
-    return Tally(vantage, *place, counts, pile.seen, pile.seconds, pile.held, gap_s, pile.sure)
-
-
 def _second(second: int, total: Seen) -> Second:
     p50_s, p99_s = total.latency.quantile_s(0.5), total.latency.quantile_s(0.99)
     return Second(second, total.attempts, total.failed, total.resets, p50_s, p99_s)
@@ -181,7 +175,7 @@ def _evidence(
     sight: _Sight,
 ) -> Evidence:
     counted = [one for one in tallies if one.counts]
-    total = reduce(Seen.__add__, (one.seen for one in counted), Seen())
+    total = Seen.total([one.seen for one in counted])
     return Evidence(
         vantage_points=tuple(sorted({one.vantage for one in tallies})),
         attempts=total.attempts,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import add
 
 BOUNDS_S = (
     0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07,
@@ -15,7 +14,8 @@ BOUNDS_S = (
 """Upper ends of the buckets; one more bucket takes what is longer. A figure read from them is
 too long by half at most, and never by more than the longest answer there was."""
 
-_NONE = (0,) * (len(BOUNDS_S) + 1)
+_ENDS_S = (*BOUNDS_S, math.inf)
+_NONE = (0,) * len(_ENDS_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,14 @@ class Latency:
             longest_s = max(longest_s, answer_s)
         return cls(tuple(buckets), longest_s)
 
+    @classmethod
+    def total(cls, parts: Sequence[Latency]) -> Latency:
+        """Add up many at once."""
+        buckets = map(sum, zip(*(one.buckets for one in parts), strict=True))
+        return cls(tuple(buckets) or _NONE, max((one.longest_s for one in parts), default=0.0))
+
     def __add__(self, other: Latency) -> Latency:
-        buckets = tuple(map(add, self.buckets, other.buckets))
-        return Latency(buckets, max(self.longest_s, other.longest_s))
+        return Latency.total((self, other))
 
     @property
     def answers(self) -> int:
@@ -45,9 +50,9 @@ class Latency:
 
     def quantile_s(self, share: float) -> float:
         """Return a time within which that share (0 to 1) of the answers came, 0 without any."""
-        wanted, seen = math.ceil(share * self.answers), 0
-        for bound, count in zip((*BOUNDS_S, math.inf), self.buckets, strict=True):
+        wanted, seen = max(1, math.ceil(share * self.answers)), 0
+        for bucket, count in enumerate(self.buckets):
             seen += count
-            if seen and seen >= wanted:
-                return min(bound, self.longest_s)
+            if seen >= wanted:
+                return min(_ENDS_S[bucket], self.longest_s)
         return 0.0

@@ -118,18 +118,23 @@ class Seen:
     lag_s: float = 0.0
     latency: Latency = field(default_factory=Latency)
 
-    def __add__(self, other: Seen) -> Seen:
-        return Seen(
-            self.attempts + other.attempts,
-            self.refused + other.refused,
-            self.closed + other.closed,
-            self.timed_out + other.timed_out,
-            self.slow + other.slow,
-            self.resets + other.resets,
-            self.unable + other.unable,
-            max(self.lag_s, other.lag_s),
-            self.latency + other.latency,
+    @classmethod
+    def total(cls, parts: Sequence[Seen]) -> Seen:
+        """Add up many at once."""
+        return cls(
+            sum(one.attempts for one in parts),
+            sum(one.refused for one in parts),
+            sum(one.closed for one in parts),
+            sum(one.timed_out for one in parts),
+            sum(one.slow for one in parts),
+            sum(one.resets for one in parts),
+            sum(one.unable for one in parts),
+            max((one.lag_s for one in parts), default=0.0),
+            Latency.total([one.latency for one in parts]),
         )
+
+    def __add__(self, other: Seen) -> Seen:
+        return Seen.total((self, other))
 
     @property
     def failed(self) -> int:

@@ -24,11 +24,21 @@ class Stretch:
     @classmethod
     def of(cls, attempts: Iterable[tuple[float, bool]]) -> Stretch | None:
         """Join attempts, each with when it was due and whether it was good, in that order."""
-        whole: Stretch | None = None
+        first_due = last_due = first_good = open_since = None
+        inner_s = 0.0
         for due, is_good in attempts:
-            one = cls(due, due, due if is_good else None, None if is_good else due)
-            whole = one if whole is None else whole.then(one)
-        return whole
+            first_due, last_due = due if first_due is None else first_due, due
+            if not is_good:
+                open_since = due if open_since is None else open_since
+                continue
+            if first_good is None:
+                first_good = due
+            elif open_since is not None:
+                inner_s = max(inner_s, due - open_since)
+            open_since = None
+        if first_due is None or last_due is None:
+            return None
+        return cls(first_due, last_due, first_good, open_since, inner_s)
 
     def then(self, later: Stretch) -> Stretch:
         """Join what came later; a gap that was open goes on until the first good answer there."""

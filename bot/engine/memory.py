@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -37,9 +37,9 @@ class VirtualClock:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def moved(self) -> None:
-        """Wait until the time moves."""
-        await self._moved.wait()
+    def moved(self) -> Coroutine[None, None, object]:
+        """Return a wait until the time moves, from this call on: not from when it is begun."""
+        return self._moved.wait()
 
 
 class Point(StrEnum):
@@ -157,9 +157,9 @@ class MemoryEngine:
         self._post.set()
         self._post = asyncio.Event()
 
-    async def changed(self) -> None:
-        """Wait for mail, or for the end of some run."""
-        await self._post.wait()
+    def changed(self) -> Coroutine[None, None, object]:
+        """Return a wait for mail or for the end of some run, from this call on."""
+        return self._post.wait()
 
     def _begin(self, run_id: str) -> None:
         self._tasks[run_id] = asyncio.create_task(self._live(run_id), name=run_id)

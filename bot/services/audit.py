@@ -16,6 +16,15 @@ from bot.domain.plan import canonical, digest
 from bot.services.schema import audit, chain
 
 GENESIS = "0" * 64
+_IS_HEAD = chain.c.id == 1
+_LOCK = sa.update(chain).where(_IS_HEAD).values(seq=chain.c.seq)
+_HEAD = sa.select(chain.c.seq, chain.c.hash).where(_IS_HEAD)
+_MOVE = sa.update(chain).where(_IS_HEAD)
+_ADD = sa.insert(audit)
+_FIND = sa.select(audit.c.seq).where(
+    *(audit.c[name] == sa.bindparam(name) for name in ("operation", "step", "kind"))
+)
+"""Built once: every step of every run appends a row or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +48,26 @@ def append(
     The head row is updated first: that is the one write lock, on SQLite and PostgreSQL alike.
     """
     operation, step, kind = about
-    connection.execute(sa.update(chain).where(chain.c.id == 1).values(seq=chain.c.seq))
+    connection.execute(_LOCK)
     if exists(connection, about):
         return False
-    head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).one()
+    head = connection.execute(_HEAD).one()
     text, seq = canonical(data), head.seq + 1
     link = _link(head.hash, seq, at, about, text)
-    connection.execute(
-        sa.insert(audit).values(
-            seq=seq, at=at, operation=operation, step=step, kind=kind,
-            data=text, previous=head.hash, hash=link,
-        )
-    )  # fmt: skip
-    connection.execute(sa.update(chain).where(chain.c.id == 1).values(seq=seq, hash=link))
+    row = {
+        "seq": seq, "at": at, "operation": operation, "step": step, "kind": kind,
+        "data": text, "previous": head.hash, "hash": link,
+    }  # fmt: skip
+    connection.execute(_ADD, row)
+    connection.execute(_MOVE, {"seq": seq, "hash": link})
     return True
 
 
 def exists(connection: sa.Connection, about: tuple[str, str, str]) -> bool:
     """Whether there is a row about (operation, step, kind)."""
     operation, step, kind = about
-    same = (audit.c.operation == operation) & (audit.c.step == step) & (audit.c.kind == kind)
-    return connection.execute(sa.select(audit.c.seq).where(same)).first() is not None
+    same = {"operation": operation, "step": step, "kind": kind}
+    return connection.execute(_FIND, same).first() is not None
 
 
 def verify(connection: sa.Connection) -> tuple[int, str]:
@@ -74,7 +82,7 @@ def verify(connection: sa.Connection) -> tuple[int, str]:
         ):
             return sound, f"row {row.seq} ({row.kind} of {row.operation}) was changed"
         previous, sound = row.hash, sound + 1
-    head = connection.execute(sa.select(chain.c.seq, chain.c.hash).where(chain.c.id == 1)).first()
+    head = connection.execute(_HEAD).first()
     if head is None:
         return sound, f"the chain ends at row {sound}, its head is missing"
     if (head.seq, head.hash) != (sound, previous):

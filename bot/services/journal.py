@@ -8,29 +8,28 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from pydantic import TypeAdapter
 
 from bot.domain.operation import Operation, Outcome, Source, State
-from bot.engine.database import is_sqlite, may_pass, open_database, sqlite_module
+from bot.engine.database import may_pass, open_database, sqlite_module
 from bot.errors import Transient
 from bot.ports import Clock
 from bot.services import audit as chain
+from bot.services.migrating import migrate
 from bot.services.schema import intent, operation, switch
 
 T = TypeVar("T")
 _ROW: TypeAdapter[Operation] = TypeAdapter(Operation)
 _NESTED = ("wish", "requested_by")
 STOP = "stop"
-_MIGRATION_LOCK = 0x696C626F74
-"""A PostgreSQL advisory lock of our own: `ilbot` in ASCII."""
+_ONE = sa.select(operation).where(operation.c.id == sa.bindparam("id"))
+_STOPPED = sa.select(switch.c.reason).where(switch.c.name == STOP)
+"""Built once: every step asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,23 @@ class Tally:
 
 
 class Journal:
-    """What ilbot remembers; opened by `open`, closed by `close`."""
+    """What ilbot remembers; opened by `open`, closed by `close`.
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._database = open_database(url)
+    `database` is a URL, or what was opened by one; `threads` are where its work is done.
+    """
+
+    def __init__(
+        self, database: str | sa.Engine, clock: Clock, threads: Executor | None = None
+    ) -> None:
+        self._database = open_database(database) if isinstance(database, str) else database
         self._clock = clock
         # SQLite has one writer; one thread keeps waiting out of the database's lock.
-        self._threads = ThreadPoolExecutor(1 if is_sqlite(url) else 4, "journal")
+        least = 1 if self._database.dialect.name == "sqlite" else 4
+        self._threads = threads or ThreadPoolExecutor(least, "journal")
 
     async def open(self) -> None:
         """Bring the schema to this release's version."""
-        await self._run(_migrate)
+        await self._run(migrate)
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -72,8 +77,8 @@ class Journal:
 
     async def operation(self, operation_id: str) -> Operation | None:
         """Return one operation."""
-        found = await self.operations(operation.c.id == operation_id, limit=1)
-        return found[0] if found else None
+        row = await self._run(lambda c: c.execute(_ONE, {"id": operation_id}).first())
+        return _from_row(row) if row else None
 
     async def operations(
         self, *conditions: sa.ColumnElement[bool], limit: int = 50
@@ -147,8 +152,7 @@ class Journal:
 
     async def stop_reason(self) -> str:
         """Return why everything is stopped, `""` where it is not."""
-        query = sa.select(switch.c.reason).where(switch.c.name == STOP)
-        row = await self._run(lambda c: c.execute(query).first())
+        row = await self._run(lambda c: c.execute(_STOPPED).first())
         return row.reason if row else ""
 
     async def set_stop(self, reason: str, by: str) -> None:
@@ -179,15 +183,6 @@ def _why(error: sa.exc.SQLAlchemyError) -> str:
     orig = getattr(error, "orig", None)
     own = str(orig) if isinstance(orig, sqlite_module().Error) else ""
     return own or type(error).__name__
-
-
-def _migrate(connection: sa.Connection) -> None:
-    if connection.dialect.name == "postgresql":  # replicas start together; SQLite has one process
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 def _to_row(values: Mapping[str, Any]) -> dict[str, Any]:

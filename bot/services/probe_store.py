@@ -6,6 +6,7 @@ Functions on one connection, each part of somebody's transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -16,15 +17,36 @@ from bot.domain.probing import Sample, Watched, Watching
 from bot.services.schema import operation, probe_sample, probe_watch
 
 _PLACES: TypeAdapter[tuple[Watched, ...]] = TypeAdapter(tuple[Watched, ...])
-_AT_ONCE = 500
-"""Rows of one statement: SQLite takes 32766 values in one."""
 _SAMPLE: TypeAdapter[Sample] = TypeAdapter(Sample)
+_KEPT = 10_000
+"""Samples that stay read, about 1 KB each: whoever waits for a proof reads all of a run's again."""
+_HISTORY = (
+    sa.select(probe_watch)
+    .where(probe_watch.c.run == sa.bindparam("run"))
+    .order_by(probe_watch.c.since)
+)
+_OPEN = (
+    sa.select(probe_watch)
+    .join(operation, probe_watch.c.run == operation.c.id + ":apply")
+    .where(operation.c.state != State.ENDED.value)
+    .order_by(probe_watch.c.since)
+)
+_ENDED_AT = sa.select(operation.c.ended_at).where(operation.c.id == sa.bindparam("operation"))
+_SEEN = (
+    sa.select(probe_sample.c.sample)
+    .where(
+        probe_sample.c.vip == sa.bindparam("vip"),
+        probe_sample.c.port == sa.bindparam("port"),
+        probe_sample.c.second >= sa.bindparam("since"),
+        probe_sample.c.second < sa.bindparam("until", type_=sa.Float),
+    )
+    .order_by(probe_sample.c.second, probe_sample.c.vantage)
+)
 
 
 def history(connection: sa.Connection, run_id: str) -> tuple[Watching, ...]:
     """Return what a run has watched, oldest first."""
-    query = sa.select(probe_watch).where(probe_watch.c.run == run_id)
-    rows = connection.execute(query.order_by(probe_watch.c.since))
+    rows = connection.execute(_HISTORY, {"run": run_id})
     return tuple(Watching(row.since, _PLACES.validate_json(row.places)) for row in rows)
 
 
@@ -42,13 +64,7 @@ def watch(connection: sa.Connection, run_id: str, places: Sequence[Watched], now
 
 def watched_now(connection: sa.Connection) -> tuple[Watched, ...]:
     """Return what the runs of open operations watch, each place once; as it is for any of them."""
-    query = (
-        sa.select(probe_watch)
-        .join(operation, probe_watch.c.run == operation.c.id + ":apply")
-        .where(operation.c.state != State.ENDED.value)
-        .order_by(probe_watch.c.since)
-    )
-    newest = {row.run: _PLACES.validate_json(row.places) for row in connection.execute(query)}
+    newest = {row.run: _PLACES.validate_json(row.places) for row in connection.execute(_OPEN)}
     kinds: dict[tuple[str, int], tuple[bool, bool]] = {}
     for places in newest.values():
         for one in places:
@@ -59,8 +75,8 @@ def watched_now(connection: sa.Connection) -> tuple[Watched, ...]:
 
 def ended_at(connection: sa.Connection, run_id: str) -> float:
     """Return when the operation of a run ended, 0 where it has not."""
-    query = sa.select(operation.c.ended_at).where(operation.c.id == run_id.partition(":")[0])
-    return float(connection.execute(query).scalar() or 0.0)
+    found = connection.execute(_ENDED_AT, {"operation": run_id.partition(":")[0]})
+    return float(found.scalar() or 0.0)
 
 
 def keep(connection: sa.Connection, samples: Iterable[Sample]) -> int:
@@ -72,28 +88,28 @@ def keep(connection: sa.Connection, samples: Iterable[Sample]) -> int:
         }
         for one in samples
     ]  # fmt: skip
+    if not rows:
+        return 0
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(probe_sample).on_conflict_do_nothing()
-    new = 0
-    for first in range(0, len(rows), _AT_ONCE):
-        # By what comes back: psycopg tells no count of rows for these.
-        statement = insert.values(rows[first : first + _AT_ONCE]).returning(probe_sample.c.second)
-        new += len(connection.execute(statement).all())
-    return new
+    # By what comes back: psycopg tells no count of rows for these.
+    return len(connection.execute(insert.returning(probe_sample.c.second), rows).all())
 
 
 def samples(
     connection: sa.Connection, places: Iterable[tuple[str, int]], since: float, until: float
 ) -> tuple[Sample, ...]:
     """Return what was seen at some places of seconds between two moments."""
-    table, found = probe_sample.c, []
+    found = []
     for vip, port in sorted(set(places)):
-        query = sa.select(table.sample).where(
-            table.vip == vip, table.port == port,
-            table.second >= int(since), table.second < until,
-        ).order_by(table.second, table.vantage)  # fmt: skip
-        found += [_SAMPLE.validate_json(row.sample) for row in connection.execute(query)]
+        asked = {"vip": vip, "port": port, "since": int(since), "until": until}
+        found += [_sample(row.sample) for row in connection.execute(_SEEN, asked)]
     return tuple(found)
+
+
+@lru_cache(_KEPT)
+def _sample(text: str) -> Sample:
+    return _SAMPLE.validate_json(text)
 
 
 def forget(connection: sa.Connection, before: float) -> int:

@@ -6,10 +6,11 @@ import random
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.detect import Busy, Detector, Edge, Moment, Rule, crowd
+from tests.examples import at_most
 
 RULE = Rule(
     enter_percent=90, exit_percent=70, dwell_s=180, needed=3, of=4, silence_s=150, lateness_s=0,
@@ -202,7 +203,7 @@ def test_a_replay_of_the_same_samples_opens_nothing_twice(
         assert turned([*first, *second]) == whole
 
 
-@settings(max_examples=30)
+@at_most(30)
 @given(st.lists(st.lists(PERCENTS, min_size=5, max_size=40), min_size=1, max_size=6))
 def test_targets_do_not_disturb_each_other(several: list[list[float]]) -> None:
     together = Detector(RULE)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import reduce
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from bot.domain.cloud import LbRule
 from bot.domain.comparison import Comparison, RuleChange, Verdict
@@ -17,6 +17,7 @@ from bot.domain.site import Site
 from bot.domain.spec import NAME_TAG, SERVICE_TAG, TWIN_TAG, IlbSpec, RuleSpec, ServiceSpec, Spec
 from bot.errors import Refused
 from tests.domain.sites import TIER, VMS, after, sites, specs
+from tests.examples import at_most
 
 
 def compared(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
@@ -28,7 +29,7 @@ def compared(site: Site, spec: Spec, *, overwrite: bool = False) -> Comparison:
         raise
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_when_all_changes_are_made_nothing_is_left_to_do(site: Site, spec: Spec) -> None:
     found = compared(site, spec, overwrite=True)
@@ -37,7 +38,7 @@ def test_when_all_changes_are_made_nothing_is_left_to_do(site: Site, spec: Spec)
     assert [one for one in again.differences if one.is_change and "ACL" not in one.what] == []
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_half_of_the_changes_leave_just_the_other_half(site: Site, spec: Spec) -> None:
     found = compared(site, spec, overwrite=True)
@@ -49,7 +50,7 @@ def test_half_of_the_changes_leave_just_the_other_half(site: Site, spec: Spec) -
     }
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_a_vip_that_has_a_rule_is_never_without_one_on_the_way(site: Site, spec: Spec) -> None:
     found = compared(site, spec, overwrite=True)
@@ -66,7 +67,7 @@ def _is_recreated(change: RuleChange) -> bool:
     return change.is_broken and change.before is None
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_a_keeper_takes_a_port_that_nobody_has_or_wants(site: Site, spec: Spec) -> None:
     for change in compared(site, spec, overwrite=True).rules:
@@ -75,7 +76,7 @@ def test_a_keeper_takes_a_port_that_nobody_has_or_wants(site: Site, spec: Spec) 
         assert change.keeper not in there | wanted | {site.stats_port}
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_what_ilbot_did_not_set_is_not_touched_unless_that_is_said(site: Site, spec: Spec) -> None:
     for change in compared(site, spec).rules:
@@ -85,7 +86,7 @@ def test_what_ilbot_did_not_set_is_not_touched_unless_that_is_said(site: Site, s
         assert state_of(rule, site.stickiness_of(rule)).is_ours
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_a_rule_that_the_spec_does_not_name_is_left_alone(site: Site, spec: Spec) -> None:
     vips = {ilb.vip for ilb in spec.ilbs}
@@ -96,7 +97,7 @@ def test_a_rule_that_the_spec_does_not_name_is_left_alone(site: Site, spec: Spec
         assert (change.vip, change.port) in named or (rule is not None and is_keeper(rule))
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(), specs())
 def test_a_change_says_what_it_is_from_and_a_line_tells_it(site: Site, spec: Spec) -> None:
     found = compared(site, spec, overwrite=True)
@@ -105,7 +106,7 @@ def test_a_change_says_what_it_is_from_and_a_line_tells_it(site: Site, spec: Spe
     assert all(one.before != one.after for one in found.rules)
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites(broken=False))
 def test_a_spec_of_what_is_there_finds_nothing_to_do(site: Site) -> None:
     said = {(rule.vip, rule.source_port) for rule in site.rules} - _unsaid(site)
@@ -132,7 +133,7 @@ def _unsaid(site: Site) -> set[tuple[str, int]]:
     }
 
 
-@settings(max_examples=40)
+@at_most(40)
 @given(sites())
 def test_a_spec_of_something_half_done_is_refused(site: Site) -> None:
     assume(any(rule.is_half_done or is_keeper(rule) for rule in site.rules))

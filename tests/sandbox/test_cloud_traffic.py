@@ -227,6 +227,24 @@ async def test_a_counted_loss_hits_just_so_many_connections(cloud: Caller) -> No
     assert cuts(cloud, APP, cloud.clock.now - 1.0) == 0
 
 
+async def test_a_row_of_connections_meets_what_each_of_them_would(cloud: Caller) -> None:
+    since, traffic = cloud.clock.now, cloud.world.traffic
+    moments = [since + tenth / 10 for tenth in range(40)]
+    cloud.clock.now += 1.05
+    cloud.world.stop_haproxy("b-31-VM")
+    cloud.clock.now += 1.0
+    cloud.world.start_haproxy("b-31-VM")
+    cloud.clock.now += 2.0
+    each = [traffic.at(*APP, moment) for moment in moments]
+    assert each == [*[Behaviour.ANSWERS] * 11, *[Behaviour.REFUSES] * 10, *[Behaviour.ANSWERS] * 19]
+    for first in range(0, 40, 5):
+        row = moments[first : first + 5]
+        assert traffic.connect_each(*APP, row) == each[first : first + 5]
+    cloud.world.lose_connections(*APP, count=2)
+    assert traffic.connect_each(*APP, [cloud.clock.now] * 3).count(Behaviour.RESETS) == 2
+    assert traffic.connect_each(*APP, []) == []
+
+
 async def test_a_second_loss_cuts_what_was_opened_since_the_first(cloud: Caller) -> None:
     since = cloud.clock.now
     for _ in range(2):

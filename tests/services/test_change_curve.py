@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.curve import Mark, Span
 from bot.domain.probing import Watched, Watching
 from bot.services.change_curve import ChangePlots, marks, withdrawn
@@ -52,6 +54,7 @@ def test_without_stages_what_cloudstack_was_asked_for_is_marked() -> None:
     assert marks(steps) == (Mark(7.0, "Asked CloudStack to stop it"),)
 
 
+@pytest.mark.slow
 async def test_a_roll_beside_is_drawn_with_its_stages_and_without_a_loss() -> None:
     async with house(named=True, watched=True) as home:
         done = await home.do("roll", "b-31-VM")

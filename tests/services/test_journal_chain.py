@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.services.audit import GENESIS
+from tests.examples import at_most
 from tests.services.journals import Disk, disk
 
 ROWS = 6
@@ -117,7 +118,7 @@ async def test_a_row_written_after_the_damage_does_not_hide_it(store: Disk) -> N
     assert await _verdict(store) == (4, "row 5 (approved of op-5) was changed")
 
 
-@settings(max_examples=15)  # each opens a database
+@at_most(15)  # each opens a database
 @given(
     st.lists(
         st.tuples(

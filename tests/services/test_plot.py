@@ -84,6 +84,7 @@ async def test_what_nobody_saw_is_not_drawn() -> None:
     assert await plot.plot("op-1", Curve(())) is None
 
 
+@pytest.mark.slow
 def test_a_start_does_not_pay_for_plots() -> None:
     program = (
         "import bot.services.plot, bot.services.cards, sys; print('matplotlib' in sys.modules)"

@@ -20,6 +20,7 @@ def test_that_cannot(nth): missing("Kafka", "make services")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
 def test_what_could_not_run_is_named_and_fails_the_run_in_ci(
     tmp_path: Path, ci: str, status: int

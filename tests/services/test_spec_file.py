@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.comparison import Verdict
@@ -29,6 +29,7 @@ from bot.services.spec_file import read_spec
 from bot.services.spec_format import json_schema
 from bot.services.spec_text import EXAMPLE, spec_text
 from tests.domain.sites import sites, specs
+from tests.examples import at_most
 
 WHOLE = """\
 tier: shop/app-tier
@@ -85,7 +86,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     )
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(sites(broken=False))
 def test_a_file_of_what_is_there_reads_back_and_finds_nothing_to_do(site: Site) -> None:
     try:
@@ -120,7 +121,7 @@ def test_one_service_may_be_on_two_addresses_as_twins_are() -> None:
     assert "give both a vip" in complaint(text.replace("vip: 10.20.1.11, ", ""))
 
 
-@settings(max_examples=60)
+@at_most(60)
 @given(specs())
 def test_a_spec_that_is_written_reads_back_as_the_same(spec: Spec) -> None:
     assert read_spec(spec_text(spec), "ilb.yaml") == spec
@@ -262,6 +263,7 @@ def test_each_thing_is_said_once_in_words_of_the_format(rule: str, says: list[st
         assert words in line
 
 
+@pytest.mark.slow
 def test_of_very_many_things_that_are_wrong_the_first_are_said() -> None:
     rules = "".join(f"        - {{prot: {port}}}\n" for port in range(5000))
     said = complaint(f"tier: a\nilbs:\n  - vip: 10.20.1.10\n    services:\n      - rules:\n{rules}")

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from bot.adapters.cloudstack.client import Client
@@ -54,8 +54,9 @@ from bot.services.waiting import Waiting
 from handlers import routes
 from tests.directory.nameservers import in_process
 from tests.services.vantage import Scripted
+from tests.workflows.disk import InPlace, disk
 from tests.workflows.seeing import Seeing
-from tests.workflows.wire import Wire
+from tests.workflows.wire import Straight, Wire
 
 ANA = "U-ANA"
 BRUNO = "U-BRUNO"
@@ -64,8 +65,6 @@ RUNBOOKS: Runbooks = dict(routes.RUNBOOKS)
 _EVERYWHERE = Targets(everything=True)
 _WAITING_FOR = {f"deadline of {topic}": topic for topic in ("decision", "answer", CHILDREN)}
 _PATIENCE_S = 60.0
-_IN_MEMORY = Path("/dev/shm")
-"""A disk that needs not survive this machine; a sweep opens hundreds of databases."""
 
 
 def two_people(mode: Mode = Mode.APPROVE, **policy: Any) -> Policies:
@@ -94,6 +93,7 @@ class House:
     """A bot, the cloud it works on and the disk that survives it."""
 
     folder: Path
+    database: sa.Engine
     clock: VirtualClock
     cloud: World
     wire: Wire
@@ -112,7 +112,7 @@ class House:
 
     async def boot(self) -> None:
         """Start a process on what the earlier one left behind."""
-        self.journal = Journal(f"sqlite:///{self.folder / 'journal.db'}", self.clock)
+        self.journal = Journal(self.database, self.clock, InPlace())
         await self.journal.open()
         self.switch = KillSwitch(self.journal, self.folder / "STOP")
         self.progress = Progress(self.journal, _nobody)
@@ -341,9 +341,9 @@ async def house(
         cloud.counters.watch()
         given["vantage"] = Seeing(cloud=cloud)
     wire = Wire(cloud)
-    with TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
-        async with httpx.AsyncClient(transport=wire) as http:
-            one = House(Path(folder), clock, cloud, wire, http, **given)
+    with disk() as (folder, database):
+        async with Straight(transport=wire) as http:
+            one = House(folder, database, clock, cloud, wire, http, **given)
             await one.boot()
             try:
                 yield one

@@ -42,10 +42,9 @@ class Seeing(Scripted):
     def second(self, place: Watched, second: int) -> Sample:
         """Return one second at one place."""
         traffic = self.cloud.traffic
-        dues = (second + n / 10 for n in range(10 * place.tried))
-        attempts = [
-            Attempt(due, 0.002, MEETS[traffic.connect(place.vip, place.port, due)]) for due in dues
-        ]
+        dues = [second + n / 10 for n in range(10 * place.tried)]
+        met = traffic.connect_each(place.vip, place.port, dues)
+        attempts = [Attempt(due, 0.002, MEETS[how]) for due, how in zip(dues, met, strict=True)]
         cuts = traffic.cuts(place.vip, place.port, float(second), second + 1.0)
         held = HELD * (place.counts and place.tried)
         renewed = held if cuts or not self._held.get(place.at) else 0

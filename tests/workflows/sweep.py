@@ -101,16 +101,15 @@ async def play(
     """
     async with house(named=scenario.watched, watched=scenario.watched) as home:
         scenario.prepare(home)
-        statements = refuse(home, statement)
         first = len(home.cloud.effects)
         home.engine.death = home.death = death
         home.wire.at, home.wire.trouble = at, trouble
         home.wire.calls.clear()
-        ended = await carry_out(scenario, home)
+        with refusing(home, statement) as statements:
+            ended = await carry_out(scenario, home)
         calls, steps = tuple(home.wire.calls), home.store.recorded
         home.later(1800.0)  # what is still under way in the cloud comes to its end
         effects = [one for one in home.cloud.effects[first:] if _is_a_change(one)]
-        heard = len(statements)
         told = [note for note in await home.journal.notes(ended.id) if note.kind == "ended"]
         assert len(told) == 1, "an operation ends once"
         assert (await home.journal.verify())[1] == ""
@@ -125,11 +124,21 @@ async def play(
             ),
             calls=calls,
             steps=steps,
-            statements=heard,
+            statements=len(statements),
             deaths=home.deaths,
             is_as_planned=scenario.as_planned(home),
             is_as_before=scenario.as_before(home),
         )
+
+
+_CALM: dict[Scenario, Story] = {}
+
+
+async def undisturbed(scenario: Scenario) -> Story:
+    """Return what an undisturbed run leaves; all sweeps of a scenario compare with the same one."""
+    if scenario not in _CALM:
+        _CALM[scenario] = await play(scenario)
+    return _CALM[scenario]
 
 
 async def carry_out(scenario: Scenario, home: House) -> Operation:
@@ -148,7 +157,7 @@ async def crash_sweep(scenario: Scenario, *, in_turn: bool = False, every: int =
     Returns how often the bot died. With `in_turn` each step dies at one point, and the next step
     at the next: long runbooks repeat their verbs. One of `every` does.
     """
-    calm, wrong = await play(scenario), Complaints()
+    calm, wrong = await undisturbed(scenario), Complaints()
     found = product(range(calm.steps), Point)
     deaths = [one for one in found if not in_turn or one[0] % len(Point) == POINTS.index(one[1])]
     for step, point in deaths[::every]:
@@ -173,7 +182,7 @@ async def call_crash_sweep(
     Returns how often the bot died. It dies in calls of `commands`; with `begun`, in those
     from the first change on; in one of `every`.
     """
-    calm, wrong, deaths = await play(scenario), Complaints(), 0
+    calm, wrong, deaths = await undisturbed(scenario), Complaints(), 0
     for at, trouble in islice(_each(calm.calls, deaths_in, commands, begun), 0, None, every):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
             story = await play(scenario, at=at, trouble=trouble)
@@ -197,7 +206,7 @@ async def fault_sweep(
     Returns how often it ended how. Calls of `commands` meet it; with `begun`, those from the first
     change on; one of `every` does.
     """
-    calm, wrong = await play(scenario), Complaints()
+    calm, wrong = await undisturbed(scenario), Complaints()
     ends: Counter[Outcome] = Counter()
     for at, trouble in islice(_each(calm.calls, troubles, commands, begun), 0, None, every):
         with wrong.about(f"{scenario.name}: call {at} {calm.calls[at]}: {trouble}"):
@@ -214,7 +223,7 @@ async def journal_sweep(scenario: Scenario, every: int = 1) -> Counter[Outcome]:
 
     Returns how often it ended how. `every` takes only each so many-th statement.
     """
-    calm, wrong = await play(scenario), Complaints()
+    calm, wrong = await undisturbed(scenario), Complaints()
     ends: Counter[Outcome] = Counter()
     for number in range(0, calm.statements, every):
         with wrong.about(f"{scenario.name}: statement {number} refused"):
@@ -226,8 +235,9 @@ async def journal_sweep(scenario: Scenario, every: int = 1) -> Counter[Outcome]:
     return ends
 
 
-def refuse(home: House, at: int) -> list[str]:
-    """Let the database refuse statement number `at` of the change, once; return what it hears.
+@contextmanager
+def refusing(home: House, at: int) -> Iterator[list[str]]:
+    """Let the database refuse statement number `at` of the change, once; tell what it hears.
 
     What the door and the test itself read does not count: whoever stands there is told at once.
     """
@@ -239,8 +249,11 @@ def refuse(home: House, at: int) -> list[str]:
             if len(heard) == at + 1:
                 raise sqlite3.OperationalError("disk I/O error")
 
-    event.listen(home.journal._database, "before_cursor_execute", before)
-    return heard
+    event.listen(home.database, "before_cursor_execute", before)
+    try:
+        yield heard
+    finally:
+        event.remove(home.database, "before_cursor_execute", before)
 
 
 @dataclass

@@ -78,7 +78,8 @@ class Client:
         clock: Clock,
         limits: Limits | None = None,
     ) -> None:
-        self._endpoint = _checked(endpoint)
+        self._url = _checked(endpoint)
+        self._endpoint = str(self._url)
         self._read_keys = read_keys
         self._write_keys = write_keys
         self._http = http
@@ -193,7 +194,7 @@ class Client:
             # httpx bounds each read; an answer that drips is bounded only as a whole.
             async with asyncio.timeout(limits.timeout_s):
                 return await self._http.post(
-                    self._endpoint,
+                    self._url,
                     data=form,
                     follow_redirects=False,
                     timeout=httpx.Timeout(limits.timeout_s, connect=limits.connect_timeout_s),
@@ -213,7 +214,7 @@ class Client:
         )
 
 
-def _checked(endpoint: str) -> str:
+def _checked(endpoint: str) -> httpx.URL:
     try:
         url = httpx.URL(endpoint)
     except httpx.InvalidURL as error:
@@ -223,7 +224,7 @@ def _checked(endpoint: str) -> str:
             "The CloudStack endpoint is not an http(s) address without credentials and query.",
             instead="It looks like https://cloud.example.org/client/api.",
         )
-    return str(url)
+    return url
 
 
 def _as_counted(call: Call) -> Calls:

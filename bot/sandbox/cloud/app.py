@@ -41,23 +41,28 @@ def create_app(world: World, more_control: Sequence[Route] = ()) -> Starlette:
                 await ticking
 
     async def client_api(request: Request) -> Response:
-        world.advance()
-        if not world.server_is_up:
-            return await _server_is_down(world, request)
-        if request.method not in ("GET", "POST", "HEAD"):
-            return Response(status_code=405)
-        try:
-            return _response(answer(world, await _pairs(request), world.faults))
-        except Unanswered as fault:
-            if fault.hangs:
-                await _hang(request)
-            raise await drop(request.receive) from None
+        return await respond(world, request)
 
     routes = [
         Route("/client/api", client_api, methods=list(ALLOWED)),
         Mount("/control", routes=[*more_control, *control_routes(world)]),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def respond(world: World, request: Request) -> Response:
+    """Answer a request to `/client/api`, or break its connection."""
+    world.advance()
+    if not world.server_is_up:
+        return await _server_is_down(world, request)
+    if request.method not in ("GET", "POST", "HEAD"):
+        return Response(status_code=405)
+    try:
+        return _response(answer(world, await _pairs(request), world.faults))
+    except Unanswered as fault:
+        if fault.hangs:
+            await _hang(request)
+        raise await drop(request.receive) from None
 
 
 async def drop(receive: Receive) -> Exception:

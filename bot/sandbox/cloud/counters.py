@@ -170,7 +170,8 @@ class Counters:
         for port, servers in standing.servers.items():
             counted = [one for one in mine if one.place == (vip, port) and one.opened <= moment]
             since, load = self._loads.get((vip, port), (moment, IDLE))
-            for_s = max(0.0, moment - max(since, self._began(vip, standing.number)))
+            began = since if load is IDLE else max(since, self._began(vip, standing.number))
+            for_s = max(0.0, moment - began)
             rows[port] = Row(
                 sum(one.open_at(moment, self._traffic) for one in counted) + load.open,
                 sum(one.count for one in counted if one.opened > moment - 1.0) + round(load.per_s),

@@ -62,6 +62,8 @@ class Processes:
 
     def run_until(self, now: float) -> None:
         """Do everything due up to `now`, in order; a work may make more things due on the way."""
+        if now <= self.at and not (self._due and self._due[0][0] <= now):
+            return  # at the moment that is being lived; it is looked at before time goes on
         self._after()
         while self._due and self._due[0][0] <= now:
             moment, _, action = heapq.heappop(self._due)

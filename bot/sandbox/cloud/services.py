@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 from bot.sandbox.cloud.frame import Body
 from bot.sandbox.cloud.model import NetworkOffering
@@ -152,6 +153,7 @@ def _lb_capabilities(provider: str) -> Capabilities:
     }
 
 
+@cache
 def _stickiness() -> str:
     return json.dumps(
         [

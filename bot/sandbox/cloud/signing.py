@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 Pair = tuple[str, str]
@@ -38,6 +39,7 @@ def is_signed(pairs: list[Pair], secret: str, now: float) -> bool:
     return expires is not None and expires >= now
 
 
+@lru_cache(4096)
 def _encoded(value: str) -> str:
     return quote(value, safe="*").replace("~", "%7E")
 
@@ -46,6 +48,7 @@ def _value(pairs: list[Pair], name: str) -> str | None:
     return next((value for key, value in pairs if key.lower() == name), None)
 
 
+@lru_cache(64)
 def _moment(text: str | None) -> float | None:
     try:
         return datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%S%z").timestamp()

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from bot.sandbox.cloud.latencies import Latencies
@@ -33,6 +34,7 @@ R = TypeVar("R", bound=Record)
 NAMESPACE = uuid.UUID("6f1d8a52-6d0f-5a0e-9f3c-2b7e5f0c9a11")
 
 
+@lru_cache(4096)
 def stable_id(name: str) -> str:
     """Return the uuid that a thing of this name has in every world and every run."""
     return str(uuid.uuid5(NAMESPACE, name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.sandbox.cloud.state import CloudState
@@ -59,6 +60,11 @@ class History:
         """Return what it did, None before it was known."""
         index = bisect_right(self.moments, moment)
         return self.behaviours[index - 1] if index else None
+
+    def is_steady(self, moments: Sequence[float]) -> bool:
+        """Whether it did one thing, that is known, from the first of some moments to the last."""
+        index = bisect_right(self.moments, moments[0])
+        return index > 0 and index == bisect_right(self.moments, moments[-1])
 
     def see(self, sight: Sight, moment: float) -> None:
         """Note a change, and what it does to the connections that are held."""
@@ -145,6 +151,14 @@ class Traffic:
         if loss is not None and loss.until is None:
             loss.left -= 1
         return met
+
+    def connect_each(self, vip: str, port: int, moments: Sequence[float]) -> list[Behaviour]:
+        """Return what connections at some moments, the earliest first, meet one after the other."""
+        self._look_now()
+        history = self._places.get((vip, port))
+        if moments and history and not history.losses and history.is_steady(moments):
+            return [self.at(vip, port, moments[0])] * len(moments)
+        return [self.connect(vip, port, one) for one in moments]
 
     def cuts(self, vip: str, port: int, after: float, until: float) -> tuple[float, ...]:
         """Return when held connections were cut, later than `after` and not after `until`."""
