@@ -149,4 +149,4 @@ async def test_a_proposal_to_start_a_router_that_came_back_is_withdrawn(home: Ho
     await desk.sweep()
     outcome, reason = await ends(home, proposal)
     assert outcome is Outcome.STALE
-    assert reason.startswith("over after ")
+    assert reason.endswith(f"{STANDBY}: Running, after 2 min")
