@@ -139,7 +139,8 @@ class StepReport:
     """One finished step, for the journal; `seconds` counts its last execution.
 
     `stage` says what it was part of, `""` where the runbook has no stages. `waits` and `calls` are
-    what it cost, `rested` whether the runbook slept or waited since the step before.
+    what it cost, `rested` whether the runbook slept or waited since the step before. `denied` is
+    whether it returned False.
     """
 
     run_id: str
@@ -154,6 +155,7 @@ class StepReport:
     waits: bool = False
     rested: bool = False
     calls: Calls = NO_CALLS
+    denied: bool = False
 
 
 class Watcher(Protocol):
@@ -341,6 +343,7 @@ class _Attempt:
             verb.waits,
             self.rested,
             tally.calls,
+            entry.get("value") is False,
         )
         await self._patiently(lambda: watcher.step_ended(report))
         return entry
