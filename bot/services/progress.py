@@ -9,7 +9,7 @@ from bot.domain.cloud import VmState
 from bot.domain.fleet_view import Past
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.share import NO_CALLS, Calls, Share, Spent, share
-from bot.engine.api import StepReport
+from bot.engine.report import StepReport
 from bot.services.audit import Entry
 from bot.services.journal import Journal
 from bot.services.operations import plan_of
