@@ -11,9 +11,10 @@ from typing import cast
 from bench.table import Row, Table, times
 from bot.adapters.clock import SystemClock
 from bot.adapters.directory.manual import NoDirectory
-from bot.engine.api import Checkpoints, Engine, Hands, Run, StepReport, verb
+from bot.engine.api import Checkpoints, Engine, Hands, Run, verb
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
+from bot.engine.report import StepReport
 from bot.ports import Cloud, People, World
 
 STEPS = 200

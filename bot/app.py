@@ -333,7 +333,8 @@ class App:
         cpu, rule = self._settings.cpu, connections.cpu_rule(self._settings.cpu)
         if cpu.source == "off":
             return
-        after = CpuAfter(desk, ring)
+        hosts = Hosts(cpu.host_machines, cpu.host_window_s)
+        after = CpuAfter(desk, ring, hosts)
         news = AdviceNews(desk.journal, chat, self._settings.slack.channel)
 
         async def tell() -> None:
@@ -343,7 +344,6 @@ class App:
         told = Telling("advice news", tell)
         self._spawn("advice news", told.run())
         source = Source.KAFKA if cpu.source == "kafka" else Source.POLL
-        hosts = Hosts(cpu.host_machines, cpu.host_window_s)
         advisor = Advising(desk.fleet, RUNBOOKS)
         saturation = Saturation(desk, advisor, rule, source, told.changed, hosts)
         if cpu.source == "poll":

@@ -24,7 +24,10 @@ from bot.domain.zone import Router
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One target, one kind of incident, one reading; `checks` are what is seen to fail."""
+    """One target, one kind of incident, one reading; `checks` are what is seen to fail.
+
+    `over` says that it passes where it failed before, `""` where `words` do.
+    """
 
     kind: IncidentKind
     target: Target
@@ -32,6 +35,7 @@ class Finding:
     words: str
     evidence: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    over: str = ""
 
     @property
     def about(self) -> str:
@@ -59,8 +63,7 @@ def failing_ilb(view: View, failed: Iterable[str] = ()) -> Finding:
             kind, view.target, Reading.NOT_KNOWN, f"{view.name} is {view.state}: no check counts"
         )
     if passing(view.collected, failed):
-        words = _nothing_fails(view.name, is_busy=bool(view.failing_checks))
-        return Finding(kind, view.target, Reading.PASSES, words)
+        return _nothing_fails(kind, view, is_busy=bool(view.failing_checks))
     words = f"{view.name}: its checks were not collected since its last start"
     return Finding(kind, view.target, Reading.NOT_KNOWN, words)
 
@@ -78,8 +81,7 @@ def failing_routers(view: RouterView, failed: Iterable[str] = ()) -> Finding:
         names = tuple(f"{one.id} {name}" for one, fails in ill for name in _names(fails))
         return Finding(kind, view.target, Reading.FAILS, words, evidence, names)
     if all(_passes(view, one, failed) for one in view.routers):
-        words = _nothing_fails(view.name, is_busy=any(every for _, every in seen))
-        return Finding(kind, view.target, Reading.PASSES, words)
+        return _nothing_fails(kind, view, is_busy=any(every for _, every in seen))
     words = f"{view.name}: not every check was collected since the last start"
     return Finding(kind, view.target, Reading.NOT_KNOWN, words)
 
@@ -138,10 +140,12 @@ def _mended_by_a_restart(checks: Iterable[CheckResult]) -> tuple[CheckResult, ..
     return tuple(one for one in checks if one.name != CPU_CHECK)
 
 
-def _nothing_fails(name: str, *, is_busy: bool) -> str:
+def _nothing_fails(kind: IncidentKind, view: View | RouterView, *, is_busy: bool) -> Finding:
+    words, over = f"{view.name}: no check fails that means anything there", " passes again"
     if is_busy:
-        return f"{name} fails {CPU_CHECK} alone: busy, which no restart mends; see `advise`"
-    return f"{name}: no check fails that means anything there"
+        words = f"{view.name} fails {CPU_CHECK} alone: busy, which no restart mends; see `advise`"
+        over = f" passes again, but for {CPU_CHECK}"
+    return Finding(kind, view.target, Reading.PASSES, words, over=f"{view.name}{over}")
 
 
 def _names(checks: Iterable[CheckResult]) -> tuple[str, ...]:

@@ -45,7 +45,12 @@ class Ilb:
     @property
     def target_id(self) -> str:
         """The id by which plans name it: the machine's, or `tier/vip`."""
-        return self.vm.id if self.vm else f"{self.tier.id}/{self.vip}"
+        return self.vm.id if self.vm else self.place
+
+    @property
+    def place(self) -> str:
+        """The id by which plans name it while its machine is missing."""
+        return f"{self.tier.id}/{self.vip}"
 
     @property
     def state(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 import structlog
 from pydantic import TypeAdapter
 
-from bot.domain.share import NO_CALLS, Calls
+from bot.engine.report import StepReport
 from bot.engine.tally import counting
 from bot.errors import IlbotError, Permanent, Refused, Transient
 from bot.ports import Intents, World
@@ -132,28 +132,6 @@ class Engine(Protocol):
     async def is_over(self, run_id: str) -> bool | None:
         """Whether a run has ended; None where there is no such run."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """One finished step, for the journal; `seconds` counts its last execution.
-
-    `stage` says what it was part of, `""` where the runbook has no stages. `waits` and `calls` are
-    what it cost, `rested` whether the runbook slept or waited since the step before.
-    """
-
-    run_id: str
-    key: str
-    name: str
-    arguments: tuple[str, ...]
-    attempts: int
-    seconds: float
-    result: str
-    error: str = ""
-    stage: str = ""
-    waits: bool = False
-    rested: bool = False
-    calls: Calls = NO_CALLS
 
 
 class Watcher(Protocol):
@@ -341,6 +319,7 @@ class _Attempt:
             verb.waits,
             self.rested,
             tally.calls,
+            entry.get("value") is False,
         )
         await self._patiently(lambda: watcher.step_ended(report))
         return entry

@@ -244,9 +244,9 @@ class Cards:
     async def _tell_load(
         self, operation_id: str, at: Posted, known: Relief, *, in_receipt: bool
     ) -> None:
-        """Tell the load after a change, unless its receipt could tell it; and that it is over."""
+        """Tell the load after a change, unless its receipt could tell it; and its end once."""
         what = f"{LOAD_TOLD}: over" if known.is_final else LOAD_TOLD
-        if in_receipt:
+        if in_receipt or not known.is_news:
             await self._journal.note(operation_id, "", what, {})
             return
         reply = self._reply(at, known.title, self._writer.load_after(known))

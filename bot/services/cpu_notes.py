@@ -35,6 +35,19 @@ class CpuNotes:
             if note.kind == BUSY and note.operation not in over
         }
 
+    async def newest(self) -> Mapping[str, Entry]:
+        """Return for each machine the newest note of its newest incident, by what it is known by.
+
+        That is what ended it, or what began it where it is open.
+        """
+        notes = await self._journal.newest_notes(BUSY, OVER, limit=_LOOKED_AT)
+        over = {note.operation: note for note in notes if note.kind == OVER}
+        found: dict[str, Entry] = {}
+        for note in notes:
+            if note.kind == BUSY:
+                found.setdefault(str(note.data["id"]), over.get(note.operation, note))
+        return found
+
     async def busy(self, edge: Edge) -> None:
         """Note that it began."""
         data = {

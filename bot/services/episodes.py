@@ -1,7 +1,8 @@
 """Turns what was found of a target into one incident for each time that it fails.
 
 A target that fails begins an episode, which a reading alone ends. Both are journal notes, so that a
-restart of the bot forgets nothing. What flaps is one incident, and proposed once.
+restart of the bot forgets nothing. What flaps is one incident: what was proposed at its first
+failure goes when that passes, and what is proposed because it flaps stays.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 from bot.domain.episode import LASTS_S, Episode, Turn, begun, turn
 from bot.domain.finding import Finding, about
 from bot.domain.operation import Mode, Operation, Outcome, Source, Wish
+from bot.domain.page import duration
 from bot.domain.policy import IncidentKind, IncidentPolicy, Scope
 from bot.services.audit import Entry
 from bot.services.breaker import mode_now
@@ -48,7 +50,7 @@ class Episodes:
             return found.words
         if next_turn is Turn.ENDS:
             assert last is not None
-            return await self._end(last, found.words)
+            return await self._end(last, found.over or found.words)
         if next_turn is not Turn.GOES_ON:
             episode = begun(episode, _after(last), now, found.checks)
             await self._begin(found, episode, because)
@@ -67,8 +69,9 @@ class Episodes:
             log.info("failing", target=found.target.name, words=found.words, times=episode.times)
 
     async def _end(self, last: Entry, words: str) -> str:
-        minutes = (self._desk.clock.now() - float(last.data["began_at"])) / 60
-        decision = f"over after {minutes:.0f} min: {words}"
+        lasted_s = self._desk.clock.now() - float(last.data["began_at"])
+        how_long = duration(lasted_s) if lasted_s >= 60 else "less than a minute"
+        decision = f"{words}, after {how_long}"
         data = {**last.data, "hint": SWEPT, "decision": decision}
         if last.data["times"] == 1:  # what flaps is not over when it passes once more
             for one in await waiting_for(self._desk, [last.operation]):

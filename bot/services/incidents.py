@@ -6,13 +6,14 @@ policy for that incident decides how far to go. Decisions not to act are kept wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 
 import structlog
 
 from bot.domain.cause import Cause, why_not_running
 from bot.domain.cloud import IlbVm, VmState
+from bot.domain.fleet import Ilb
 from bot.domain.observation import Hint, Observation, TargetType
 from bot.domain.operation import Mode, Source, Wish
 from bot.domain.policy import IncidentKind, Scope
@@ -65,21 +66,28 @@ class Incidents:
         await self._desk.watch.look()
         ilbs, _ = await self._desk.fleet.ilbs()
         await self._desk.watch.count_outdated([ilb.vm for ilb in ilbs if ilb.vm is not None])
-        await self._withdraw_what_is_over([ilb.vm for ilb in ilbs if ilb.vm is not None])
+        await self._withdraw_what_is_over(ilbs)
         for ilb in ilbs:
             if ilb.vm is not None and ilb.vm.state is VmState.RUNNING:
                 self._stopping_since.pop(ilb.vm.id, None)
                 continue
-            target_id = ilb.vm.id if ilb.vm else f"{ilb.tier.id}/{ilb.vip}"
             try:
-                await self.look(target_id, Source.POLL, because="seen by looking at all ILBs")
+                await self.look(ilb.target_id, Source.POLL, because="seen by looking at all ILBs")
             except Refused as no:
-                log.info("incident_not_decided", target=target_id, reason=str(no))
+                log.info("incident_not_decided", target=ilb.target_id, reason=str(no))
         await self._failing.sweep([ilb.vm for ilb in ilbs if ilb.vm is not None])
 
-    async def _withdraw_what_is_over(self, vms: Sequence[IlbVm]) -> None:
-        """Nobody need bring back what runs, however it came to."""
-        running = {vm.id: vm.name for vm in vms if vm.state is VmState.RUNNING}
+    async def _withdraw_what_is_over(self, ilbs: Iterable[Ilb]) -> None:
+        """Nobody need bring back what runs, however it came to.
+
+        What was proposed while the machine was missing is about the place of its VIP.
+        """
+        running = {
+            target_id: ilb.vm.name
+            for ilb in ilbs
+            if ilb.vm is not None and ilb.vm.state is VmState.RUNNING
+            for target_id in (ilb.vm.id, ilb.place)
+        }
         for one in await waiting_for(self._desk, _KINDS):
             if one.target_id in running:
                 over = f"{running[one.target_id]} is Running again"

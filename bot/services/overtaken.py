@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bot.domain.operation import Operation, State
+from bot.services.cpu_ending import FOR_LOADS
 from bot.services.incident_desk import Desk
 from bot.services.schema import operation as table
 
@@ -43,13 +44,16 @@ async def what_is_in_the_way(desk: Desk, news: News) -> Operation | None:
     """Return the operation that news must wait for; withdraw what they overtake where none is.
 
     A repair that needs nobody overtakes whatever a policy proposed for its target, and what a
-    person wished of that runbook before it began. What is approved is never withdrawn.
+    person wished of that runbook before it began. What is approved is never withdrawn, nor what a
+    repair ends nothing of: a machine that is back may be as busy as before.
     """
     same = {one.id for one in await _keyed(desk, news.about)}
     repairs = news.repairs and not await _keyed(desk, news.key)
     there = await desk.operations.open_ones(news.target_id)
+    for_loads = await desk.journal.operations(table.c.target_id == news.target_id, FOR_LOADS)
+    kept = same | {one.id for one in for_loads if one.wish.runbook != news.runbook}
     overtaken = [
-        one for one in there if one.id not in same and _is_overtaken(one, news, repairs=repairs)
+        one for one in there if one.id not in kept and _is_overtaken(one, news, repairs=repairs)
     ]
     for one in there:
         if one.wish.runbook == news.runbook and one not in overtaken:

@@ -9,7 +9,7 @@ from bot.domain.cloud import VmState
 from bot.domain.fleet_view import Past
 from bot.domain.operation import Operation, Outcome, State
 from bot.domain.share import NO_CALLS, Calls, Share, Spent, share
-from bot.engine.api import StepReport
+from bot.engine.report import StepReport
 from bot.services.audit import Entry
 from bot.services.journal import Journal
 from bot.services.operations import plan_of
@@ -25,7 +25,10 @@ _SEEN_BY = ("settled", VmState.RUNNING.value)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One finished step of a change; `at` is when it ended, in unix seconds."""
+    """One finished step of a change; `at` is when it ended, in unix seconds.
+
+    `denied` is whether it returned False.
+    """
 
     name: str
     result: str
@@ -38,6 +41,7 @@ class Step:
     waits: bool = False
     rested: bool = False
     calls: Calls = NO_CALLS
+    denied: bool = False
 
     def spent(self, before: Step | None) -> Spent:
         """Return what it cost, with the rest since the step before."""
@@ -77,6 +81,8 @@ class Progress:
             data["rested"] = True
         if report.calls.total:
             data["calls"] = asdict(report.calls)
+        if report.denied:
+            data["denied"] = True
         await self._journal.note(operation_id, report.key, "step", data)
         self._changed(operation_id)
 
@@ -89,6 +95,7 @@ class Progress:
                 row.data["seconds"], row.at, row.data["error"], tuple(row.data["arguments"]),
                 row.data.get("stage", ""), row.data.get("waits", False),
                 row.data.get("rested", False), Calls(**row.data.get("calls", {})),
+                row.data.get("denied", False),
             )
             for row in sorted(rows, key=lambda row: row.step)
         )  # fmt: skip

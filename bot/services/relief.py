@@ -49,9 +49,10 @@ def relief_in(notes: Iterable[Entry]) -> Relief | None:
     """Return what an operation's audit rows tell of the load that it was opened for."""
     before: Before | None = None
     after: After | None = None
+    earlier: After | None = None
     for note in notes:
         if note.kind in {"asked", LOAD_BEFORE} and LOAD in note.data:
             before = _BEFORE.validate_python(note.data[LOAD])
         elif note.kind == LOAD_AFTER:
-            after = _AFTER.validate_python(note.data)
-    return Relief(before, after) if before else None
+            earlier, after = after, _AFTER.validate_python(note.data)
+    return Relief(before, after, earlier) if before else None

@@ -22,6 +22,7 @@ from bot.domain.policy import IncidentKind
 from bot.errors import IlbotError, Permanent, Refused, Transient
 from bot.services.audit import Entry
 from bot.services.cpu_case import Case, Hosts, LeftAlone, SecondLook
+from bot.services.cpu_ending import CpuEnding
 from bot.services.cpu_notes import CpuNotes, called, utc
 from bot.services.incident_desk import Desk
 from bot.services.operations import standing
@@ -77,6 +78,7 @@ class Saturation:
         self._failures = Counter[str]()
         self._notes = CpuNotes(desk.journal)
         self._look = SecondLook(desk.cloud, desk.clock, desk.journal, rule, hosts or Hosts())
+        self._ending = CpuEnding(desk, hosts or Hosts())
 
     async def opened(self) -> Mapping[str, float]:
         """Return the incidents that are open: target ids, and since when in unix seconds.
@@ -173,6 +175,7 @@ class Saturation:
         policies = self._desk.policies()
         if kind not in policies.incidents:
             return _Decision(target, f"no policy for {kind.value}", case.numbers)
+        await self._ending.withdraw_what_is_over()  # it would be gone when this one relies on it
         if before := await self._proposed_lately(subject, incident):
             return _Decision(target, f"busy again within an hour, it stands: {before}")
         try:

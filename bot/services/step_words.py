@@ -103,8 +103,16 @@ _ASIDES = frozenset({"directory_kind", "person_deadline", "hear", "close_questio
 """What goes with moving a name and asking a person, and is no news beside them."""
 
 
+_AT_ONCE_S = 1.0
+"""Who waits for answers does so for longer (`ILBOT_PROBE__DEADLINE_S` is 120)."""
+
+
 def step_words(step: Step) -> str:
     """Say what a step did, in words people know."""
+    if step.name == "answered" and step.denied:
+        if step.seconds < _AT_ONCE_S:
+            return "Looked whether it is probed: nobody does"
+        return "Waited for enough answered connections in a row, in vain"
     if step.name in {"settled", "router_settled"} and step.arguments[1:]:
         wanted = step.arguments[1]
         return f"Watched it until it was {wanted or 'at rest'}"

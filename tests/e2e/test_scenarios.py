@@ -113,7 +113,7 @@ async def test_only_the_standby_whose_check_fails_is_rebooted_when_that_is_appro
     assert _router_moves(played) == [("router.stopped", "r-5-VM"), ("router.started", "r-5-VM")]
 
 
-async def test_a_check_that_flaps_is_one_proposal_and_restarts_nothing() -> None:
+async def test_a_check_that_flaps_is_proposed_again_once_and_nothing_is_restarted() -> None:
     played = await _played("health-flaps")
     assert played.as_expected, played.document
     assert "ilb_vm.stopped" not in _effects(played, "b-31-VM")

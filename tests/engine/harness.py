@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import cast
 
 from bot.adapters.directory.manual import NoDirectory
-from bot.engine.api import Checkpoints, Engine, Hands, Run, StepReport
+from bot.engine.api import Checkpoints, Engine, Hands, Run
 from bot.engine.dbos import DbosEngine, DbosSettings
 from bot.engine.memory import MemoryEngine, Store, VirtualClock
+from bot.engine.report import StepReport
 from bot.ports import Cloud, People, World
 
 Body = Callable[[Run], Awaitable[None]]

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from bot.domain.card import Card, Picture
 from bot.domain.operation import Actor, Operation, Source, State, Wish
 from bot.domain.plan import Exposure, Fact, Plan, PlannedStep, Target
-from bot.engine.api import StepReport
 from bot.engine.memory import Died, MemoryEngine, Store, VirtualClock
+from bot.engine.report import StepReport
 from bot.errors import Refused, Transient
 from bot.ports import Posted
 from bot.services.cards import Cards, CardSettings

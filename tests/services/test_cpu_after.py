@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from bot.domain.detect import Edge, Moment, Rule
-from bot.domain.load import Load, Proposal
-from bot.domain.operation import Mode, Operation, Outcome, Source, State
-from bot.domain.policy import IncidentKind, IncidentPolicy
+from bot.domain.detect import Moment
+from bot.domain.load import Proposal
+from bot.domain.operation import Outcome, State
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.account import account_of
-from bot.services.advice_news import AdviceNews
-from bot.services.cards import Cards, CardSettings
-from bot.services.cpu_after import GIVE_UP_S, CpuAfter
-from bot.services.cpu_case import Hosts
-from bot.services.incident_desk import Desk
-from bot.services.saturation import Saturation
-from tests.services.bulletin import CHANNEL, Bulletin
-from tests.workflows.harness import RUNBOOKS, House, house, two_people
-from workflows.words import Words
+from bot.services.cpu_after import GIVE_UP_S
+from bot.services.relief import relief_in
+from bot.services.saturation import ADVICE
+from tests.services.office import ON_ONE_HOST, RULE, Office, an_office
 
-RULE = Rule(lateness_s=0)
 FOLLOW_S = 2 * RULE.dwell_s
 PENDING = (
     "CPU after: not measured yet, since CloudStack has no sample of it; the thread tells it in "
@@ -31,89 +24,10 @@ PENDING = (
 )
 
 
-@dataclass
-class Mover:
-    """An advisor that says to move it, or that the members are slow."""
-
-    says: Proposal = field(default_factory=lambda: Proposal("migrate", "its host is full"))
-
-    async def advise(self, target_id: str, load: Load) -> Proposal:
-        return self.says
-
-
-@dataclass
-class Office:
-    """A house in which loads are heard of and told."""
-
-    home: House
-    chat: Bulletin = field(default_factory=Bulletin)
-
-    def __post_init__(self) -> None:
-        home = self.home
-        desk = Desk(
-            home.journal, home.operations, home.fleet, home.fleet._cloud, lambda: home.policies,
-            home.clock, home.watch,
-        )  # fmt: skip
-        self.cards = Cards(
-            home.journal, home.progress, self.chat, Words(), RUNBOOKS, CardSettings(CHANNEL, 0.0)
-        )
-        self.advisor = Mover()
-        self.saturation = Saturation(
-            desk, self.advisor, RULE, Source.KAFKA, lambda: None, Hosts(3, 300.0)
-        )
-        self.after = CpuAfter(desk, self.cards.changed)
-        self.news = AdviceNews(home.journal, self.chat, CHANNEL)
-
-    async def look(self) -> None:
-        """Do what the bot does every half minute."""
-        await self.after.look()
-        await self.news.tell()
-        await self.cards.flush()
-
-    def edge(self, name: str, moment: Moment = Moment.DUE, percent: float = 97.0) -> Edge:
-        now, machine = self.home.clock.now(), self.home.cloud.machine(name)
-        return Edge(moment, machine.id, name, "", now - 300, now, percent)
-
-    async def proposed(self, *names: str) -> tuple[list[Edge], Operation]:
-        """Let machines be busy, and return their incidents and what is proposed."""
-        for name in names:
-            self.home.cloud.set_cpu(name, 97.0)
-        self.home.later(240)
-        edges = [self.edge(name) for name in names]
-        for one in edges:
-            await self.saturation.hear(replace(one, moment=Moment.ENTERED))
-        for one in edges:
-            await self.saturation.hear(one)
-        found, *_ = await self.home.journal.operations()
-        found = await self.home.quiet(found)
-        await self.cards.show(found.id)
-        return edges, found
-
-    async def changed(self, *names: str) -> tuple[list[Edge], Operation]:
-        """The same, approved and done."""
-        edges, found = await self.proposed(*names)
-        done = await self.home.approve(found)
-        assert done.outcome is Outcome.DONE, done.reason
-        await self.cards.show(found.id)
-        return edges, done
-
-    async def calms_down(self, edges: list[Edge], percent: float = 54.0) -> None:
-        for one in edges:
-            self.home.cloud.set_cpu(one.target_name, percent)
-        self.home.later(180)
-        for one in edges:
-            at = self.home.clock.now()
-            calm = replace(one, moment=Moment.LEFT, at=at, cpu_percent=percent)
-            await self.saturation.hear(calm)
-
-
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
-    async with house() as home:
-        kinds = (IncidentKind.CPU_SATURATED, IncidentKind.HOST_HOT)
-        policies = {one: IncidentPolicy(one, "", Mode.APPROVE) for one in kinds}
-        home.policies = replace(two_people(), incidents=policies)
-        yield Office(home)
+    async with an_office() as made:
+        yield made
 
 
 async def test_a_receipt_shows_the_load_before_and_says_that_after_is_not_known_yet(
@@ -172,16 +86,6 @@ async def test_without_a_sample_of_after_the_load_is_told_to_be_not_known(office
     assert "CPU after: not known, CloudStack had no sample in 60 min." in office.chat.last.body[-1]
 
 
-async def test_a_machine_that_is_gone_is_not_called_calm(office: Office) -> None:
-    edges, _ = await office.changed("b-31-VM")
-    note = (await office.saturation._notes.open())[edges[0].incident]
-    await office.saturation._notes.gone(note, office.home.clock.now())
-    office.home.cloud.settings["vm.stats.interval"].value = "0"
-    office.home.later(GIVE_UP_S)
-    await office.look()
-    assert office.chat.titles()[2:] == ["It is not known how busy b-31-VM is"]
-
-
 async def test_a_cloudstack_that_does_not_answer_is_asked_again(office: Office) -> None:
     edges, _ = await office.changed("b-31-VM")
     await office.calms_down(edges)
@@ -204,22 +108,19 @@ async def test_a_receipt_that_comes_late_tells_the_load_after_at_once(office: Of
 
 
 async def test_a_migration_tells_the_load_of_all_that_were_busy_on_the_host(office: Office) -> None:
-    names = ("b-31-VM", "b-32-VM", "b-33-VM")
-    host = office.home.cloud.machine(names[0]).host
-    assert host is not None
-    host.cpu_percent = 96.0
-    for name in names:
-        office.home.cloud.machine(name).host = host
-    edges, done = await office.changed(*names)
+    host = office.share_a_full_host()
+    edges, done = await office.changed(*ON_ONE_HOST)
     assert done.wish.runbook == "migrate"
     before, _ = office.chat.last.body[-1].split("\n")
-    assert before.startswith(f"CPU before (busy together on host {host.name}): b-3")
+    assert before.startswith(f"CPU before (busy together on host {host}): b-3")
     await office.calms_down(edges[:2])
     await office.look()
     assert len(office.chat.replies) == 2
     await office.calms_down(edges[2:], 30.0)
     await office.look()
-    assert office.chat.titles()[-1].endswith(f" of host {host.name} are calm again")
+    assert office.chat.titles()[-1].endswith(
+        f" and b-31-VM, which were busy together on {host}, are calm again"
+    )
     _, after = office.chat.last.body[-1].split("\n")
     for said in ("b-31-VM 54 %", "b-32-VM 54 %", "b-33-VM 30 %"):
         assert said in after
@@ -245,6 +146,42 @@ async def test_what_a_person_does_because_of_an_advice_tells_the_load_too(office
     await home.approve(other)
     await office.cards.show(other.id)
     assert "CPU" not in office.chat.replies[-1].body[-1]
+
+
+async def test_what_was_asked_for_before_an_advice_is_not_told_as_done_for_it(
+    office: Office,
+) -> None:
+    home = office.home
+    asked = await home.ask("migrate", "b-31-VM")
+    office.advisor.says = Proposal("", "the members are slow")
+    home.later(600)
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    home.later(240)
+    busy = office.edge("b-31-VM")
+    await office.hears([busy], Moment.ENTERED)
+    await office.saturation.hear(busy)
+    await office.look()
+    assert relief_in(await home.journal.notes(asked.id)) is None
+
+
+async def test_an_advice_is_followed_as_long_as_its_incident_is_open(office: Office) -> None:
+    home = office.home
+    office.advisor.says = Proposal("", "the members are slow")
+    home.cloud.set_cpu("b-31-VM", 97.0)
+    home.later(240)
+    busy = office.edge("b-31-VM")
+    await office.hears([busy], Moment.ENTERED)
+    await office.saturation.hear(busy)
+    (advice,) = await home.journal.newest_notes(ADVICE)
+    for other in range(20):  # so many advices of others came since
+        await home.journal.note(f"cpu:{other}:2027", "", ADVICE, advice.data)
+    asked = await home.ask("migrate", "b-31-VM")
+    await office.look()
+    assert relief_in(await home.journal.notes(asked.id)) is not None
+    await office.hears([busy], Moment.LOST)
+    late = await home.ask("resize", "b-31-VM")
+    await office.look()
+    assert relief_in(await home.journal.notes(late.id)) is None
 
 
 async def test_the_end_of_what_nobody_approved_is_told_in_its_thread(office: Office) -> None:

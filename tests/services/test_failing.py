@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.bus import RecordKind
 from bot.domain.episode import FLAP_WINDOW_S, LASTS_S
+from bot.domain.health import CPU_CHECK
 from bot.domain.observation import Hint, Observation, TargetType
 from bot.domain.operation import Mode, Operation, Outcome, State
 from bot.domain.policy import IncidentKind, IncidentPolicy
@@ -125,15 +126,25 @@ async def test_a_check_that_means_nothing_there_is_no_incident(home: House) -> N
 async def test_an_episode_is_over_when_it_is_read_to_pass_and_the_next_is_new(home: House) -> None:
     desk = _desk(home)
     await fails_and_passes(home, desk)
-    assert await told(home, OVER) == [
-        f"over after 10 min: {VM}: no check fails that means anything there"
-    ]
+    assert await told(home, OVER) == [f"{VM} passes again, after 10 min"]
     (first,) = await opened(home)
     assert (first.outcome, first.reason) == (Outcome.STALE, (await told(home, OVER))[0])
     home.later(FLAP_WINDOW_S)
     fails(home, VM)
     await desk.sweep()
     assert [one.state for one in await opened(home)] == [State.ENDED, State.WAITING]
+
+
+async def test_what_is_busy_still_is_not_said_to_pass_every_check(home: House) -> None:
+    desk = _desk(home)
+    fails(home, VM)
+    fails(home, VM, CPU_CHECK)
+    await desk.sweep()
+    home.later(COLLECTED_S)
+    passes(home, VM)
+    fails(home, VM, CPU_CHECK)
+    await desk.sweep()
+    assert await told(home, OVER) == [f"{VM} passes again, but for {CPU_CHECK}, after 10 min"]
 
 
 async def test_what_flaps_is_one_incident_until_it_lasts(home: House) -> None:
@@ -215,7 +226,7 @@ async def test_what_is_gone_fails_no_longer(home: House) -> None:
     await desk.sweep()
     home.cloud.lose_ilb_vm(VM)
     await desk.sweep()
-    assert await told(home, OVER) == [f"over after 0 min: {VM} is gone"]
+    assert await told(home, OVER) == [f"{VM} is gone, after less than a minute"]
 
 
 async def test_nothing_runs_by_itself_for_a_failing_ilb(home: House) -> None:

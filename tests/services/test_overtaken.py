@@ -11,6 +11,7 @@ from bot.domain.operation import Mode, Operation, Outcome, State
 from bot.domain.policy import IncidentKind, IncidentPolicy
 from bot.sandbox.cloud import machines
 from bot.services.incidents import Incidents
+from tests.services.office import an_office
 from tests.services.test_failing import STANDBY, VM, fails, opened
 from tests.services.test_failing_routers import dead
 from tests.services.test_incidents import _automatic, _desk, _dies
@@ -108,6 +109,32 @@ async def test_a_proposal_to_bring_back_what_runs_again_is_withdrawn(home: House
     assert await ends(home, proposal) == (Outcome.STALE, f"{VM} is Running again")
 
 
+async def test_a_proposal_to_bring_back_what_was_missing_is_withdrawn_once_it_runs(
+    home: House,
+) -> None:
+    _policy(home, IncidentKind.ILB_MISSING, Mode.APPROVE)
+    desk, tier = _desk(home), home.vm(VM).tier
+    home.cloud.lose_ilb_vm(VM)
+    await desk.sweep()
+    (proposal,) = await opened(home)
+    assert proposal.state is State.WAITING
+    home.cloud.processes.spawn(machines.deploy_ilb_vm(home.cloud, tier, "10.20.1.10"))
+    home.later(120)
+    await desk.sweep()
+    outcome, reason = await ends(home, proposal)
+    assert outcome is Outcome.STALE
+    assert reason.endswith("-VM is Running again")
+
+
+async def test_a_repair_leaves_what_was_proposed_for_a_load() -> None:
+    async with an_office() as office:
+        _, proposal = await office.proposed(VM)
+        _automatic(office.home, VM)
+        repair = await dies(office.home, _desk(office.home))
+        assert (repair.wish.runbook, repair.outcome) == ("recover", Outcome.DONE)
+        assert (await office.home.look(proposal)).state is State.WAITING
+
+
 async def test_a_proposal_to_start_a_router_that_came_back_is_withdrawn(home: House) -> None:
     _policy(home, IncidentKind.ROUTER_STOPPED, Mode.APPROVE)
     desk = _desk(home)
@@ -122,4 +149,4 @@ async def test_a_proposal_to_start_a_router_that_came_back_is_withdrawn(home: Ho
     await desk.sweep()
     outcome, reason = await ends(home, proposal)
     assert outcome is Outcome.STALE
-    assert reason.startswith("over after ")
+    assert reason.endswith(f"{STANDBY}: Running, after 2 min")

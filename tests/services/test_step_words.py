@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.services.progress import Step
-from bot.services.step_words import lines_of
+from bot.services.step_words import lines_of, step_words
 
 
 def step(name: str, stage: str = "", result: str = "ok", error: str = "", at: float = 0.0) -> Step:
@@ -46,3 +48,14 @@ def test_a_stage_that_failed_says_why_even_while_the_change_goes_on() -> None:
 def test_a_look_before_the_first_stage_has_words_of_its_own() -> None:
     said = lines_of((step("begin"), step("submit_create", "Build")))
     assert [one["words"] for one in said] == ["Looked again: the plan still holds", "Build"]
+
+
+def test_where_nobody_probed_no_answers_are_told_of() -> None:
+    came = step("answered")
+    in_vain = replace(came, denied=True, seconds=120.0)
+    nobody = replace(came, denied=True, seconds=0.0)
+    assert [step_words(one) for one in (came, in_vain, nobody)] == [
+        "Probed until enough connections in a row were answered",
+        "Waited for enough answered connections in a row, in vain",
+        "Looked whether it is probed: nobody does",
+    ]

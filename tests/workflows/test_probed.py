@@ -14,6 +14,7 @@ from bot.domain.probing import Failure, Watched
 from bot.engine.api import Run, StepFailed
 from bot.engine.memory import Death, Point
 from bot.services.runbooks import Probing
+from bot.services.step_words import step_words
 from bot.services.traffic import evidence_in
 from tests.services.vantage import Scripted, refused_between
 from tests.workflows.harness import RUNBOOKS, START, House, house
@@ -89,6 +90,8 @@ async def test_a_roll_that_nobody_watches_goes_on_as_before() -> None:
         found = await home.do("roll", VM)
         assert found.outcome is Outcome.DONE
         assert evidence_in(await home.journal.notes(found.id)) is None
+        said = [step_words(one) for one in await home.progress.steps(found.id)]
+        assert "Looked whether it is probed: nobody does" in said
 
 
 async def test_what_was_seen_is_told_of_a_change_that_cannot_be_looked_at() -> None:

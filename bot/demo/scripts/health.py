@@ -57,7 +57,7 @@ async def flaps(stage: Stage) -> None:
     await recorded(stage, "ilb_check_failed.jsonl", machine)
     await stage.slack.sees("ana", "time 2 in this incident: it flaps", PLANNED, timeout_s=20)
     await _passes(stage, name)
-    await noticed(stage, name, "over after 0 min")
+    await noticed(stage, name, "passes again, after less than a minute")
     await approved_by_bruno(stage)
     await told(stage, "is Running")
 
@@ -98,7 +98,7 @@ SCENARIOS = (
     ),
     Scenario(
         "health-flaps",
-        "a check fails, passes, fails and passes: one incident, nothing is restarted",
+        "a check fails and passes, twice: a proposal withdrawn, one for what flaps, no restart",
         ("stale", "nothing to do"),
         flaps,
         _OFTEN,
