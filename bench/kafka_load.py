@@ -13,7 +13,7 @@ import msgspec
 from bench.bus import RECORDINGS, WIRE
 from bot.domain.bus import Fields, classify
 from bot.domain.load import CpuSample
-from bot.domain.observation import observe
+from bot.domain.observation import Observation, TargetType, observe
 from bot.services.cpu_format import encode
 
 PARTITIONS = 4
@@ -31,6 +31,8 @@ _PERIOD = 100
 _EVERY_BUSY = 20
 STRANGERS = 5_000
 _OURS = ("InternalLbVm", "DomainRouter")
+_OUR_TYPES = (TargetType.ILB_VM, TargetType.ROUTER)
+_KEYED = (*_OUR_TYPES, TargetType.MACHINE, TargetType.NETWORK)
 
 
 def machine_id(number: int) -> str:
@@ -117,23 +119,27 @@ class BusLoad:
 
     @property
     def incidents(self) -> int:
-        """How many hints of ours are in it, of all that have another key without strangers."""
-        ours = self.ours
-        hints = (
-            observe(classify(key, msgspec.convert(value, Fields)))
-            for key, value in _recorded()
-            if not self.strangers or not key or key.encode() in ours
-        )
-        return self.rounds * sum(one is not None for one in hints)
+        """How many hints are in it; with strangers only those about ours, or no machine at all."""
+        found, keys = _hints(), self.ours
+        if self.strangers:
+            found = [
+                one
+                for one in found
+                if {one.target_id.encode(), one.target_name.encode()} & keys
+                or one.target_type not in _KEYED
+            ]
+        return self.rounds * len(found)
 
     @property
     def ours(self) -> frozenset[bytes]:
-        """The keys of the ILB VMs and routers that were recorded."""
+        """The ids and names of the ILB VMs and routers that were recorded."""
         jobs = (value for _, value in _recorded() if "jobId" in value)
         actions = (value for _, value in _recorded() if "entity" in value)
+        told = [one for one in _hints() if one.target_type in _OUR_TYPES]
         named = {
             *(one.get("instanceUuid") for one in jobs if one["instanceType"] in _OURS),
             *(one.get("entityuuid") for one in actions if one["entity"] in _OURS),
+            *(text for one in told for text in (one.target_id, one.target_name)),
         }
         return frozenset(str(one).encode() for one in named if one)
 
@@ -170,6 +176,11 @@ def _recorded() -> list[tuple[str | None, dict[str, object]]]:
         for line in (WIRE / name).read_text("utf-8").splitlines()[1:]
     ]
     return [(line["key"], line["value"]) for line in lines]
+
+
+def _hints() -> list[Observation]:
+    read = (observe(classify(key, msgspec.convert(value, Fields))) for key, value in _recorded())
+    return [one for one in read if one is not None]
 
 
 def _life_of_a_user_vm() -> list[str]:

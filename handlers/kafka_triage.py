@@ -224,8 +224,10 @@ class Triage:
         """
         if self._ours is None or seen.target_type not in _MACHINES:
             return False
-        called = {one.encode() for one in (seen.target_id, seen.target_name) if one}
         known = self._ours.known()
+        if known is not None and record.key in known.keys:
+            return False
+        called = {one.encode() for one in (seen.target_id, seen.target_name) if one}
         if known is not None and not known.keys.isdisjoint(called):
             return False
         if known is None or not 0 < record.timestamp < known.settled * 1e3:

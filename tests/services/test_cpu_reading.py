@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,7 @@ from bot.domain.detect import Edge, Moment, Rule
 from bot.domain.load import CpuSample
 from bot.domain.operation import Mode, Source
 from bot.domain.policy import IncidentKind, IncidentPolicy
-from bot.errors import Transient
+from bot.errors import IlbotError, Transient
 from bot.sandbox.cloud import Fault, FaultKind
 from bot.services.advice_news import AdviceNews
 from bot.services.advising import Advising
@@ -218,3 +219,29 @@ async def test_a_busy_stranger_costs_cloudstack_nothing_once_our_machines_are_li
         (note,) = [one for one in await home.journal.notes(busy.incident) if one.kind == "decided"]
         assert note.data["decision"] == "left alone: no ILB VM or router of that id or name"
         assert len(home.cloud.calls) - asked == calls
+
+
+async def test_our_machines_are_listed_once_for_all_who_ask_and_again_for_who_asks_later(
+    home: House,
+) -> None:
+    ours, before = OurMachines(home.fleet._cloud, home.clock), len(home.cloud.calls)
+    told = await asyncio.gather(*(ours.since(home.clock.now()) for _ in range(5)))
+    assert len(home.cloud.calls) - before == 2
+    assert {id(one) for one in told} == {id(ours.known())}
+    assert await ours.since(home.clock.now()) is told[0]
+    home.later(5)
+    later = await ours.since(home.clock.now())
+    assert later is not None
+    assert later.at == home.clock.now()
+    assert len(home.cloud.calls) - before == 4
+
+
+async def test_a_list_that_fails_leaves_the_one_before(home: House) -> None:
+    ours = OurMachines(home.fleet._cloud, home.clock)
+    await ours.refresh()
+    before = ours.known()
+    home.later(5)
+    home.cloud.fail_next(Fault("listRouters", FaultKind.ERROR, status=530))
+    with pytest.raises(IlbotError):
+        await ours.since(home.clock.now())
+    assert ours.known() is before
