@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from bot.domain.detect import Detector
+
+_LABELS = ("kind", "outcome")
 
 
 class Outcome(StrEnum):
@@ -23,17 +27,27 @@ class Outcome(StrEnum):
     """It is about none of our machines, by its key or by what it names."""
 
 
+class _Settled(Collector):
+    """Counts that are made for each record and looked at for each scrape."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.counts: dict[tuple[str, Outcome], int] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        words = "Records read from the topic, each counted once when it is settled."
+        family = CounterMetricFamily(f"ilbot_{self._name}_records", words, labels=_LABELS)
+        for sort, number in self.counts.items():
+            family.add_metric(sort, number)
+        yield family
+
+
 class IntakeMetrics:
     """The numbers of one intake. In one registry each intake has a name of its own."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY, *, name: str = "bus") -> None:
-        self.records = Counter(
-            f"ilbot_{name}_records",
-            "Records read from the topic, each counted once when it is settled.",
-            ("kind", "outcome"),
-            registry=registry,
-        )
-        self._counters: dict[tuple[str, Outcome], Counter] = {}
+        self._settled = _Settled(name)
+        registry.register(self._settled)
         self.holds = Counter(
             f"ilbot_{name}_holds",
             "Times a partition was paused because a record could not be settled yet.",
@@ -70,11 +84,9 @@ class IntakeMetrics:
 
     def count(self, settled: Mapping[tuple[str, Outcome], int]) -> None:
         """Count records that are settled."""
+        counts = self._settled.counts
         for sort, number in settled.items():
-            counter = self._counters.get(sort)
-            if counter is None:  # looking one up takes longer than counting
-                counter = self._counters[sort] = self.records.labels(*sort)
-            counter.inc(number)
+            counts[sort] = counts.get(sort, 0) + number
 
     def show_lag(self, partition: int, behind: int, age_s: float) -> None:
         """Set a partition's gauges; without anything behind, the age of the last record is 0."""

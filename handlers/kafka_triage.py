@@ -134,7 +134,7 @@ class Triage:
         if len(heard) > self._settings.remembered:
             heard.clear()
         keys, listed = known.keys, known.settled
-        listed_ms, foreign = listed * 1e3, 0
+        listed_ms, foreign = int(listed * 1000), 0
         counted = dict[tuple[str, Outcome], int]()
         for record in islice(records, first, None):
             key = record.key
