@@ -248,9 +248,8 @@ def _id(name: str, text: str | None) -> str:
 
 def _time(text: str | None) -> datetime:
     """`eventDateTime`, as `SimpleDateFormat("yyyy-MM-dd HH:mm:ss Z")` writes it."""
+    usual = _TIME.fullmatch(_there("eventDateTime", text))
     try:
-        if usual := _TIME.fullmatch(_there("eventDateTime", text)):
-            return datetime.fromisoformat("".join(usual.groups()))
-    except ValueError:
-        pass  # the 31st of February
-    raise Unreadable("eventDateTime is not yyyy-MM-dd HH:mm:ss Z")
+        return datetime.fromisoformat("".join(usual.groups() if usual else ()))
+    except ValueError:  # the 31st of February, too
+        raise Unreadable("eventDateTime is not yyyy-MM-dd HH:mm:ss Z") from None
