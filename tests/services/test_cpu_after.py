@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
-from bot.domain.detect import Moment
+from bot.domain.detect import Edge, Moment
 from bot.domain.load import Proposal
 from bot.domain.operation import Outcome, State
 from bot.sandbox.cloud import Fault, FaultKind
@@ -126,14 +125,20 @@ async def test_a_migration_tells_the_load_of_all_that_were_busy_on_the_host(offi
         assert said in after
 
 
+async def advised(office: Office) -> Edge:
+    """A machine is busy, and what is advised changes nothing."""
+    office.advisor.says = Proposal("", "the members are slow")
+    office.home.cloud.set_cpu("b-31-VM", 97.0)
+    office.home.later(240)
+    busy = office.edge("b-31-VM")
+    await office.hears([busy], Moment.ENTERED)
+    await office.saturation.hear(busy)
+    return busy
+
+
 async def test_what_a_person_does_because_of_an_advice_tells_the_load_too(office: Office) -> None:
     home = office.home
-    office.advisor.says = Proposal("", "the members are slow")
-    home.cloud.set_cpu("b-31-VM", 97.0)
-    home.later(240)
-    busy = office.edge("b-31-VM")
-    await office.saturation.hear(replace(busy, moment=Moment.ENTERED))
-    await office.saturation.hear(busy)
+    busy = await advised(office)
     other = await home.ask("migrate", "b-32-VM")
     asked = await home.ask("migrate", "b-31-VM")
     await office.look()
@@ -153,25 +158,15 @@ async def test_what_was_asked_for_before_an_advice_is_not_told_as_done_for_it(
 ) -> None:
     home = office.home
     asked = await home.ask("migrate", "b-31-VM")
-    office.advisor.says = Proposal("", "the members are slow")
     home.later(600)
-    home.cloud.set_cpu("b-31-VM", 97.0)
-    home.later(240)
-    busy = office.edge("b-31-VM")
-    await office.hears([busy], Moment.ENTERED)
-    await office.saturation.hear(busy)
+    await advised(office)
     await office.look()
     assert relief_in(await home.journal.notes(asked.id)) is None
 
 
 async def test_an_advice_is_followed_as_long_as_its_incident_is_open(office: Office) -> None:
     home = office.home
-    office.advisor.says = Proposal("", "the members are slow")
-    home.cloud.set_cpu("b-31-VM", 97.0)
-    home.later(240)
-    busy = office.edge("b-31-VM")
-    await office.hears([busy], Moment.ENTERED)
-    await office.saturation.hear(busy)
+    busy = await advised(office)
     (advice,) = await home.journal.newest_notes(ADVICE)
     for other in range(20):  # so many advices of others came since
         await home.journal.note(f"cpu:{other}:2027", "", ADVICE, advice.data)
